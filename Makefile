@@ -44,6 +44,7 @@ cover: venv-dev ## Run the tests and report branch coverage
 	$(BIN)/python -m pytest -n $(WORKERS) --cov
 
 lock: ## Lock the dependencies again (needs uv)
+	command -v uv >/dev/null || { echo "uv makes the locks; install it first" >&2; exit 1; }
 	export UV_CUSTOM_COMPILE_COMMAND="make lock"
 	compile() {
 	  uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \
@@ -66,7 +67,10 @@ venv-dev: ; $(call install,dev)
 define install
 # An environment knows its own path, so one that was moved does not count.
 works() { $(BIN)/python -c '' 2>/dev/null && grep -qF '$(CURDIR)/.venv' .venv/pyvenv.cfg; }
-stamp() { cat requirements/$$1.txt pyproject.toml | sha256sum | cut -d' ' -f1; }
+# Of pyproject.toml only what an installation depends on: the part before the tools' settings.
+stamp() {
+  { cat requirements/$$1.txt; sed '/^\[tool\.pytest/,$$d' pyproject.toml; } | sha256sum | cut -d' ' -f1
+}
 holds() { [ "$$(cat .venv/.$$1 2>/dev/null)" = "$$(stamp $$1)" ]; }
 if works && holds $(1); then exit 0; fi
 $(make_venv)

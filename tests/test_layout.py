@@ -19,7 +19,7 @@ REGISTRY_HOST = re.compile(
 )
 MACHINE_PATH = re.compile(r"(?<![\w.*/-])/(?:work|root|home|Users|opt)/\w")
 PIN = re.compile(r"^([a-z0-9][a-z0-9.-]*)==([^\s;]+)")
-HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}(?:\s|$)")
+LOCKED = re.compile(PIN.pattern + r"(?:\s*;[^#]*?)?(?:\s+--hash=sha256:[0-9a-f]{64})+")
 
 
 def project_files() -> tuple[Path, ...]:
@@ -89,7 +89,7 @@ def test_files_name_no_package_host_and_no_machine_path(pattern: re.Pattern[str]
 def test_lock_pins_and_hashes_every_requirement(name: str) -> None:
     requirements = lock_requirements(name)
     assert requirements
-    assert [line for line in requirements if not (PIN.match(line) and HASH.search(line))] == []
+    assert [line for line in requirements if not LOCKED.fullmatch(line)] == []
 
 
 @pytest.mark.parametrize("name", LOCKS)

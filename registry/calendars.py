@@ -1,0 +1,219 @@
+"""Business days, and how a date in the ledger's zone becomes an instant.
+
+Two axes that never mix: an instant is milliseconds since 1970 in UTC, a date is a day of
+the ledger's zone, which is a fixed offset. A date becomes an instant as its start. No
+zone database is consulted, so that a replay in ten years gives the same answers.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+from registry.errors import BeyondCalendarError, MalformedError
+
+DAY_MS: Final = 86_400_000
+MINUTE_MS: Final = 60_000
+
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_OFFSET: Final = re.compile(r"[+-](0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00")
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+_SATURDAY: Final = 5
+
+
+# --- Dates, offsets, instants -----------------------------------------------------
+
+
+def parse_date(text: str) -> date:
+    """Parses a date, YYYY-MM-DD.
+
+    Raises:
+        MalformedError: Another form, or no such day.
+
+    Source: RFC 3339 section 5.6, full-date.
+    """
+    if not _DATE.fullmatch(text):
+        raise MalformedError(what="date", reason="not YYYY-MM-DD")
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise MalformedError(what="date", reason="no such day") from None
+
+
+def parse_offset(text: str) -> int:
+    """Parses a zone's offset from UTC, +08:00, into minutes; at most 14 hours.
+
+    Raises:
+        MalformedError: Another form, or -00:00, which would be a second spelling.
+    """
+    if not _OFFSET.fullmatch(text) or text == "-00:00":
+        raise MalformedError(what="offset", reason="not +hh:mm or -hh:mm up to 14 hours")
+    minutes = int(text[1:3]) * 60 + int(text[4:])
+    return -minutes if text[0] == "-" else minutes
+
+
+def start_of(day: date, *, offset_minutes: int) -> int:
+    """Gives the instant at which a day begins in a zone.
+
+    Args:
+        day: The date in the zone.
+        offset_minutes: The zone's offset from UTC in minutes, east positive.
+
+    Returns:
+        Milliseconds since 1970, UTC.
+    """
+    return (day.toordinal() - _EPOCH) * DAY_MS - offset_minutes * MINUTE_MS
+
+
+def date_at(time_ms: int, *, offset_minutes: int) -> date:
+    """Gives the date in a zone at an instant.
+
+    Args:
+        time_ms: Milliseconds since 1970, UTC.
+        offset_minutes: The zone's offset from UTC in minutes, east positive.
+
+    Raises:
+        MalformedError: The instant is outside the years 1 to 9999.
+    """
+    ordinal = _EPOCH + (time_ms + offset_minutes * MINUTE_MS) // DAY_MS
+    if not date.min.toordinal() <= ordinal <= date.max.toordinal():
+        raise MalformedError(what="time", reason="outside the years 1 to 9999")
+    return date.fromordinal(ordinal)
+
+
+# --- Calendars --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """Working days between two dates: Monday to Friday, but for the days listed.
+
+    Each exception stands in one list, once and in order, so that equal calendars are
+    equal values.
+    """
+
+    name: str
+    first: date
+    last: date
+    holidays: tuple[date, ...]
+    """Weekdays that are off."""
+    workdays: tuple[date, ...]
+    """Days of a weekend that are worked."""
+
+    def __post_init__(self) -> None:
+        """Refuses a list that is out of order or says what holds anyway.
+
+        Raises:
+            MalformedError: The bounds are reversed; a listed day is out of order, beyond
+                the bounds, or not of the kind that its list is for.
+        """
+        if not date.min < self.first <= self.last < date.max:
+            raise MalformedError(what="calendar", reason="the bounds are reversed")
+        for days, weekend in ((self.holidays, False), (self.workdays, True)):
+            if list(days) != sorted(set(days)):
+                raise MalformedError(what="calendar", reason="days are out of order")
+            for day in days:
+                if not self.first <= day <= self.last or _is_weekend(day) is not weekend:
+                    raise MalformedError(what="calendar", reason=f"{day} is in the wrong place")
+
+    def is_working_day(self, day: date) -> bool:
+        """Tells whether a day is worked.
+
+        Raises:
+            BeyondCalendarError: The calendar does not cover the day.
+        """
+        if not self.first <= day <= self.last:
+            raise BeyondCalendarError(
+                calendar=self.name,
+                day=day.isoformat(),
+                first=self.first.isoformat(),
+                last=self.last.isoformat(),
+            )
+        return day in self.workdays if _is_weekend(day) else day not in self.holidays
+
+    def next_working_day(self, day: date) -> date:
+        """Finds the first working day from a day on; that may be the day itself.
+
+        Raises:
+            BeyondCalendarError: The calendar ends before.
+        """
+        while not self.is_working_day(day):
+            day += timedelta(days=1)
+        return day
+
+    def add_working_days(self, day: date, n: int) -> date:
+        """Counts working days from a day, which is not counted itself.
+
+        Args:
+            day: Where to start; it need not be worked.
+            n: How many: 1 is the next working day after it, -1 the last before it,
+                0 the day itself, or the next working day if it is off.
+
+        Raises:
+            BeyondCalendarError: The calendar does not reach so far.
+        """
+        if n == 0:
+            return self.next_working_day(day)
+        step = timedelta(days=1 if n > 0 else -1)
+        left = abs(n)
+        # Also a start beyond the bounds is refused, lest the days before them go uncounted.
+        self.is_working_day(day)
+        while left > 0:
+            day += step
+            left -= self.is_working_day(day)
+        return day
+
+
+def _is_weekend(day: date) -> bool:
+    return day.weekday() >= _SATURDAY
+
+
+def _off(*spans: tuple[str, str]) -> tuple[date, ...]:
+    """Lists the weekdays within holidays that are given by their first and last days."""
+    days: list[date] = []
+    for first, last in spans:
+        day = date.fromisoformat(first)
+        while day <= date.fromisoformat(last):
+            if not _is_weekend(day):
+                days.append(day)
+            day += timedelta(days=1)
+    return tuple(days)
+
+
+# The State Council's notices on the holidays of 2025 and of 2026, spans as they stand there.
+CN_2025_2026: Final = Calendar(
+    name="CN-2025-2026",
+    first=date(2025, 1, 1),
+    last=date(2026, 12, 31),
+    holidays=_off(
+        ("2025-01-01", "2025-01-01"),
+        ("2025-01-28", "2025-02-04"),
+        ("2025-04-04", "2025-04-06"),
+        ("2025-05-01", "2025-05-05"),
+        ("2025-05-31", "2025-06-02"),
+        ("2025-10-01", "2025-10-08"),
+        ("2026-01-01", "2026-01-03"),
+        ("2026-02-15", "2026-02-23"),
+        ("2026-04-04", "2026-04-06"),
+        ("2026-05-01", "2026-05-05"),
+        ("2026-06-19", "2026-06-21"),
+        ("2026-09-25", "2026-09-27"),
+        ("2026-10-01", "2026-10-07"),
+    ),
+    workdays=tuple(
+        date.fromisoformat(day)
+        for day in (
+            "2025-01-26",
+            "2025-02-08",
+            "2025-04-27",
+            "2025-09-28",
+            "2025-10-11",
+            "2026-01-04",
+            "2026-02-14",
+            "2026-02-28",
+            "2026-05-09",
+            "2026-09-20",
+            "2026-10-10",
+        )
+    ),
+)

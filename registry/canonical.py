@@ -1,0 +1,306 @@
+"""The one spelling of JSON, and the base64url and SHA-256 that go with it.
+
+What is signed or hashed is JSON by RFC 8785 (JCS), restricted to objects, arrays,
+strings, booleans and integers. A value has one spelling, and nothing else parses:
+
+    {"amount":"100000000","due":"2026-06-30","path":["a","b"],"size":7}
+
+The profile is written twice on purpose: `_PROFILE` is fast and decides, `_fault` reads
+like the rule and puts a refusal into words. Tests hold them to the same verdicts.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from typing import Final, TypeAlias
+
+from registry.errors import InputError, MalformedError, NotCanonicalError
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | bool"
+
+DEPTH_MAX: Final = 16
+INTEGER_MAX: Final = 2**53 - 1
+SALT_SIZE: Final = 16
+
+# --- The profile as a pattern ---------------------------------------------------
+
+_NAME = "[A-Za-z0-9._#-]{1,64}"
+# Controls, invisible and direction-changing characters, and halves of surrogate pairs.
+_FORBIDDEN = r"\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff"
+_PLAIN = r"[ !#-\[\]-~]"  # printable ASCII, less the two characters that are escaped
+_TEXT = rf'"{_PLAIN}*(?:(?:\\["\\]|[^\x00-\x7f{_FORBIDDEN}]){_PLAIN}*)*"'
+# Sixteen digits reach past 2^53, so these magnitudes are spelled out place by place.
+_SIXTEEN_DIGITS = [
+    f"{str(INTEGER_MAX)[:place]}[0-{int(digit) - 1}][0-9]{{{15 - place}}}"
+    for place, digit in enumerate(str(INTEGER_MAX))
+    if place > 0 and digit != "0"
+]
+_MAGNITUDE = "|".join(["[1-9][0-9]{0,14}", "[1-8][0-9]{15}", *_SIXTEEN_DIGITS, str(INTEGER_MAX)])
+_SCALAR = f"{_TEXT}|(?:0|-?(?:{_MAGNITUDE}))(?![0-9])|true|false"
+
+
+def _tokens_pattern() -> str:
+    """Writes the pattern of texts made of the profile's tokens, nested `DEPTH_MAX` deep.
+
+    What it lets pass, such as a missing comma or a name without an object, the parser
+    refuses. No token can be read in two ways, so a mismatch costs linear time.
+    """
+    value = f"(?:{_SCALAR})"
+    for _ in range(DEPTH_MAX):
+        value = f'(?:{_SCALAR}|[{{\\[](?:(?:"{_NAME}":)?{value},?)*[}}\\]])'
+    return value
+
+
+_PROFILE: Final = re.compile(_tokens_pattern())
+_MEMBER_NAME: Final = re.compile(_NAME)
+_FORBIDDEN_CHARACTER: Final = re.compile(f"[{_FORBIDDEN}]")
+
+
+# --- Encoding and parsing -------------------------------------------------------
+
+
+class _OrderError(ValueError):
+    """The members of an object do not stand in strictly increasing order."""
+
+
+class _TwiceError(ValueError):
+    """An object names a member twice."""
+
+
+def _members_in_order(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """Builds an object whose names increase strictly, hence without duplicates."""
+    last = ""
+    for name, _ in pairs:
+        if name <= last:
+            raise _OrderError
+        last = name
+    return dict(pairs)
+
+
+def _members_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Builds an object in any order, without duplicates."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise _TwiceError
+    return members
+
+
+def _integer(digits: str) -> int:
+    """Reads an integer; one far out of range becomes one just out of range, cheaply."""
+    return int(digits) if len(digits) <= len(str(-INTEGER_MAX)) else INTEGER_MAX + 1
+
+
+_ARRAYS = (list, tuple)
+_CONTAINERS = (dict, list, tuple)
+_encode = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":")
+).encode
+_decode = json.JSONDecoder(object_pairs_hook=_members_in_order).raw_decode
+_decode_loosely = json.JSONDecoder(parse_int=_integer, object_pairs_hook=_members_once).decode
+
+
+def format_json(value: Json) -> bytes:
+    """Encodes a value as canonical JSON.
+
+    A tuple counts as an array, and a string enum as its string.
+
+    Raises:
+        MalformedError: The value holds something outside the profile.
+
+    Source: RFC 8785 section 3.2. Names are ASCII, so that sorting by code points is
+        sorting by UTF-16 units; controls are forbidden, so that only the quotation
+        mark and the backslash are escaped.
+    """
+    try:
+        text = _encode(value)
+    except (TypeError, ValueError, RecursionError):
+        text = ""
+    if _PROFILE.fullmatch(text) is None or not _has_text_names(value):
+        raise MalformedError(what="JSON value", reason=_fault(value, depth=0))
+    return text.encode()
+
+
+def parse_json(data: bytes, *, what: str) -> Json:
+    """Parses bytes that must be the canonical spelling of a value.
+
+    Tokens of the profile have one spelling each and no white space between them, so
+    what remains to be compared with the re-encoding is the order of members.
+
+    Args:
+        data: The received bytes, all of them.
+        what: What they are, for the message of a refusal.
+
+    Raises:
+        MalformedError: Not UTF-8, not JSON, or outside the profile.
+        NotCanonicalError: Inside the profile, but spelled in another way.
+
+    Source: RFC 8785; RFC 7493 section 2 for duplicate members.
+    """
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise MalformedError(what=what, reason="not UTF-8") from None
+    if _PROFILE.fullmatch(text) is None:
+        raise _refusal(text, what=what)
+    try:
+        # The pattern matched one whole value, so nothing can stand behind its end.
+        value: Json = _decode(text)[0]
+    except ValueError:
+        raise _refusal(text, what=what) from None
+    return value
+
+
+def parse_object(data: bytes, *, what: str) -> dict[str, Json]:
+    """Parses the canonical spelling of an object.
+
+    Raises:
+        MalformedError: As `parse_json`; or the value is not an object.
+        NotCanonicalError: As `parse_json`.
+    """
+    value = parse_json(data, what=what)
+    if not isinstance(value, dict):
+        raise MalformedError(what=what, reason="not an object")
+    return value
+
+
+def _has_text_names(value: object) -> bool:
+    """Tells whether all member names are strings; the encoder would turn 1 into "1"."""
+    members: Iterable[object] = value if isinstance(value, _ARRAYS) else ()
+    if isinstance(value, dict):
+        members = value.values()
+        for name in value:
+            if not isinstance(name, str):
+                return False
+    for member in members:
+        if isinstance(member, _CONTAINERS) and not _has_text_names(member):
+            return False
+    return True
+
+
+def _fault(value: object, *, depth: int) -> str:
+    """Says in words why a value is outside the profile; empty if it is inside."""
+    reason = ""
+    match value:
+        case bool():
+            pass
+        case int():
+            if abs(value) > INTEGER_MAX:
+                reason = "an integer of magnitude 2^53 or more"
+        case str():
+            if _FORBIDDEN_CHARACTER.search(value):
+                reason = "a control, invisible or surrogate character in a string"
+        case dict() | list() | tuple() if depth == DEPTH_MAX:
+            reason = f"nested deeper than {DEPTH_MAX}"
+        case dict():
+            if not all(isinstance(name, str) and _MEMBER_NAME.fullmatch(name) for name in value):
+                reason = "a member name outside [A-Za-z0-9._#-]{1,64}"
+            else:
+                reason = _first_fault(value.values(), depth=depth + 1)
+        case list() | tuple():
+            reason = _first_fault(value, depth=depth + 1)
+        case None:
+            reason = "null; an absent member is left out"
+        case float():
+            reason = "a number that is not an integer"
+        case _:
+            reason = f"{type(value).__name__} has no JSON form"
+    return reason
+
+
+def _first_fault(values: Iterable[object], *, depth: int) -> str:
+    """Says what is wrong with the first value that is outside the profile."""
+    return next(filter(None, (_fault(value, depth=depth) for value in values)), "")
+
+
+def _refusal(text: str, *, what: str) -> InputError:
+    """Finds out why a text was refused; what is malformed is said before what is not canonical."""
+    try:
+        reason = _fault(_decode_loosely(text), depth=0)
+    except json.JSONDecodeError as error:
+        reason = f"not JSON at character {error.pos}"
+    except _TwiceError:
+        reason = "a member stands twice in an object"
+    except RecursionError:
+        reason = f"nested deeper than {DEPTH_MAX}"
+    if reason:
+        return MalformedError(what=what, reason=reason)
+    return NotCanonicalError(
+        what=what, reason="white space, the order of members or an escape differs"
+    )
+
+
+# --- base64url and SHA-256 ------------------------------------------------------
+
+
+def b64url_encode(data: bytes) -> str:
+    """Encodes bytes as base64url without padding (RFC 4648 section 5)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def b64url_decode(text: str, *, what: str, length: int | None = None) -> bytes:
+    """Decodes base64url without padding; each sequence of bytes has one spelling.
+
+    Args:
+        text: The encoded bytes.
+        what: What they are, for the message of a refusal.
+        length: How many bytes there must be, if that is known.
+
+    Raises:
+        MalformedError: A foreign character, padding, stray bits at the end, or another length.
+
+    Source: RFC 4648 sections 3.5 and 5; RFC 7515 section 2.
+    """
+    try:
+        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        data = b""
+    # The decoder skips foreign characters and stray bits; printing back shows them.
+    if b64url_encode(data) != text:
+        raise MalformedError(what=what, reason="not base64url without padding")
+    if length is not None and len(data) != length:
+        raise MalformedError(what=what, reason=f"{len(data)} bytes, not {length}")
+    return data
+
+
+def sha256(data: bytes) -> bytes:
+    """Hashes bytes with SHA-256 (FIPS 180-4)."""
+    return hashlib.sha256(data).digest()
+
+
+def digest_b64url(data: bytes) -> str:
+    """Hashes bytes with SHA-256 and writes the digest in base64url."""
+    return b64url_encode(sha256(data))
+
+
+def salted_digest(salt: bytes, value: Json) -> str:
+    """Commits to confidential terms without showing them.
+
+    Args:
+        salt: 16 random bytes, which stay with those entitled to the terms.
+        value: The terms.
+
+    Raises:
+        MalformedError: The salt has another length; or the terms are outside the profile.
+
+    Source: docs/formats.md, Statement, confidential terms.
+    """
+    return salted_file_digest(salt, format_json(value))
+
+
+def salted_file_digest(salt: bytes, content: bytes) -> str:
+    """Commits to a file's content without showing it.
+
+    Args:
+        salt: 16 random bytes, which stay with those entitled to the file.
+        content: The file's bytes.
+
+    Raises:
+        MalformedError: The salt has another length.
+
+    Source: docs/formats.md, Statement, confidential terms.
+    """
+    if len(salt) != SALT_SIZE:
+        raise MalformedError(what="salt", reason=f"{len(salt)} bytes, not {SALT_SIZE}")
+    return digest_b64url(salt + content)

@@ -53,6 +53,11 @@ def hash_node(left: bytes, right: bytes) -> bytes:
     return sha256(NODE_PREFIX + left + right).digest()
 
 
+def left_size(size: int) -> int:
+    """Gives how many of at least two leaves stand in the left part of their tree."""
+    return 1 << (size - 1).bit_length() - 1
+
+
 class CompactRange:
     """A growing tree, kept as the roots of its complete subtrees: at most 63 hashes.
 
@@ -187,7 +192,7 @@ def prove_inclusion(hashes: HashReader, *, index: int, size: int) -> tuple[bytes
     path = []
     begin, end = 0, size
     while end - begin > 1:
-        middle = begin + _left_size(end - begin)
+        middle = begin + left_size(end - begin)
         if index < middle:
             path.append(_range_root(hashes, begin=middle, end=end))
             end = middle
@@ -211,7 +216,7 @@ def prove_consistency(hashes: HashReader, *, old_size: int, new_size: int) -> tu
     path = []
     begin, end = 0, new_size
     while end > old_size:
-        middle = begin + _left_size(end - begin)
+        middle = begin + left_size(end - begin)
         if old_size <= middle:
             path.append(_range_root(hashes, begin=middle, end=end))
             end = middle
@@ -314,11 +319,6 @@ def _require_hashes(*hashes: bytes) -> None:
     for value in hashes:
         if len(value) != HASH_SIZE:
             raise ProofFailedError(reason=f"a hash has {len(value)} bytes, not {HASH_SIZE}")
-
-
-def _left_size(size: int) -> int:
-    """Gives the largest power of two below a size of at least 2."""
-    return 1 << (size - 1).bit_length() - 1
 
 
 def _fold(frontier: Sequence[bytes]) -> bytes:

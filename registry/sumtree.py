@@ -1,0 +1,179 @@
+r"""A tree that adds up: each node is a hash, a sum and a count.
+
+The lots of one voucher, or of one holder, are its leaves. Its root tells how many lots there
+are and what they amount to, and one leaf's path shows that it was counted:
+
+                  (h, 100, 3)
+                 /           \
+          (h, 60, 2)      (h, 40, 1)
+          /        \
+    (h, 50, 1)  (h, 10, 1)
+
+A parent's hash covers the sums and counts of both its children. Were it to cover only their
+total, an operator could show two holders the same root with two different splits of it, and
+hide what each does not see.
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from registry.errors import InvariantBrokenError, ProofFailedError
+from registry.merkle import HASH_SIZE, left_size
+
+RECORD_PREFIX: Final = b"\x20"
+SUM_NODE_PREFIX: Final = b"\x21"
+EMPTY_PREFIX: Final = b"\x22"
+TOTAL_LIMIT: Final = 2**63
+"""Every total is below this, in minor units."""
+
+_pack_children = struct.Struct(">c32sQQ32sQQ").pack
+
+
+@dataclass(frozen=True, slots=True)
+class SumNode:
+    """A node as its parent commits to it."""
+
+    hash: bytes
+    total: int
+    """Sum of the amounts below, in minor units."""
+    count: int
+    """Number of leaves below."""
+
+
+EMPTY: Final = SumNode(sha256(EMPTY_PREFIX).digest(), 0, 0)
+
+
+def hash_record(record: bytes, amount: int) -> SumNode:
+    """Makes the leaf of one record.
+
+    Args:
+        record: The record's bytes.
+        amount: The amount that stands in the record, in minor units.
+
+    Raises:
+        ProofFailedError: The amount is not positive or too large.
+    """
+    return _checked(SumNode(sha256(RECORD_PREFIX + record).digest(), amount, 1))
+
+
+def join(left: SumNode, right: SumNode) -> SumNode:
+    """Makes the parent of two neighbours.
+
+    Raises:
+        ProofFailedError: A child cannot stand in a tree, or the sum reaches 2^63.
+    """
+    for child in (left, right):
+        _checked(child)
+    if left.total + right.total >= TOTAL_LIMIT:
+        raise ProofFailedError(reason=f"{left.total} and {right.total} add up to 2^63 or more")
+    digest = sha256(
+        _pack_children(
+            SUM_NODE_PREFIX,
+            *(left.hash, left.total, left.count),
+            *(right.hash, right.total, right.count),
+        )
+    ).digest()
+    return SumNode(digest, left.total + right.total, left.count + right.count)
+
+
+def root_of_records(leaves: Sequence[SumNode]) -> SumNode:
+    """Computes the root over leaves, in the shape of RFC 6962.
+
+    Raises:
+        InvariantBrokenError: A node that is not a leaf is among them (caller bug).
+        ProofFailedError: The amounts add up to 2^63 or more.
+    """
+    if any(leaf.count != 1 for leaf in leaves):
+        raise InvariantBrokenError("only leaves are counted one by one")
+    return _range_root(leaves, begin=0, end=len(leaves))
+
+
+def prove(leaves: Sequence[SumNode], index: int) -> tuple[SumNode, ...]:
+    """Builds the path from one leaf to the root.
+
+    Returns:
+        The siblings with their sums and counts, from the leaf's upwards.
+
+    Raises:
+        InvariantBrokenError: The index is outside the tree (caller bug).
+        ProofFailedError: The amounts add up to 2^63 or more.
+    """
+    if not 0 <= index < len(leaves):
+        raise InvariantBrokenError(f"index {index} is outside a tree of {len(leaves)}")
+    return tuple(
+        _range_root(leaves, begin=begin, end=end)
+        for begin, end in _siblings(index, size=len(leaves))
+    )
+
+
+def verify_path(path: Sequence[SumNode], *, leaf: SumNode, index: int, root: SumNode) -> None:
+    """Verifies that one leaf stands at one index under a root, and was added into its sum.
+
+    The leaf is to be made from its record by `hash_record`: its amount is proved by nothing
+    else.
+
+    Raises:
+        ProofFailedError: The leaf is not one leaf, the index is outside the tree that the
+            root counts (so always under an empty root), the path is too long or too short, a
+            node's hash has another length than 32 bytes, a sibling does not count what stands
+            in its place, a count is above its sum or a sum is not below 2^63, or the path does
+            not lead to the root's hash, sum and count.
+
+    Source: RFC 9162 section 2.1.3 for the shape.
+    """
+    if leaf.count != 1:
+        raise ProofFailedError(reason=f"a leaf counts as 1, not as {leaf.count}")
+    if not 0 <= index < root.count:
+        raise ProofFailedError(reason=f"index {index} is outside a tree of {root.count}")
+    # The shape follows from index and count alone; nothing in a path chooses a side or a size.
+    places = tuple(_siblings(index, size=root.count))
+    if len(path) != len(places):
+        word = "long" if len(path) > len(places) else "short"
+        raise ProofFailedError(reason=f"the path is too {word}")
+    folded = leaf
+    for sibling, (begin, end) in zip(path, places, strict=True):
+        if sibling.count != end - begin:
+            raise ProofFailedError(
+                reason=f"a sibling counts {sibling.count} where {end - begin} leaves stand"
+            )
+        folded = join(sibling, folded) if begin < index else join(folded, sibling)
+    if _checked(folded) != root:
+        raise ProofFailedError(reason="the path does not lead to the root")
+
+
+def _checked(node: SumNode) -> SumNode:
+    """Refuses what cannot stand in a tree: every leaf has an amount of at least 1."""
+    if len(node.hash) != HASH_SIZE:
+        raise ProofFailedError(reason=f"a hash has {len(node.hash)} bytes, not {HASH_SIZE}")
+    if not 0 < node.count <= node.total < TOTAL_LIMIT:
+        raise ProofFailedError(reason=f"{node.count} leaves cannot add up to {node.total}")
+    return node
+
+
+def _siblings(index: int, *, size: int) -> Iterator[tuple[int, int]]:
+    """Gives the ranges of leaves beside the way from a leaf to the root, upwards."""
+    ranges = []
+    begin, end = 0, size
+    while end - begin > 1:
+        middle = begin + left_size(end - begin)
+        if index < middle:
+            ranges.append((middle, end))
+            end = middle
+        else:
+            ranges.append((begin, middle))
+            begin = middle
+    return reversed(ranges)
+
+
+def _range_root(leaves: Sequence[SumNode], *, begin: int, end: int) -> SumNode:
+    if begin == end:
+        return EMPTY
+    if end - begin == 1:
+        return leaves[begin]
+    middle = begin + left_size(end - begin)
+    return join(
+        _range_root(leaves, begin=begin, end=middle), _range_root(leaves, begin=middle, end=end)
+    )

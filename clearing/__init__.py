@@ -1,0 +1,1 @@
+"""Who is paid what, from which account, in which order."""

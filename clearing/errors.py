@@ -1,0 +1,51 @@
+"""Clearing's refusals: leaves of the registry's families."""
+
+from registry.errors import RefusalError
+
+
+class AlreadyPlannedError(RefusalError):
+    """There is one clearing run per due date."""
+
+    template = "due date {due_on} is cleared by plan {plan}"
+
+
+class NothingDueError(RefusalError):
+    """No live lot falls due on the date."""
+
+    template = "no live lot is due on {due_on}"
+
+
+class PayDayNotBegunError(RefusalError):
+    """A plan is adopted on the pay date or later, when nothing it rests on can move."""
+
+    template = "vouchers due on {due_on} are paid from {pay_on} at {begins}, and it is {now}"
+
+
+class PlanDiffersError(RefusalError):
+    """The plan stated is not the one that follows from the state."""
+
+    template = "{what}: stated {stated}, computed {computed}"
+
+
+class InstructionNotFoundError(RefusalError):
+    """The plan has no instruction of this number."""
+
+    template = "plan {plan} has no instruction {instruction}"
+
+
+class AlreadyPostedError(RefusalError):
+    """The instruction was confirmed by an earlier statement."""
+
+    template = "instruction {instruction} of plan {plan} is posted"
+
+
+class AmountDiffersError(RefusalError):
+    """An instruction is posted in full or not at all."""
+
+    template = "instruction {instruction} is for {instructed} minor, confirmed {confirmed} minor"
+
+
+class OutOfOrderError(RefusalError):
+    """The money that the instruction passes on has not come."""
+
+    template = "instruction {instruction} is posted after {earlier}, which is {status}"

@@ -1,0 +1,57 @@
+"""The tree of assignments of one voucher, told by its live lots alone.
+
+Every lot carries the path of its holders, from the original creditor to the one who
+holds it. A node is a path that is a prefix of some lot's: what its last party holds on
+that path, and what only passes through it on the way to later holders. A party that
+stands twice in a chain is two nodes. For a voucher of 1,000,000.00 split down a chain:
+
+    S1            holds 400,000.00   600,000.00 passes
+    S1 S2         holds 150,000.00   450,000.00 passes
+    S1 S2 F       holds nothing      200,000.00 passes
+    S1 S2 F T     holds 200,000.00
+    S1 S2 S3      holds 250,000.00
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from registry.model import Lot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One party's place in the chain of assignments.
+
+    Attributes:
+        path: The holders from the original creditor to this party.
+        held: The lots that the party holds on this path, by id.
+        passing_minor: Face of the lots beyond it, in minor units.
+    """
+
+    path: tuple[str, ...]
+    held: tuple[Lot, ...]
+    passing_minor: int
+
+    @property
+    def party(self) -> str:
+        """The party at this place."""
+        return self.path[-1]
+
+
+def lineage_of(lots: Iterable[Lot]) -> tuple[Node, ...]:
+    """Builds the tree of one voucher's lots.
+
+    Returns:
+        The nodes by path, so that each stands after the one it got its claim from.
+    """
+    held: dict[tuple[str, ...], list[Lot]] = {}
+    passing: dict[tuple[str, ...], int] = {}
+    for lot in sorted(lots, key=lambda lot: lot.lot):
+        held.setdefault(lot.path, []).append(lot)
+        for length in range(1, len(lot.path)):
+            prefix = lot.path[:length]
+            passing[prefix] = passing.get(prefix, 0) + lot.amount
+    return tuple(
+        Node(path=path, held=tuple(held.get(path, ())), passing_minor=passing.get(path, 0))
+        for path in sorted(held.keys() | passing.keys())
+    )

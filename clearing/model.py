@@ -1,0 +1,84 @@
+"""The rows of clearing: runs, their instructions, and balances.
+
+A balance is the sum of clearing's own postings on an account (see
+`clearing.postings`): what has moved on our mirror of a bank account, and what has been
+discharged of claims and debts. Together they are always zero.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from registry.ids import PartyId, Sid
+from registry.tables import Minor, Table
+
+
+class RunStatus(StrEnum):
+    """Where a run is: cleared once its last instruction is posted."""
+
+    PLANNED = "planned"
+    CLEARED = "cleared"
+
+
+class InstructionStatus(StrEnum):
+    """Whether the payee's bank has confirmed an instruction."""
+
+    PENDING = "pending"
+    POSTED = "posted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """The clearing of one due date under the one plan adopted for it."""
+
+    plan: Sid
+    due_on: str
+    pay_on: str
+    digest: str
+    instructions: int
+    vouchers: int
+    total: Minor
+    gross: Minor
+    posted: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstructionRecord:
+    """An instruction of an adopted plan (see `clearing.routes.Instruction`).
+
+    `after` holds the numbers of the instructions that come before, as text.
+    """
+
+    plan: Sid
+    n: int
+    route: str
+    voucher: Sid
+    payer_account: Sid
+    payer: PartyId
+    payee_account: Sid
+    payee: PartyId
+    bank: PartyId
+    amount: Minor
+    authority: Sid
+    lots: tuple[str, ...]
+    after: tuple[str, ...]
+    remittance: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """What clearing has posted on an account; negative where credits prevail."""
+
+    account: str
+    amount: Minor
+
+
+RUNS = Table(name="run", row=Run, key=("plan",), indexes=("due_on",))
+INSTRUCTIONS = Table(
+    name="instruction", row=InstructionRecord, key=("plan", "n"), indexes=("plan", "bank")
+)
+BALANCES = Table(name="balance", row=Balance, key=("account",))
+
+TABLES = (RUNS, INSTRUCTIONS, BALANCES)
+"""Clearing's tables, in the order in which batches read them and digests hash them."""

@@ -1,0 +1,1 @@
+"""What carries instructions to banks."""

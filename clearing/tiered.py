@@ -1,0 +1,116 @@
+"""The tiered route: along every assignment, as the claim went (逐级清分, SD-21).
+
+The debtor pays the first holder, who pays those to whom it assigned, and so on down to
+each holder; every account keeps exactly what its owner still holds. One step per node
+of the tree of assignments (see `clearing.lineage`), but for two exceptions:
+
+* **A branch goes direct** where its holder did not consent to the route when it accepted
+  (`Lot.collection_route`), or where a party before it has granted no mandate, for then
+  nobody may debit that party's account. It is exactly that holder's lots that go
+  direct; others of the same chain do not.
+* **What a party keeps and what it passes on are two steps** where they come into
+  different accounts.
+
+**Through which account it passes.** A party's account at the time when it acquired may
+stand in lots that are long consumed, so the rule asks the live state alone: of the
+party's mandates, those on an account into which its own lots of the same node are paid
+come first; among equals the smallest statement id decides. The mandate's account is
+both credited with what passes and debited for it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from clearing.direct import route_direct
+from clearing.lineage import Node, lineage_of
+from clearing.routes import Mandates, RoutedStep
+from registry.ids import PartyId, Sid
+from registry.model import Lot, Mandate, Route, Voucher
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """Where a node's money comes from: an account, the authority to debit it, a step."""
+
+    party: PartyId
+    account: Sid
+    authority: Sid
+    step: int | None
+
+
+def is_along(lot: Lot, mandates: Mandates) -> bool:
+    """Tells whether a lot of a tiered voucher is paid along its chain of assignments."""
+    return lot.collection_route and all(mandates.get(party) for party in lot.path[:-1])
+
+
+def passing_mandate(mandates: Iterable[Mandate], *, accounts: Iterable[Sid]) -> Mandate:
+    """Chooses the mandate on the account through which money passes.
+
+    Args:
+        mandates: The party's mandates, at least one.
+        accounts: The accounts into which its own lots of the node are paid.
+    """
+    own = frozenset(accounts)
+    return min(mandates, key=lambda mandate: (mandate.account not in own, mandate.mandate))
+
+
+def route_tiered(
+    voucher: Voucher, lots: Sequence[Lot], mandates: Mandates, /
+) -> tuple[RoutedStep, ...]:
+    """Routes lots of a voucher along their assignments, and what cannot go there direct.
+
+    Returns:
+        The steps by path and payee account, each after the one that funds it; then the
+        direct ones.
+    """
+    along = [lot for lot in lots if is_along(lot, mandates)]
+    apart = [lot for lot in lots if not is_along(lot, mandates)]
+    debtor = _Source(
+        party=voucher.debtor, account=voucher.account, authority=voucher.mandate, step=None
+    )
+    sources: dict[tuple[str, ...], _Source] = {(): debtor}
+    steps: list[RoutedStep] = []
+    for node in lineage_of(along):
+        source = sources[node.path[:-1]]
+        held = _by_account(node)
+        passing = _passing(node, mandates, accounts=held)
+        if passing is not None:
+            held.setdefault(passing.account, [])
+        for account in sorted(held):
+            passes_here = passing is not None and passing.account == account
+            if passing is not None and passes_here:
+                sources[node.path] = _Source(
+                    party=PartyId(node.party),
+                    account=account,
+                    authority=passing.mandate,
+                    step=len(steps),
+                )
+            step = RoutedStep(
+                route=Route.TIERED,
+                voucher=voucher.voucher,
+                payer_account=source.account,
+                payer=source.party,
+                payee_account=account,
+                payee=PartyId(node.party),
+                authority=source.authority,
+                held=tuple(held[account]),
+                passing_minor=node.passing_minor if passes_here else 0,
+                funded_by=source.step,
+            )
+            steps.append(step)
+    return (*steps, *route_direct(voucher, apart, mandates))
+
+
+def _by_account(node: Node) -> dict[Sid, list[Lot]]:
+    """Groups the lots that a node keeps by the accounts into which they are paid."""
+    held: dict[Sid, list[Lot]] = {}
+    for lot in node.held:
+        held.setdefault(lot.account, []).append(lot)
+    return held
+
+
+def _passing(node: Node, mandates: Mandates, *, accounts: Iterable[Sid]) -> Mandate | None:
+    """Returns the mandate under which a node passes money on; None if nothing passes."""
+    if not node.passing_minor:
+        return None
+    return passing_mandate(mandates[node.party], accounts=accounts)

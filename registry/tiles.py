@@ -114,19 +114,41 @@ def implied_files(size: int) -> tuple[str, ...]:
 
     Raises:
         InvariantBrokenError: The size is negative.
+    """
+    return tuple(walk_files(size))
+
+
+def walk_files(size: int) -> Iterator[str]:
+    """Gives what `implied_files` lists, one by one: a size may be claimed that is immense.
+
+    Raises:
+        InvariantBrokenError: The size is negative.
 
     Source: C2SP tlog-tiles, Partial Tiles.
     """
     if size < 0:
         raise InvariantBrokenError(f"no log has size {size}")
-    paths: list[str] = []
     level = 0
     # Only complete tiles are hashed into the level above, so a level ends with `>>`.
     while (hashes := size >> (level * TILE_HEIGHT)) > 0:
-        paths += (tile.path() for tile in _row(level, hashes))
+        yield from (tile.path() for tile in _row(level, hashes))
         level += 1
-    paths += (tile.path() for tile in _row(ENTRIES_LEVEL, size))
-    return tuple(paths)
+    yield from (tile.path() for tile in _row(ENTRIES_LEVEL, size))
+
+
+def is_implied(path: str, *, size: int) -> bool:
+    """Tells whether a log of that size has a tile or bundle of this path."""
+    try:
+        tile = parse_path(path)
+    except MalformedError:
+        return False
+    return tile.width == _width(tile.level, tile.index, size=size)
+
+
+def _width(level: int, index: int, *, size: int) -> int:
+    """Gives the width of a tile in a log of that size; not positive if it has no such tile."""
+    hashes = size if level == ENTRIES_LEVEL else size >> (level * TILE_HEIGHT)
+    return min(TILE_WIDTH, hashes - index * TILE_WIDTH)
 
 
 def _row(level: int, count: int) -> Iterator[Tile]:
@@ -220,8 +242,7 @@ class TileHashes:
         return pyramid
 
     def _read(self, level: int, index: int) -> list[bytes]:
-        hashes = self._size >> (level * TILE_HEIGHT)
-        width = min(TILE_WIDTH, hashes - index * TILE_WIDTH)
+        width = _width(level, index, size=self._size)
         path = tile_path(level, index, width)
         data = self._fetch(path)
         if len(data) != width * HASH_SIZE:

@@ -26,9 +26,11 @@ from registry.tiles import (
     entries_path,
     format_bundle,
     implied_files,
+    is_implied,
     parse_bundle,
     parse_path,
     tile_path,
+    walk_files,
 )
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "tiles"
@@ -110,6 +112,16 @@ class TestImpliedFiles:
             assert widths.pop(ENTRIES_LEVEL, 0) == size
             assert all(width == size >> (8 * level) for level, width in widths.items())
             assert size >> (8 * len(widths)) == 0
+
+    def test_each_implied_file_is_told_one_by_one(self) -> None:
+        known = {size: set(implied_files(size)) for size in (0, 1, 256, 257, 600, 65537)}
+        every = set().union(*known.values())
+        for size, files in known.items():
+            assert {path for path in every if is_implied(path, size=size)} == files
+        assert not is_implied("checkpoint", size=600)
+
+    def test_an_immense_size_is_walked_only_as_far_as_asked(self) -> None:
+        assert next(walk_files(2**62)) == "tile/0/000"
 
     def test_refuses_a_negative_size(self) -> None:
         with pytest.raises(InvariantBrokenError):

@@ -1,0 +1,343 @@
+"""The writer: batch, decide, seal, commit, apply.
+
+One engine writes one ledger. It takes statements that were admitted, decides and seals
+each in order over the rows that the batch names, and stores the whole batch in one
+durable transaction (group commit). Deadlines that have come are sealed before
+anything else, and a state entry follows each cut-off; both need no statement.
+"""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from registry.canonical import Json
+from registry.commitments import COMMITTED_TABLES, Commitments, StateCommitted
+from registry.effects import Due, Effect, Seal, apply, format_effects, touches_of
+from registry.entries import BEFORE_FIRST, Entry, open_entry, seal_entry
+from registry.errors import (
+    ClockBackError,
+    IdReusedError,
+    RegistryError,
+    StorageUnknownError,
+)
+from registry.ids import Origin, PartyId, Sid
+from registry.kinds import Rulebook
+from registry.logtree import LogTree
+from registry.merkle import TreeHead, hash_leaf
+from registry.model import BUCKETS, LEDGER, STATE_REQUESTS, Ledger
+from registry.ports import Clock, Commit, LedgerStore, NewEntry
+from registry.state import Batch, MemoryRows, View
+from registry.statements import Now, Statement
+
+BATCH_MAX = 1_000
+"""Entries of one commit that need no statement, such as expiries of one moment."""
+
+CLOCK_BACK_MAX = 2_000
+"""Milliseconds by which the system clock may step back before writing stops."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """What became of a statement that was accepted."""
+
+    sid: Sid
+    index: int
+    time: int
+    leaf_hash: bytes
+    effects: Mapping[str, Json]
+    replayed: bool = False
+
+
+Outcome = Sealed | RegistryError
+
+
+class _Work:
+    """One batch on its way to one commit."""
+
+    def __init__(self, engine: "Engine") -> None:
+        self.tree = engine.tree.fork()
+        self.size = self.tree.head.size
+        self.rows = Batch(engine.store.fetch, engine.rulebook.tables, index=self.size)
+        self.entries: list[NewEntry] = []
+        self.previous = engine.previous
+        self.time = engine.time
+        self.touched: set[tuple[str, str]] = set()
+        self.sids: dict[Sid, Sealed] = {}
+        self.ids: dict[tuple[PartyId, str], Sid] = {}
+        self.states_requested = 0
+        self.states_sealed = 0
+
+
+class Engine:
+    """Writes one ledger."""
+
+    def __init__(
+        self, store: LedgerStore, rulebook: Rulebook, clock: Clock, *, origin: Origin
+    ) -> None:
+        """Takes the writer's lease and reads the head; replays nothing.
+
+        Args:
+            store: Where the ledger is kept.
+            rulebook: All kinds and tables.
+            clock: The time of a ledger whose clock is `system`, and of nothing else.
+            origin: The log's name.
+        """
+        self.store = store
+        self.rulebook = rulebook
+        self.origin = origin
+        self._clock = clock
+        self._epoch = store.acquire()
+        size = store.size()
+        self.tree = LogTree(lambda level, index: store.tile(level=level, index=index), size)
+        last = next(store.entries(size - 1, size)) if size else b""
+        self.previous = hash_leaf(last) if size else BEFORE_FIRST
+        self.time = open_entry(last).time if size else 0
+        self._commitments: Commitments | None = None
+        self._dirty: set[tuple[str, str]] = set()
+        self._computed: list[StateCommitted] = []
+        self._stopped = False
+        self._restore_requests()
+
+    @property
+    def head(self) -> TreeHead:
+        """The head of what is stored."""
+        return self.tree.head
+
+    @property
+    def ledger(self) -> Ledger | None:
+        """The ledger's own facts; None before genesis."""
+        return next(self.store.select(LEDGER), None)
+
+    def submit(self, statements: Sequence[Statement[Any]]) -> list[Outcome]:
+        """Commits statements in order, with whatever time has brought about meanwhile.
+
+        A statement that is refused changes nothing; the others are durable when this
+        returns. With no statements it does what is due.
+
+        Raises:
+            StorageError: Nothing of the batch was stored.
+            StorageUnknownError: The outcome is not known; the engine has stopped.
+            InvariantBrokenError: A bug or a corrupt log; the engine has stopped.
+        """
+        if self._stopped:
+            raise StorageUnknownError(reason="the writer has stopped")
+        outcomes: list[Outcome] = []
+        waiting = deque(statements)
+        try:
+            while True:
+                work = _Work(self)
+                done = self._fill(work, waiting, outcomes)
+                self._commit(work)
+                if done:
+                    return outcomes
+        except (StorageUnknownError, AssertionError):
+            self._stopped = True
+            raise
+
+    def _fill(self, work: _Work, waiting: deque[Statement[Any]], outcomes: list[Outcome]) -> bool:
+        """Seals into a batch until nothing waits (True) or a state must be computed."""
+        now = self._now(work)
+        sealed = self._known(waiting)
+        work.rows.prefetch([self.rulebook.reads(s, now) for s in waiting])
+        while True:
+            self._tell_time(work)
+            if not self._seal_due(work):
+                return False
+            if not waiting:
+                return True
+            statement = waiting.popleft()
+            outcomes.append(self._decide(work, statement, sealed))
+            if work.states_requested:
+                return False
+
+    def _known(self, waiting: Sequence[Statement[Any]]) -> Mapping[Sid, int]:
+        """Finds which statements are sealed already."""
+        return self.store.find_statements([statement.sid for statement in waiting])
+
+    def _now(self, work: _Work) -> Now:
+        """Returns the moment of the next entry."""
+        ledger = work.rows.get(LEDGER, "ledger")
+        return Now(index=work.size, time=work.time, ledger=ledger)
+
+    def _tell_time(self, work: _Work) -> None:
+        """Moves the batch's time on: to the manual clock's, or to the system clock's."""
+        ledger = work.rows.get(LEDGER, "ledger")
+        time = self._clock.now() if ledger is None or ledger.clock == "system" else ledger.time
+        if time < work.time - CLOCK_BACK_MAX and ledger is not None:
+            raise ClockBackError(time=work.time, now=time)
+        work.time = max(work.time, time)
+
+    def _seal_due(self, work: _Work) -> bool:
+        """Seals every deadline that has come, then the state entries that are owed.
+
+        Returns:
+            False if the batch must be stored first: it is full, or a cut-off in it asks
+            for a state.
+        """
+        while (due := self._next_due(work)) is not None:
+            now = self._now(work)
+            view = View(work.rows, self.rulebook.reads_due(due, now))
+            effects = self.rulebook.decide_due(view, due, now)
+            self._seal(work, kind=due.kind, effects=effects, due=due)
+            if work.states_requested or len(work.entries) >= BATCH_MAX:
+                return False
+        for committed in self._computed[work.states_sealed :]:
+            self._seal(work, kind="state", effects=(committed,))
+            work.states_sealed += 1
+        return True
+
+    def _next_due(self, work: _Work) -> Due | None:
+        """Returns the next deadline that has come, as the batch has left them."""
+        row = work.rows.due(self.store.due, until=work.time, limit=BATCH_MAX)
+        return None if row is None else Due(at=row.at, kind=row.kind, id=row.id)
+
+    def _decide(self, work: _Work, statement: Statement[Any], sealed: Mapping[Sid, int]) -> Outcome:
+        """Decides one statement and seals it, or returns why not."""
+        # 5. Sealed already: the first result. The id used for other bytes: refused.
+        if statement.sid in work.sids:
+            return _as_replay(work.sids[statement.sid])
+        if statement.sid in sealed:
+            return self.sealed(statement.sid, sealed[statement.sid])
+        name = (statement.by, statement.id)
+        taken = work.ids.get(name) or self.store.find_ids([name]).get(name)
+        if taken is not None:
+            return IdReusedError(id=statement.id, by=statement.by, sid=taken)
+        if statement.kind == "genesis" and statement.body.clock == "manual" and not work.size:
+            work.time = statement.iat * 1000
+        now = self._now(work)
+        try:
+            view = View(work.rows, self.rulebook.reads(statement, now))
+            effects = self.rulebook.decide(view, statement, now, root_at=work.tree.root_at)
+            entry = self._seal(work, kind=statement.kind, effects=effects, statement=statement)
+        except RegistryError as error:
+            return error
+        work.sids[statement.sid] = entry
+        work.ids[name] = statement.sid
+        return entry
+
+    def sealed(self, sid: Sid, index: int) -> Sealed:
+        """Returns the first result of a statement that is sealed at an index."""
+        data = next(self.store.entries(index, index + 1))
+        entry = open_entry(data)
+        return Sealed(
+            sid=sid,
+            index=index,
+            time=entry.time,
+            leaf_hash=hash_leaf(data),
+            effects=entry.effects,
+            replayed=True,
+        )
+
+    def _seal(
+        self,
+        work: _Work,
+        *,
+        kind: str,
+        effects: tuple[Effect, ...],
+        statement: Statement[Any] | None = None,
+        due: Due | None = None,
+    ) -> Sealed:
+        """Seals an entry and applies its effects to the batch's rows.
+
+        Raises:
+            EntryTooLargeError: It would not fit; nothing has changed.
+        """
+        index = work.size
+        rendered = format_effects(effects, due=due)
+        text = statement.text if statement else ""
+        entry = Entry(
+            index=index,
+            time=work.time,
+            kind=kind,
+            origin=self.origin,
+            previous=work.previous,
+            statement=text,
+            effects=rendered,
+        )
+        data = seal_entry(entry)
+
+        # Past this line the entry stands, unless the commit fails.
+        leaf_hash = hash_leaf(data)
+        work.rows.index = index
+        before = len(work.rows.changes)
+        apply(work.rows, effects, Seal(
+            index=index, time=work.time, leaf_hash=leaf_hash, statement=text
+        ))  # fmt: skip
+        work.states_requested += sum(
+            change.table is STATE_REQUESTS and change.row is not None
+            for change in work.rows.changes[before:]
+        )
+        work.entries.append(
+            NewEntry(
+                index=index,
+                time=work.time,
+                kind=kind,
+                leaf_hash=leaf_hash,
+                data=data,
+                sid=statement.sid if statement else None,
+                by=statement.by if statement else None,
+                id=statement.id if statement else None,
+            )
+        )
+        work.tree.append(leaf_hash)
+        work.touched.update(touches_of(effects))
+        work.previous = leaf_hash
+        work.size = index + 1
+        sid = statement.sid if statement else Sid("")
+        return Sealed(sid=sid, index=index, time=work.time, leaf_hash=leaf_hash, effects=rendered)
+
+    def _commit(self, work: _Work) -> None:
+        """Makes a batch durable, then adopts what it changed."""
+        if not work.entries:
+            return
+        commit = Commit(entries=work.entries, changes=work.rows.changes, tiles=work.tree.tiles())
+        self.store.append(commit, expected_size=self.tree.head.size, epoch=self._epoch)
+
+        # Past this line the batch is durable.
+        self.tree = work.tree
+        self.previous = work.previous
+        self.time = work.time
+        self._dirty |= work.touched
+        del self._computed[: work.states_sealed]
+        if work.states_requested:
+            self._compute_state()
+
+    def _compute_state(self) -> None:
+        """Computes the commitment that the newest entry asks for, as of itself included."""
+        if self._commitments is None:
+            self._commitments = Commitments()
+            self._dirty = {(row.family, row.bucket) for row in self.store.select(BUCKETS)}
+        self._commitments.update(self.store.fetch, self._dirty)
+        self._dirty = set()
+        self._computed.append(self._commitments.roots(at=self.tree.head.size))
+
+    def _restore_requests(self) -> None:
+        """Computes again what was owed when the last writer stopped, as of then."""
+        for request in sorted(self.store.select(STATE_REQUESTS), key=lambda row: row.at):
+            rows = committed_rows(self.store, as_of=request.at)
+            commitments = Commitments()
+            buckets = [(row.family, row.bucket) for row in rows.select(BUCKETS)]
+            commitments.update(rows.fetch, buckets)
+            self._computed.append(commitments.roots(at=request.at))
+
+
+def committed_rows(store: LedgerStore, *, as_of: int) -> MemoryRows:
+    """Loads the rows that commitments are computed from, as of a size."""
+    rows = MemoryRows(COMMITTED_TABLES)
+    for table in COMMITTED_TABLES:
+        for row in store.select(table, as_of=as_of):
+            rows.put(table, row)
+    return rows
+
+
+def _as_replay(sealed: Sealed) -> Sealed:
+    """Returns a first result as the answer to a repetition."""
+    return Sealed(
+        sid=sealed.sid,
+        index=sealed.index,
+        time=sealed.time,
+        leaf_hash=sealed.leaf_hash,
+        effects=sealed.effects,
+        replayed=True,
+    )

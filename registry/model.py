@@ -1,0 +1,303 @@
+"""The rows of the state: parties, keys, accounts, vouchers, lots, offers, notices.
+
+A lot's amount, holder and voucher never change: it is created by one entry and
+consumed by at most one. A consumed lot's row ends; everything a decision or a
+clearing plan needs of its ancestors (the assignment chain) stands in the lot itself,
+so that the live state grows with live lots and not with history.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from registry.ids import Kid, LotId, NoticeId, Origin, PartyId, Sid
+from registry.tables import Minor, Table
+
+
+class Role(StrEnum):
+    """What the registrar admitted a party as (SD-01)."""
+
+    OPERATOR = "operator"
+    REGISTRAR = "registrar"
+    PARTICIPANT = "participant"
+    FINANCIER = "financier"
+    TRUSTEE = "trustee"
+    VEHICLE = "vehicle"
+    BANK = "bank"
+    AUDITOR = "auditor"
+
+
+HOLDER_ROLES = frozenset({Role.PARTICIPANT, Role.FINANCIER, Role.VEHICLE})
+"""Who may hold lots: never the operator, the registrar or a bank as such (RG-02, I11)."""
+
+
+class KeyUse(StrEnum):
+    """The one thing that a key is for."""
+
+    SIGN = "sign"
+    READ = "read"
+    RECEIPT = "receipt"
+
+
+class VoucherStatus(StrEnum):
+    """Where a voucher is in its life; the last four are final."""
+
+    ISSUED = "issued"
+    ACTIVE = "active"
+    SETTLED = "settled"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
+class LotStatus(StrEnum):
+    """Whether a lot can be offered."""
+
+    FREE = "free"
+    OFFERED = "offered"
+
+
+class Purpose(StrEnum):
+    """Why a lot changes hands: in payment (流转), for money (融资), into a plan or trust."""
+
+    SETTLE = "settle"
+    FINANCE = "finance"
+    SECURITISE = "securitise"
+
+
+class Route(StrEnum):
+    """How a voucher is cleared: to its holders at once, or along every assignment."""
+
+    DIRECT = "direct"
+    TIERED = "tiered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """The ledger's own facts: what genesis set, and counters."""
+
+    origin: Origin
+    operator: PartyId
+    registrar: PartyId
+    log_key: str
+    currency: str
+    zone: str
+    clock: str
+    policy: str
+    time: int
+    """The manual clock, in milliseconds; 0 under the system clock."""
+    calendar: str
+    calendar_first: str
+    calendar_last: str
+    holidays: tuple[str, ...]
+    workdays: tuple[str, ...]
+    voucher_count: int = 0
+    party_count: int = 0
+    row: str = "ledger"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    """An admitted party; its bucket's ordinal is its rank of admission."""
+
+    party: PartyId
+    name: str
+    roles: tuple[str, ...]
+    statement: Sid
+    ordinal: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """A request to be admitted, with the key that signed it (none for a trust vehicle)."""
+
+    statement: Sid
+    party: PartyId
+    name: str
+    kid: Kid | None
+    suite: str | None
+    x: str | None
+    salt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRecord:
+    """A party's public key; it signs in entries `added < j < revoked`, and its own revocation."""
+
+    kid: Kid
+    party: PartyId
+    use: str
+    suite: str
+    x: str
+    added: int
+    revoked: int | None = None
+    suspect_from: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A bank account; its name and number are confidential terms, known here by digest."""
+
+    account: Sid
+    owner: PartyId
+    bank: PartyId
+    account_kind: str
+    digest: str
+    verified: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mandate:
+    """An account owner's authority to debit the account for clearing (扣款授权)."""
+
+    mandate: Sid
+    owner: PartyId
+    account: Sid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voucher:
+    """A debtor's promise to pay its face at its due date. face = live + discharged + cancelled."""
+
+    voucher: Sid
+    voucher_no: str
+    debtor: PartyId
+    creditor: PartyId
+    co_debtors: tuple[str, ...]
+    face: Minor
+    discharged: Minor
+    cancelled: Minor
+    due_on: str
+    route: str
+    account: Sid
+    mandate: Sid
+    accept_by: int
+    status: str
+    ordinal: int | None
+    lot_salt: str
+    """Of the lot `<voucher>.0`, which is numbered by the issue and made by the acceptance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoucherNumber:
+    """A debtor's own number for a voucher, used once for ever."""
+
+    debtor: PartyId
+    voucher_no: str
+    voucher: Sid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lot:
+    """One holder's part of one voucher.
+
+    `path` is every holder from the original creditor to this one; `tier` counts settle
+    transfers, from 1; `acquired` is the statement by which this holder got it.
+    """
+
+    lot: LotId
+    voucher: Sid
+    amount: Minor
+    holder: PartyId
+    born: int
+    due_on: str
+    path: tuple[str, ...]
+    tier: int
+    acquired: Sid
+    account: Sid
+    collection_route: bool
+    recourse: bool
+    acknowledged: bool
+    status: str
+    salt: str
+
+    @property
+    def assignments(self) -> int:
+        """Number of assignments of any purpose behind this lot (转让手数)."""
+        return len(self.path) - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """An open offer of one lot to one assignee; ends when answered, withdrawn or expired."""
+
+    offer: Sid
+    lot: LotId
+    voucher: Sid
+    amount: Minor
+    assignor: PartyId
+    assignee: PartyId
+    purpose: str
+    recourse: bool
+    accept_by: int
+    kid: Kid
+    salt: str
+    """Of the lot in the assignee's hands, `<offer>.2`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A notice of assignment, authored by the assignor, arrived in the recipient's inbox."""
+
+    notice: NoticeId
+    transfer: Sid
+    voucher: Sid
+    recipient: PartyId
+    assignor: PartyId
+    assignee: PartyId
+    amount: Minor
+    arrived: int
+    """Milliseconds, the time of the entry that brought it into the recipient's inbox."""
+    acknowledged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadline:
+    """Something that time alone will bring about."""
+
+    at: int
+    kind: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateRequest:
+    """A cut-off or a trustee's request whose state entry is still owed."""
+
+    at: int
+    time: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """A bucket's history: the compact range of the leaf hashes of the entries that touch it."""
+
+    family: str
+    bucket: str
+    size: int
+    frontier: tuple[str, ...]
+    ordinal: int | None
+    salt: str
+
+
+LEDGER = Table(name="ledger", row=Ledger, key=("row",))
+KEYS = Table(name="key_record", row=KeyRecord, key=("kid",), indexes=("party",))
+REGISTRATIONS = Table(name="registration", row=Registration, key=("statement",))
+OFFERS = Table(name="offer", row=Offer, key=("offer",), indexes=("lot", "assignee", "kid"))
+NOTICES = Table(name="notice", row=Notice, key=("notice",), indexes=("recipient", "transfer"))
+LOTS = Table(name="lot", row=Lot, key=("lot",), indexes=("voucher", "holder", "acquired", "due_on"))
+VOUCHER_NUMBERS = Table(name="voucher_number", row=VoucherNumber, key=("debtor", "voucher_no"))
+VOUCHERS = Table(
+    name="voucher", row=Voucher, key=("voucher",), indexes=("debtor", "due_on"), family="voucher"
+)
+MANDATES = Table(name="mandate", row=Mandate, key=("mandate",), indexes=("owner", "account"))
+ACCOUNTS = Table(name="account", row=Account, key=("account",), indexes=("owner", "bank"))
+PARTIES = Table(name="party", row=Party, key=("party",), family="holder")
+DEADLINES = Table(name="deadline", row=Deadline, key=("at", "kind", "id"))
+STATE_REQUESTS = Table(name="state_request", row=StateRequest, key=("at",))
+BUCKETS = Table(name="bucket", row=Bucket, key=("family", "bucket"))
+
+TABLES = (
+    LEDGER, KEYS, REGISTRATIONS, OFFERS, NOTICES, LOTS, VOUCHER_NUMBERS, VOUCHERS,
+    MANDATES, ACCOUNTS, PARTIES, DEADLINES, STATE_REQUESTS, BUCKETS,
+)  # fmt: skip
+"""The registry's tables, in the order in which batches read them and digests hash them."""

@@ -1,0 +1,59 @@
+"""Checks that several groups of rules share: whose account, which mandate, what day."""
+
+from datetime import date, timedelta
+
+from registry.calendars import date_at, parse_offset, start_of
+from registry.errors import (
+    AccountNotVerifiedError,
+    AccountUnknownError,
+    MandateMissingError,
+    NotOwnerError,
+)
+from registry.ids import PartyId, Sid
+from registry.model import ACCOUNTS, MANDATES, Account
+from registry.statements import Now
+from registry.tables import Rows
+
+
+def require_account(state: Rows, account: Sid, *, owner: PartyId) -> Account:
+    """Returns an account that can be named as payer or payee.
+
+    Raises:
+        AccountUnknownError: There is no such account.
+        NotOwnerError: It is another party's.
+        AccountNotVerifiedError: Its bank has not verified it.
+    """
+    row = state.get(ACCOUNTS, account)
+    if row is None:
+        raise AccountUnknownError(account=account)
+    if row.owner != owner:
+        raise NotOwnerError(account=account, by=owner)
+    if not row.verified:
+        raise AccountNotVerifiedError(account=account)
+    return row
+
+
+def require_mandate(state: Rows, mandate: Sid, *, account: Sid) -> None:
+    """Checks the authority to debit an account.
+
+    Raises:
+        MandateMissingError: The mandate does not exist or is for another account.
+    """
+    row = state.get(MANDATES, mandate)
+    if row is None or row.account != account:
+        raise MandateMissingError(mandate=mandate, account=account)
+
+
+def today_at(now: Now) -> date:
+    """Returns the business day of a decision, in the ledger's zone."""
+    return date_at(now.time, offset_minutes=parse_offset(now.facts.zone))
+
+
+def start_instant(day: date, now: Now) -> int:
+    """Returns the instant at which a day begins in the ledger's zone."""
+    return start_of(day, offset_minutes=parse_offset(now.facts.zone))
+
+
+def end_instant(day: date, now: Now) -> int:
+    """Returns the instant at which "by the end of `day`" is over: the start of the next."""
+    return start_instant(day + timedelta(days=1), now)

@@ -1,0 +1,204 @@
+"""Bank accounts and the authority to debit them.
+
+An account's 户名, 账号, 开户行 and 12-digit 联行号 are confidential terms, known to the log
+by their salted digest; the bank that keeps the account verifies them, the same-name
+rule included, with a statement of its own. Every payment instruction names the
+mandate under which its payer's account is debited (扣款授权).
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Annotated
+
+from registry.effects import Effect, Seal
+from registry.errors import (
+    AccountNotVerifiedError,
+    AccountUnknownError,
+    InvariantBrokenError,
+    NotBankError,
+    NotOwnerError,
+)
+from registry.fields import LENIENT, Digest, PartyField, SidField
+from registry.ids import PartyId, Sid
+from registry.model import (
+    ACCOUNTS,
+    HOLDER_ROLES,
+    MANDATES,
+    PARTIES,
+    Account,
+    Mandate,
+    Role,
+)
+from registry.statements import Body, Kind, Now, Statement
+from registry.tables import MutableRows, ReadPlan, Rows, get
+
+
+class AccountKind(StrEnum):
+    """What an account is for."""
+
+    SETTLEMENT = "settlement"
+    TRUST = "trust"
+
+
+class AccountRegister(Body):
+    """An account of the signer at a bank; the terms hold name, number and bank code."""
+
+    bank: PartyField
+    account_kind: Annotated[AccountKind, LENIENT]
+    terms: Digest
+
+
+class AccountVerify(Body):
+    """The bank's word that the account exists and bears its owner's name."""
+
+
+class MandateGrant(Body):
+    """The owner's authority to debit the account for the clearing of vouchers."""
+
+    account: SidField
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRegistered(Effect):
+    """An account waits for its bank's word."""
+
+    account: Sid
+    owner: PartyId
+    bank: PartyId
+    account_kind: str
+    digest: str
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Writes the account."""
+        row = Account(
+            account=self.account,
+            owner=self.owner,
+            bank=self.bank,
+            account_kind=self.account_kind,
+            digest=self.digest,
+        )
+        state.put(ACCOUNTS, row)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountVerified(Effect):
+    """An account can be named as payee or payer."""
+
+    account: Sid
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Marks the account."""
+        account = state.get(ACCOUNTS, self.account)
+        if account is None:
+            raise InvariantBrokenError(f"verification of no account {self.account}")
+        state.put(ACCOUNTS, replace(account, verified=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MandateGranted(Effect):
+    """An account can be debited for clearing."""
+
+    mandate: Sid
+    owner: PartyId
+    account: Sid
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Writes the mandate."""
+        state.put(MANDATES, Mandate(mandate=self.mandate, owner=self.owner, account=self.account))
+
+
+def reads_account_register(statement: Statement[AccountRegister], _now: Now) -> ReadPlan:
+    """Asks for the bank."""
+    yield from get(PARTIES, statement.body.bank)
+
+
+def decide_account_register(
+    state: Rows, statement: Statement[AccountRegister], _now: Now
+) -> tuple[Effect, ...]:
+    """Registers a bank account of the signer.
+
+    Raises:
+        NotBankError: The bank named is not admitted as one.
+    """
+    body = statement.body
+    bank = state.get(PARTIES, body.bank)
+    if bank is None or Role.BANK not in bank.roles:
+        raise NotBankError(party=body.bank)
+    registered = AccountRegistered(
+        account=statement.sid,
+        owner=statement.by,
+        bank=body.bank,
+        account_kind=body.account_kind,
+        digest=body.terms,
+    )
+    return (registered,)
+
+
+def decide_account_verify(
+    state: Rows, statement: Statement[AccountVerify], _now: Now
+) -> tuple[Effect, ...]:
+    """Verifies an account that the signer keeps.
+
+    Raises:
+        NotBankError: The signer is not the account's bank.
+    """
+    account = state.get(ACCOUNTS, statement.re or "")
+    if account is None:
+        raise InvariantBrokenError("the answer was not checked")
+    if account.bank != statement.by:
+        raise NotBankError(party=statement.by)
+    return (AccountVerified(account=account.account),)
+
+
+def reads_mandate_grant(statement: Statement[MandateGrant], _now: Now) -> ReadPlan:
+    """Asks for the account."""
+    yield from get(ACCOUNTS, statement.body.account)
+
+
+def decide_mandate_grant(
+    state: Rows, statement: Statement[MandateGrant], _now: Now
+) -> tuple[Effect, ...]:
+    """Authorises the debiting of an account of the signer for clearing.
+
+    Raises:
+        AccountUnknownError: There is no such account.
+        NotOwnerError: The account is somebody else's.
+        AccountNotVerifiedError: Its bank has not verified it.
+    """
+    account = state.get(ACCOUNTS, statement.body.account)
+    if account is None:
+        raise AccountUnknownError(account=statement.body.account)
+    if account.owner != statement.by:
+        raise NotOwnerError(account=account.account, by=statement.by)
+    if not account.verified:
+        raise AccountNotVerifiedError(account=account.account)
+    granted = MandateGranted(mandate=statement.sid, owner=statement.by, account=account.account)
+    return (granted,)
+
+
+KINDS = (
+    Kind(
+        name="account.register",
+        body=AccountRegister,
+        signers=HOLDER_ROLES,
+        relation="the account's owner",
+        reads=reads_account_register,
+        decide=decide_account_register,
+    ),
+    Kind(
+        name="account.verify",
+        body=AccountVerify,
+        signers=frozenset({Role.BANK}),
+        relation="the bank that keeps the account",
+        answers={"account.register": ACCOUNTS},
+        decide=decide_account_verify,
+    ),
+    Kind(
+        name="mandate.grant",
+        body=MandateGrant,
+        signers=HOLDER_ROLES,
+        relation="the account's owner",
+        reads=reads_mandate_grant,
+        decide=decide_mandate_grant,
+    ),
+)

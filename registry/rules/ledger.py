@@ -1,0 +1,249 @@
+"""How a ledger begins, and its manual clock.
+
+Genesis is signed by the operator's key in its own body and admits the operator and
+the registrar. After it, everything is a statement of an admitted party or follows
+from time.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from registry.calendars import parse_offset
+from registry.effects import Effect, Seal, Touch
+from registry.errors import (
+    AlreadyStartedError,
+    ClockBackError,
+    ClockNotManualError,
+    InvariantBrokenError,
+    MalformedError,
+)
+from registry.fields import (
+    LENIENT,
+    BusinessDate,
+    Instant,
+    KeyField,
+    MachineText,
+    PartyField,
+    PlainText,
+)
+from registry.ids import Kid, PartyId, Sid
+from registry.model import (
+    BUCKETS,
+    KEYS,
+    LEDGER,
+    PARTIES,
+    Bucket,
+    KeyRecord,
+    KeyUse,
+    Ledger,
+    Party,
+    Role,
+)
+from registry.signing import parse_jwk
+from registry.statements import Body, Kind, Now, Statement
+from registry.tables import MutableRows, Rows
+
+
+class CalendarBody(Body):
+    """A jurisdiction's working days, as exceptions to Monday to Friday."""
+
+    name: MachineText
+    first: BusinessDate
+    last: BusinessDate
+    holidays: Annotated[tuple[BusinessDate, ...], LENIENT, Field(max_length=200)]
+    workdays: Annotated[tuple[BusinessDate, ...], LENIENT, Field(max_length=100)]
+
+
+class FounderBody(Body):
+    """A founding party."""
+
+    party: PartyField
+    name: PlainText
+    key: KeyField
+
+
+class Genesis(Body):
+    """What a ledger is: names, keys, currency, zone, clock, policy, calendar."""
+
+    format: Literal[1]
+    key: KeyField
+    operator: FounderBody
+    registrar: FounderBody
+    log_key: KeyField
+    currency: Literal["CNY"]
+    zone: MachineText
+    clock: Literal["manual", "system"]
+    policy: MachineText
+    calendar: CalendarBody
+
+
+class ClockSet(Body):
+    """The instant that the manual clock is to show, in milliseconds."""
+
+    time: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerOpened(Effect):
+    """The ledger exists."""
+
+    ledger: Ledger
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Writes the ledger's row."""
+        state.put(LEDGER, self.ledger)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FounderAdmitted(Effect):
+    """The operator or the registrar is a party, with its key."""
+
+    party: PartyId
+    name: str
+    role: str
+    kid: Kid
+    suite: str
+    x: str
+    statement: Sid
+    ordinal: int
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches the party."""
+        return (("holder", self.party),)
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Writes the party, its key and its bucket; each founder has a salt of its own."""
+        party = Party(
+            party=self.party,
+            name=self.name,
+            roles=(self.role,),
+            statement=self.statement,
+            ordinal=self.ordinal,
+        )
+        key = KeyRecord(
+            kid=self.kid,
+            party=self.party,
+            use=KeyUse.SIGN,
+            suite=self.suite,
+            x=self.x,
+            added=seal.index,
+        )
+        bucket = Bucket(
+            family="holder",
+            bucket=self.party,
+            size=0,
+            frontier=(),
+            ordinal=self.ordinal,
+            salt=seal.bucket_salt(self.ordinal),
+        )
+        state.put(PARTIES, party)
+        state.put(KEYS, key)
+        state.put(BUCKETS, bucket)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockAdvanced(Effect):
+    """The manual clock shows this instant from the next entry on."""
+
+    time: int
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Moves the clock."""
+        ledger = state.get(LEDGER, "ledger")
+        if ledger is None:
+            raise InvariantBrokenError("a clock without a ledger")
+        state.put(LEDGER, replace(ledger, time=self.time))
+
+
+def decide_genesis(_state: Rows, statement: Statement[Genesis], now: Now) -> tuple[Effect, ...]:
+    """Opens the ledger, with its operator and its registrar.
+
+    Raises:
+        AlreadyStartedError: The log is not empty.
+        MalformedError: The signer is not the operator named, a key is used twice, or
+            zone or calendar has a wrong form.
+    """
+    body = statement.body
+    if now.index != 0:
+        raise AlreadyStartedError(index=now.index)
+    if body.operator.party != statement.by or body.operator.key != body.key:
+        raise MalformedError(what="operator", reason="is not the signer with the signing key")
+    keys = [parse_jwk(k.model_dump()) for k in (body.key, body.registrar.key, body.log_key)]
+    if len({key.kid for key in keys}) < len(keys):
+        raise MalformedError(what="key", reason="operator, registrar and log need a key each")
+    if body.operator.party == body.registrar.party:
+        raise MalformedError(what="registrar", reason="is the operator")
+    parse_offset(body.zone)
+    if body.calendar.last < body.calendar.first:
+        raise MalformedError(what="calendar", reason="ends before it begins")
+
+    # Past this line genesis must succeed.
+    ledger = Ledger(
+        origin=statement.aud,
+        operator=body.operator.party,
+        registrar=body.registrar.party,
+        log_key=keys[2].jwk()["x"],
+        currency=body.currency,
+        zone=body.zone,
+        clock=body.clock,
+        policy=body.policy,
+        time=now.time if body.clock == "manual" else 0,
+        calendar=body.calendar.name,
+        calendar_first=body.calendar.first.isoformat(),
+        calendar_last=body.calendar.last.isoformat(),
+        holidays=tuple(day.isoformat() for day in body.calendar.holidays),
+        workdays=tuple(day.isoformat() for day in body.calendar.workdays),
+        party_count=2,
+    )
+    founders = ((body.operator, Role.OPERATOR, keys[0]), (body.registrar, Role.REGISTRAR, keys[1]))
+    return (
+        LedgerOpened(ledger=ledger),
+        *(
+            FounderAdmitted(
+                party=founder.party,
+                name=founder.name,
+                role=role,
+                kid=key.kid,
+                suite=key.suite,
+                x=key.jwk()["x"],
+                statement=statement.sid,
+                ordinal=ordinal,
+            )
+            for ordinal, (founder, role, key) in enumerate(founders)
+        ),
+    )
+
+
+def decide_clock_set(_state: Rows, statement: Statement[ClockSet], now: Now) -> tuple[Effect, ...]:
+    """Moves a manual clock forward; this entry still bears the old time.
+
+    Raises:
+        ClockNotManualError: The ledger runs on the system clock.
+        ClockBackError: The instant is not later than the clock's.
+    """
+    if now.facts.clock != "manual":
+        raise ClockNotManualError(clock=now.facts.clock)
+    if statement.body.time <= now.time:
+        raise ClockBackError(time=statement.body.time, now=now.time)
+    return (ClockAdvanced(time=statement.body.time),)
+
+
+GENESIS = Kind(
+    name="genesis",
+    body=Genesis,
+    signers=frozenset(),
+    relation="the operator that it names, with the key in its body",
+    decide=decide_genesis,
+    key_in_body=True,
+)
+CLOCK_SET = Kind(
+    name="clock.set",
+    body=ClockSet,
+    signers=frozenset({Role.OPERATOR}),
+    relation="the operator",
+    decide=decide_clock_set,
+)
+
+KINDS = (GENESIS, CLOCK_SET)

@@ -1,0 +1,322 @@
+"""Statements and the table of kinds: what a party signs, and the one way to add to it.
+
+A statement is one signer's compact JWS. `admit` checks what needs only the key
+directory (steps 1 to 4 of the documented order); everything after that is decided
+in log order by `registry.kinds`.
+"""
+
+import re as regex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from registry.canonical import Json, b64url_decode, b64url_encode, format_json, parse_object
+from registry.effects import Due, Effect
+from registry.errors import (
+    HeaderMismatchError,
+    KeyUnknownError,
+    MalformedError,
+    NotCanonicalError,
+    TooLargeError,
+    WrongAudienceError,
+)
+from registry.ids import Kid, Origin, PartyId, Sid, parse_party_id, parse_sid, parse_uuid7
+from registry.merkle import TreeHead
+from registry.model import Ledger, Role
+from registry.signing import (
+    Jws,
+    PrivateKey,
+    PublicKey,
+    header_bytes,
+    jws_id,
+    parse_jwk,
+    seal_jws,
+    split_jws,
+    verify,
+)
+from registry.tables import ReadPlan, Rows, Table
+
+PAYLOAD_MAX = 16 * 1024
+LIFETIME_MAX = 86_400
+CLOCK_SKEW = 300
+"""Seconds by which a signer's clock may run ahead of the ledger's."""
+
+ENVELOPE = frozenset({"aud", "body", "by", "exp", "iat", "id"})
+ENVELOPE_OPTIONAL = frozenset({"re", "seen"})
+SECONDS_MAX = 2**38
+KIND_PATTERN = regex.compile(r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*")
+
+
+class Body(BaseModel):
+    """Base of every statement body: strict, frozen, no unknown members."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+B = TypeVar("B", bound=Body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement(Generic[B]):
+    """An admitted statement; `text` is its compact JWS, byte for byte as received."""
+
+    text: str
+    sid: Sid
+    kind: str
+    kid: Kid
+    by: PartyId
+    aud: Origin
+    id: str
+    iat: int
+    exp: int
+    body: B
+    re: Sid | None = None
+    seen: TreeHead | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Now:
+    """The moment of a decision: the entry to be, and the ledger's own facts.
+
+    Attributes:
+        index: The entry's index.
+        time: The entry's time, in milliseconds.
+        ledger: What genesis set; None only for genesis itself.
+    """
+
+    index: int
+    time: int
+    ledger: Ledger | None
+
+    @property
+    def facts(self) -> Ledger:
+        """The ledger's facts, for every kind that comes after genesis."""
+        if self.ledger is None:
+            raise AssertionError("decided before genesis")
+        return self.ledger
+
+
+def reads_nothing(_subject: object, _now: Now) -> ReadPlan:
+    """Declares no reads."""
+    yield from ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind(Generic[B]):
+    """One kind of statement: everything that distinguishes it, in one place.
+
+    Attributes:
+        name: Its name in the log, such as `transfer.offer`.
+        body: The strict model of its body.
+        signers: Roles of which the signer must have one.
+        relation: Who of these may sign, in words, for the docs' table.
+        answers: Kinds that its `re` may name, each with the table of what is open.
+        reads: Asks for the rows that the decision sees.
+        decide: The pure decision: effects or a refusal.
+        key_in_body: It is signed by the key in its own body.
+    """
+
+    name: str
+    body: type[B]
+    signers: frozenset[Role]
+    relation: str
+    answers: Mapping[str, Table[Any]] = field(default_factory=dict)
+    reads: Callable[[Statement[B], Now], ReadPlan] = reads_nothing
+    decide: Callable[[Rows, Statement[B], Now], tuple[Effect, ...]]
+    key_in_body: bool = False
+
+    @property
+    def summary(self) -> str:
+        """The first line of the decision's docstring."""
+        return (self.decide.__doc__ or "").partition("\n")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimedKind:
+    """A kind of entry that follows from time or from an earlier entry, without a statement."""
+
+    name: str
+    reads: Callable[[Due, Now], ReadPlan]
+    decide: Callable[[Rows, Due, Now], tuple[Effect, ...]]
+
+
+class KeyDirectory(Protocol):
+    """Finds committed keys; revoked ones too, for a decision refuses those."""
+
+    def find(self, kid: Kid) -> PublicKey | None:
+        """Returns the key with this thumbprint, or None."""
+
+
+def typ_of(kind: str) -> str:
+    """Returns the JWS header's `typ` of a kind of statement."""
+    return f"ts-{kind}+jws"
+
+
+def admit(
+    text: str, *, kinds: Mapping[str, Kind[Any]], origin: Origin, keys: KeyDirectory
+) -> Statement[Any]:
+    """Admits a statement: steps 1 to 4 of the documented order of checks.
+
+    Raises:
+        TooLargeError: The payload is larger than 16 KiB.
+        MalformedError: Not a compact JWS, or a member is missing or has a wrong form.
+        NotCanonicalError: The payload is not in canonical form.
+        WrongAudienceError: `aud` names another log.
+        HeaderMismatchError: The header is not the one expected for key and kind.
+        KeyUnknownError: No committed entry holds the key; worth a retry.
+        BadSignatureError: The signature does not verify.
+
+    Source: docs/formats.md, Order of checks.
+    """
+    # 1. Size, canonical form, audience, id against iat. The kind is needed to know the
+    #    body's model, so the header is parsed here and compared in step 2.
+    if len(text) > 2 * PAYLOAD_MAX:
+        raise TooLargeError(what="statement", size=len(text), limit=2 * PAYLOAD_MAX)
+    jws = split_jws(text, what="statement")
+    if len(jws.payload) > PAYLOAD_MAX:
+        raise TooLargeError(what="payload", size=len(jws.payload), limit=PAYLOAD_MAX)
+    header = parse_object(jws.header, what="header")
+    kind = _kind_of(header, kinds)
+    statement = _parse(text, jws, kind=kind, kid=Kid(str(header.get("kid"))), origin=origin)
+    # 2. The header's bytes, built from the key record and never read from the header.
+    if kind.key_in_body:
+        key: PublicKey | None = parse_jwk(statement.body.model_dump()["key"])
+    else:
+        # 3. The key stands in a committed entry.
+        key = keys.find(statement.kid)
+    if key is None:
+        raise KeyUnknownError(kid=statement.kid)
+    if jws.header != header_bytes(key.suite, kid=key.kid, typ=typ_of(kind.name)):
+        raise HeaderMismatchError(kind=kind.name, kid=key.kid)
+    # 4. The signature.
+    verify(key, signature=jws.signature, message=jws.signing_input, what=kind.name)
+    return statement
+
+
+def _kind_of(header: Mapping[str, Json], kinds: Mapping[str, Kind[Any]]) -> Kind[Any]:
+    """Returns the kind that a header's `typ` names."""
+    typ = header.get("typ")
+    name = typ[3:-4] if isinstance(typ, str) and typ == typ_of(typ[3:-4]) else ""
+    kind = kinds.get(name)
+    if kind is None or set(header) != {"alg", "kid", "typ"}:
+        raise MalformedError(what="header", reason=f"typ {typ!r} names no known kind of statement")
+    return kind
+
+
+def _parse(text: str, jws: Jws, *, kind: Kind[Any], kid: Kid, origin: Origin) -> Statement[Any]:
+    """Parses a payload into a statement; strict, canonical both ways."""
+    payload = parse_object(jws.payload, what="payload")
+    missing = ENVELOPE - set(payload)
+    unknown = set(payload) - ENVELOPE - ENVELOPE_OPTIONAL
+    if missing or unknown:
+        odd = ", ".join(sorted(missing or unknown))
+        raise MalformedError(what="payload", reason=f"{'missing' if missing else 'unknown'}: {odd}")
+    if payload["aud"] != origin:
+        raise WrongAudienceError(aud=str(payload["aud"]), origin=origin)
+    iat, exp = (_seconds(payload[name], name) for name in ("iat", "exp"))
+    identifier = _text(payload["id"], "id")
+    if parse_uuid7(identifier) // 1000 != iat:
+        raise MalformedError(what="id", reason=f"its time differs from iat {iat}")
+    return Statement(
+        text=text,
+        sid=jws_id(jws.signing_input),
+        kind=kind.name,
+        kid=kid,
+        by=parse_party_id(_text(payload["by"], "by")),
+        aud=origin,
+        id=identifier,
+        iat=iat,
+        exp=exp,
+        body=parse_body(kind.body, payload["body"]),
+        re=parse_sid(_text(payload["re"], "re")) if "re" in payload else None,
+        seen=_seen(payload["seen"]) if "seen" in payload else None,
+    )
+
+
+def parse_body(model: type[B], body: Json) -> B:
+    """Parses a statement's body and checks that printing it gives the same JSON.
+
+    Raises:
+        MalformedError: A member is missing, unknown or has a wrong form.
+        NotCanonicalError: The body could be spelled in another way.
+    """
+    try:
+        parsed = model.model_validate(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "/".join(str(part) for part in ("body", *first["loc"]))
+        raise MalformedError(what=where, reason=first["msg"]) from None
+    if format_json(parsed.model_dump(mode="json", exclude_none=True)) != format_json(body):
+        raise NotCanonicalError(what="body", reason="printing it gives other bytes")
+    return parsed
+
+
+def _text(value: Json, what: str) -> str:
+    """Returns a member that must be a string."""
+    if not isinstance(value, str):
+        raise MalformedError(what=what, reason="not a string")
+    return value
+
+
+def _seconds(value: Json, what: str) -> int:
+    """Returns a member that must be an instant in whole seconds."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < SECONDS_MAX:
+        raise MalformedError(what=what, reason="not an instant in whole seconds")
+    return value
+
+
+def _seen(value: Json) -> TreeHead:
+    """Returns the tree head that the signer has verified."""
+    if not isinstance(value, dict) or set(value) != {"root", "size"}:
+        raise MalformedError(what="seen", reason="not an object of root and size")
+    size, root = value["size"], _text(value["root"], "seen/root")
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise MalformedError(what="seen/size", reason="not a positive integer")
+    return TreeHead(size=size, root=b64url_decode(root, what="seen/root", length=32))
+
+
+def seal_statement(
+    key: PrivateKey,
+    *,
+    kind: str,
+    by: str,
+    aud: str,
+    body: Mapping[str, Json],
+    iat: int,
+    exp: int,
+    id: str,
+    re: str | None = None,
+    seen: TreeHead | None = None,
+) -> str:
+    """Signs a statement: the other side of `admit`, which checks what this only writes.
+
+    Args:
+        key: The signer's key.
+        kind: Name of the kind.
+        by: The party for which the key signs.
+        aud: The log's name.
+        body: The body as JSON.
+        iat: Seconds; the milliseconds in `id`, in whole seconds, equal it.
+        exp: Seconds; at most a day later.
+        id: A UUID of version 7.
+        re: The statement that this one answers.
+        seen: A tree head that the signer has verified.
+
+    Returns:
+        The compact JWS.
+    """
+    payload: dict[str, Json] = {
+        "aud": aud,
+        "body": dict(body),
+        "by": by,
+        "exp": exp,
+        "iat": iat,
+        "id": id,
+    }
+    if re is not None:
+        payload["re"] = re
+    if seen is not None:
+        payload["seen"] = {"root": b64url_encode(seen.root), "size": seen.size}
+    return seal_jws(key, typ=typ_of(kind), payload=format_json(payload))

@@ -1,0 +1,160 @@
+"""State as typed tables: what a table is, how its rows are asked for, and their JSON.
+
+A row is a frozen dataclass whose fields are `str`, `int`, `bool`, `Minor` (money), an
+optional one of these, or a tuple of `str`. A table names the fields that are its key
+and those by which rows can be looked up. Rules never see a database: they *ask*
+for rows with the generators below, and whoever runs them (engine or auditor)
+answers. Asking is also declaring: what was not asked for cannot be read.
+"""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Callable, Generator, Hashable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from operator import attrgetter
+from typing import Any, Generic, NewType, Protocol, TypeVar, cast
+
+from registry.canonical import Json
+
+R = TypeVar("R")
+
+Minor = NewType("Minor", int)
+"""Money in minor units of the ledger's currency; JSON carries it as a decimal string."""
+
+Value = str | int
+Key = tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Table(Generic[R]):
+    """One kind of row.
+
+    Attributes:
+        name: Lower-case name, used by stores and by the replay digest.
+        row: The row's dataclass.
+        key: Names of the fields that identify a row.
+        indexes: Names of the fields by which rows can be looked up.
+        family: Set if each row has a bucket of that family in the state tree.
+    """
+
+    name: str
+    row: type[R]
+    key: tuple[str, ...]
+    indexes: tuple[str, ...] = ()
+    family: str = ""
+
+    def key_of(self, row: R) -> Key:
+        """Returns a row's key."""
+        return _getter(self.key)(row)
+
+
+@cache
+def _getter(names: tuple[str, ...]) -> Callable[[object], Key]:
+    """Returns a function from a row to the tuple of the named fields."""
+    pick: Callable[[object], Any] = attrgetter(*names)
+    if len(names) > 1:
+        return pick
+    return lambda row: (pick(row),)
+
+
+# --- Asking -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Get:
+    """Asks for the live rows with these keys, in order; a missing one is None."""
+
+    table: Table[Any]
+    keys: tuple[Key, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Asks for all live rows whose field has the value, in key order."""
+
+    table: Table[Any]
+    field: str
+    value: Value
+
+
+Read = Get | Where
+ReadPlan = Generator[Read, Any, None]
+"""A kind's declaration of what it reads: it asks, is answered, and asks on."""
+
+
+def get(table: Table[R], *key: Value) -> Generator[Read, Any, R | None]:
+    """Asks for one row."""
+    rows: tuple[R | None, ...] = yield Get(table, (key,))
+    return rows[0]
+
+
+def get_many(table: Table[R], keys: Iterable[Value]) -> Generator[Read, Any, tuple[R | None, ...]]:
+    """Asks for several rows of a table with one-field keys, in one query."""
+    rows: tuple[R | None, ...] = yield Get(table, tuple((key,) for key in keys))
+    return rows
+
+
+def where(table: Table[R], field: str, value: Value) -> Generator[Read, Any, tuple[R, ...]]:
+    """Asks for all rows whose indexed field has the value."""
+    rows: tuple[R, ...] = yield Where(table, field, value)
+    return rows
+
+
+class Rows(Protocol):
+    """Reads the live rows of a state; missing rows are None, never an error."""
+
+    def get(self, table: Table[R], *key: Value) -> R | None:
+        """Returns the live row with this key."""
+
+    def where(self, table: Table[R], field: str, value: Value) -> tuple[R, ...]:
+        """Returns the live rows whose indexed field has the value, in key order."""
+
+
+class MutableRows(Rows, Protocol):
+    """What a fold writes to."""
+
+    def put(self, table: Table[R], row: R) -> None:
+        """Adds a row, or replaces the one with its key."""
+
+    def delete(self, table: Table[Any], *key: Value) -> None:
+        """Ends a row's life; a key without a row is left as it is."""
+
+
+# --- JSON ---------------------------------------------------------------------
+
+
+def to_json(record: Any) -> dict[str, Json]:
+    """Returns a record's JSON object: money as text, absent optionals left out."""
+    return {
+        name: encode(value)
+        for name, encode in _encoders(cast(Hashable, type(record)))
+        if (value := getattr(record, name)) is not None
+    }
+
+
+@cache
+def _encoders(record: Any) -> tuple[tuple[str, Callable[[Any], Json]], ...]:
+    """Returns each field's name and encoder, from the class's annotations."""
+    hints = typing.get_type_hints(record)
+    return tuple((f.name, _encoder(hints[f.name])) for f in dataclasses.fields(record))
+
+
+def _encoder(hint: Any) -> Callable[[Any], Json]:
+    """Returns the encoder for one annotation."""
+    if hint is Minor:
+        return str
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return _encoder(next(arm for arm in typing.get_args(hint) if arm is not type(None)))
+    if typing.get_origin(hint) is tuple:
+        item = _encoder(typing.get_args(hint)[0])
+        return lambda values: [item(value) for value in values]
+    if dataclasses.is_dataclass(hint):
+        return to_json
+    return _same
+
+
+def _same(value: Json) -> Json:
+    """Strings, integers and booleans stand for themselves."""
+    return value

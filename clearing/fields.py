@@ -11,7 +11,7 @@ from registry.money import format_amount, parse_sum
 def _parse(value: Any) -> int:
     """Parses a sum; pydantic places only a ValueError."""
     if not isinstance(value, str):
-        raise ValueError("not a string")  # noqa: TRY004 (pydantic places only ValueError)
+        raise ValueError("not a string")
     try:
         return parse_sum(value)
     except MalformedError as error:

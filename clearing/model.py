@@ -1,8 +1,9 @@
 """The rows of clearing: runs, their instructions, and balances.
 
-A balance is the sum of clearing's own postings on an account (see
-`clearing.postings`): what has moved on our mirror of a bank account, and what has been
-discharged of claims and debts. Together they are always zero.
+A balance sums up clearing's own postings on an account (see `clearing.postings`): what
+has moved on our mirror of a bank account, and what has been discharged of claims and
+debts. Debits and credits are kept apart, so that neither is ever negative or shrinks;
+over all accounts they are equal.
 """
 
 from dataclasses import dataclass
@@ -68,10 +69,16 @@ class InstructionRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
-    """What clearing has posted on an account; negative where credits prevail."""
+    """What clearing has posted on an account."""
 
     account: str
-    amount: Minor
+    debited: Minor
+    credited: Minor
+
+    @property
+    def amount(self) -> int:
+        """Debits less credits, in minor units; negative where credits prevail."""
+        return self.debited - self.credited
 
 
 RUNS = Table(name="run", row=Run, key=("plan",), indexes=("due_on",))

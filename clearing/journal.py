@@ -1,0 +1,284 @@
+"""The log as a journal in plain text accounting, for hledger and its kin.
+
+The journal holds claims and money: vouchers that became effective, assignments, and
+posted instructions with what they discharged. It is derived from the effects in the
+log alone, no rule asked, so that another program's double-entry checks are a second
+opinion on ours:
+
+    2026-03-02 pay CY-2026-001  ; entry:41, voucher:c1zL…, plan:8mQp…, instruction:0
+        Assets:Bank:u3Kd…                      -1000000.00 CNY
+        Assets:Bank:Zb0e…                       1000000.00 CNY
+        Assets:Claims:91310000MA1K000019        -400000.00 CNY = 0.00 CNY
+        Liabilities:Vouchers:91440300MA5G000020  400000.00 CNY = -600000.00 CNY
+
+Balances are asserted at each discharge and on the last posting of each account. Bank
+accounts start from zero: the figures are what clearing has moved.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from clearing.postings import (
+    JournalEntry,
+    Posting,
+    activation,
+    assignment,
+    discharge,
+    payment,
+)
+from registry.calendars import date_at
+from registry.canonical import Json
+from registry.errors import MalformedError
+from registry.ids import PartyId, Sid
+from registry.money import parse_amount
+
+LogEntry: TypeAlias = Mapping[str, Json]
+"""An opened entry: at least `index`, `time`, `kind` and `effects`."""
+
+_PARENTS: Final = {
+    "bank": "Assets:Bank",
+    "claims": "Assets:Claims",
+    "debts": "Liabilities:Vouchers",
+}
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9._/-]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Voucher:
+    """What an activation needs to be told of the issue before it."""
+
+    voucher_no: str
+    debtor: PartyId
+    face: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """A posting with the balance after it; `is_asserted` prints that balance too."""
+
+    posting: Posting
+    balance_minor: int
+    is_asserted: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class _Transaction:
+    """A dated set of lines."""
+
+    heading: str
+    tags: dict[str, str | int]
+    lines: list[_Line] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Book:
+    """What has been written so far."""
+
+    offset_minutes: int
+    vouchers: dict[str, _Voucher] = field(default_factory=dict)
+    balances: dict[str, int] = field(default_factory=dict)
+    transactions: list[_Transaction] = field(default_factory=list)
+
+    def open(self, entry: LogEntry, words: str, **tags: str | int) -> _Transaction:
+        """Starts the transaction of an entry."""
+        day = date_at(_integer(entry, "time"), offset_minutes=self.offset_minutes)
+        index = _integer(entry, "index")
+        transaction = _Transaction(heading=f"{day} {words}", tags={"entry": index, **tags})
+        self.transactions.append(transaction)
+        return transaction
+
+    def post(
+        self, transaction: _Transaction, entry: JournalEntry, *, is_asserted: bool = False
+    ) -> None:
+        """Adds balanced postings to a transaction."""
+        for posting in entry.postings:
+            balance = self.balances.get(posting.account, 0) + posting.amount_minor
+            self.balances[posting.account] = balance
+            line = _Line(posting=posting, balance_minor=balance, is_asserted=is_asserted)
+            transaction.lines.append(line)
+
+    def read(self, entry: LogEntry) -> None:
+        """Writes down what an entry changed."""
+        paying: _Transaction | None = None
+        for change in _changes(entry):
+            match change.get("effect"):
+                case "voucher-issued":
+                    self.vouchers[_text(change, "voucher")] = _Voucher(
+                        voucher_no=_text(change, "voucher_no"),
+                        debtor=PartyId(_text(change, "debtor")),
+                        face=_amount(change, "face"),
+                    )
+                case "voucher-activated":
+                    self._activate(entry, change)
+                case "lot-assigned":
+                    self._assign(entry, change)
+                case "instruction-posted":
+                    paying = self._pay(entry, change)
+                case "lot-discharged":
+                    self._discharge(paying, change)
+                case _:
+                    # Everything else moves neither claims nor money.
+                    pass
+
+    def _activate(self, entry: LogEntry, change: LogEntry) -> None:
+        """Writes a voucher that became effective."""
+        sid = _text(change, "voucher")
+        voucher = self._voucher(sid)
+        posted = activation(
+            voucher.face, debtor=voucher.debtor, holder=PartyId(_text(change, "creditor"))
+        )
+        self.post(self.open(entry, f"issue {_plain(voucher.voucher_no)}", voucher=sid), posted)
+
+    def _assign(self, entry: LogEntry, change: LogEntry) -> None:
+        """Writes an assignment."""
+        sid = _text(change, "voucher")
+        posted = assignment(
+            _amount(change, "amount"),
+            assignor=PartyId(_text(change, "assignor")),
+            assignee=PartyId(_text(change, "assignee")),
+        )
+        words = f"assign {_plain(self._voucher(sid).voucher_no)}"
+        self.post(self.open(entry, words, voucher=sid, offer=_text(change, "offer")), posted)
+
+    def _pay(self, entry: LogEntry, change: LogEntry) -> _Transaction:
+        """Writes the bank legs of a posted instruction."""
+        sid = _text(change, "voucher")
+        transaction = self.open(
+            entry,
+            f"pay {_plain(self._voucher(sid).voucher_no)}",
+            voucher=sid,
+            plan=_text(change, "plan"),
+            instruction=_integer(change, "n"),
+        )
+        posted = payment(
+            _amount(change, "amount"),
+            payer_account=Sid(_text(change, "payer_account")),
+            payee_account=Sid(_text(change, "payee_account")),
+        )
+        self.post(transaction, posted)
+        return transaction
+
+    def _discharge(self, paying: _Transaction | None, change: LogEntry) -> None:
+        """Writes the discharge of a lot beside the payment that brought it about."""
+        if paying is None:
+            raise MalformedError(what="effects", reason="a discharge without a payment")
+        posted = discharge(
+            _amount(change, "amount"),
+            debtor=PartyId(_text(change, "debtor")),
+            holder=PartyId(_text(change, "holder")),
+        )
+        self.post(paying, posted, is_asserted=True)
+
+    def _voucher(self, sid: str) -> _Voucher:
+        """Returns a voucher that an earlier entry has issued."""
+        if sid not in self.vouchers:
+            raise MalformedError(what="effects", reason=f"voucher {sid} was not issued before")
+        return self.vouchers[sid]
+
+
+# --- Reading effects ------------------------------------------------------------
+
+
+def _changes(entry: LogEntry) -> Iterable[LogEntry]:
+    """Returns an entry's changes."""
+    effects = entry.get("effects")
+    changes = effects.get("changes") if isinstance(effects, Mapping) else None
+    if not isinstance(changes, list):
+        raise MalformedError(what="effects", reason="no array of changes")
+    return [change for change in changes if isinstance(change, dict)]
+
+
+def _text(change: LogEntry, name: str) -> str:
+    """Returns a member that is a string."""
+    value = change.get(name)
+    if not isinstance(value, str):
+        raise MalformedError(what=name, reason="not a string")
+    return value
+
+
+def _integer(change: LogEntry, name: str) -> int:
+    """Returns a member that is an integer."""
+    value = change.get(name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise MalformedError(what=name, reason="not an integer")
+    return value
+
+
+def _amount(change: LogEntry, name: str) -> int:
+    """Returns a member that is an amount."""
+    return parse_amount(_text(change, name))
+
+
+# --- Writing ----------------------------------------------------------------------
+
+
+def format_journal(entries: Iterable[LogEntry], *, offset_minutes: int, currency: str) -> str:
+    """Writes the journal of a whole log.
+
+    Args:
+        entries: Opened entries in log order, from the first.
+        offset_minutes: The ledger's zone, in which entries get their dates.
+        currency: The ledger's currency, of two decimals.
+
+    Returns:
+        Text that `hledger check --strict ordereddates` accepts.
+
+    Raises:
+        MalformedError: An effect lacks a member, or names an unknown voucher.
+
+    Source: hledger manual, Journal: directives, tags, balance assertions.
+    """
+    book = _Book(offset_minutes=offset_minutes)
+    for entry in entries:
+        book.read(entry)
+    lines = [
+        "; Claims and money of the log, derived from its effects.",
+        "decimal-mark .",
+        f"commodity 1000.00 {currency}",
+        *(f"account {account_name(account)}" for account in sorted(book.balances)),
+    ]
+    last = {
+        line.posting.account: line
+        for transaction in book.transactions
+        for line in transaction.lines
+    }
+    for transaction in book.transactions:
+        tags = ", ".join(f"{name}:{value}" for name, value in transaction.tags.items())
+        lines += ["", f"{transaction.heading}  ; {tags}"]
+        for line in transaction.lines:
+            is_asserted = line.is_asserted or last[line.posting.account] is line
+            lines.append(_format_line(line, is_asserted=is_asserted, currency=currency))
+    return "\n".join(lines) + "\n"
+
+
+def account_name(account: str) -> str:
+    """Returns the journal's name of an account of ours, unique and without hazards.
+
+    Parties and statement ids contain no blank, colon or semicolon, so they stand as they are.
+    """
+    kind, _, name = account.partition(":")
+    return f"{_PARENTS[kind]}:{name}"
+
+
+def _format_line(line: _Line, *, is_asserted: bool, currency: str) -> str:
+    """Writes one posting, with the balance that it must leave if that is asserted."""
+    name = account_name(line.posting.account)
+    text = f"    {name}  {format_decimal(line.posting.amount_minor)} {currency}"
+    return f"{text} = {format_decimal(line.balance_minor)} {currency}" if is_asserted else text
+
+
+def format_decimal(minor: int) -> str:
+    """Writes signed minor units as a decimal with two places and no grouping."""
+    whole, hundredths = divmod(abs(minor), 100)
+    return f"{'-' if minor < 0 else ''}{whole}.{hundredths:02}"
+
+
+def _plain(voucher_no: str) -> str:
+    """Keeps a debtor's number from being read as anything but words.
+
+    A debtor chooses it, and `;date:2020-01-01` would move a transaction in time; the
+    exact voucher stands in the tag beside it.
+    """
+    return _UNSAFE.sub("_", voucher_no)

@@ -1,0 +1,274 @@
+"""Adopting the plan of a due date.
+
+The operator signs the plan's digest and totals; the plan itself follows from the
+state, so the decision, the fold and the auditor each compile it anew. It is adopted
+at the start of its pay date or later: what is due can no longer be transferred then.
+A mandate granted in the meantime changes the plan, and the old digest is refused.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from clearing.errors import (
+    AlreadyPlannedError,
+    NothingDueError,
+    PayDayNotBegunError,
+    PlanDiffersError,
+)
+from clearing.fields import Count, Sum
+from clearing.model import (
+    INSTRUCTIONS,
+    RUNS,
+    InstructionRecord,
+    InstructionStatus,
+    Run,
+    RunStatus,
+)
+from clearing.plan import Plan, calendar_of, compile_plan, pay_date, plan_digest
+from clearing.routes import Instruction
+from registry.calendars import parse_date
+from registry.effects import Effect, Seal
+from registry.errors import InvariantBrokenError
+from registry.fields import BusinessDate, Digest
+from registry.ids import Sid
+from registry.model import (
+    ACCOUNTS,
+    LOTS,
+    MANDATES,
+    VOUCHERS,
+    Account,
+    Lot,
+    Mandate,
+    Role,
+    Route,
+    Voucher,
+)
+from registry.rights import start_instant
+from registry.state import answer
+from registry.statements import Body, Kind, Now, Statement
+from registry.tables import Minor, MutableRows, Read, ReadPlan, Rows, get_many, where
+
+
+class ClearingPlan(Body):
+    """The plan of a due date: what it amounts to, and the digest of its instructions."""
+
+    due_on: BusinessDate
+    pay_on: BusinessDate
+    digest: Digest
+    instructions: Count
+    vouchers: Count
+    total: Sum
+    gross: Sum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueRows:
+    """Everything in the state that the plan of a due date follows from."""
+
+    lots: tuple[Lot, ...]
+    vouchers: tuple[Voucher, ...]
+    mandates: tuple[Mandate, ...]
+    accounts: tuple[Account, ...]
+
+
+def ask_due(due_on: date) -> Generator[Read, Any, DueRows]:
+    """Asks for everything that the plan of a due date follows from."""
+    lots = yield from where(LOTS, "due_on", due_on.isoformat())
+    if not lots:
+        return DueRows(lots=(), vouchers=(), mandates=(), accounts=())
+    sids = sorted({lot.voucher for lot in lots})
+    vouchers = tuple(row for row in (yield from get_many(VOUCHERS, sids)) if row is not None)
+    tiered = {voucher.voucher for voucher in vouchers if voucher.route == Route.TIERED}
+    earlier = {party for lot in lots if lot.voucher in tiered for party in lot.path[:-1]}
+    mandates: list[Mandate] = []
+    for party in sorted(earlier):
+        mandates += yield from where(MANDATES, "owner", party)
+    named = {lot.account for lot in lots} | {mandate.account for mandate in mandates}
+    accounts = yield from get_many(ACCOUNTS, sorted(named))
+    return DueRows(
+        lots=lots,
+        vouchers=vouchers,
+        mandates=tuple(mandates),
+        accounts=tuple(row for row in accounts if row is not None),
+    )
+
+
+def find_due(state: Rows, due_on: date) -> DueRows:
+    """Reads everything that the plan of a due date follows from."""
+    asking = ask_due(due_on)
+    read = next(asking)
+    while True:
+        try:
+            read = asking.send(answer(state, read))
+        except StopIteration as stop:
+            found: DueRows = stop.value
+            return found
+
+
+def plan_due(state: Rows, *, due_on: date, pay_on: date) -> Plan:
+    """Compiles the plan of a due date from the state; empty if nothing is due."""
+    due = find_due(state, due_on)
+    return compile_plan(
+        due_on=due_on,
+        pay_on=pay_on,
+        lots=due.lots,
+        vouchers=due.vouchers,
+        mandates=due.mandates,
+        accounts=due.accounts,
+    )
+
+
+def body_of(plan: Plan) -> ClearingPlan:
+    """Returns the body of the statement by which the operator adopts a plan."""
+    totals = plan.totals
+    return ClearingPlan.model_validate(
+        {
+            "due_on": plan.due_on.isoformat(),
+            "pay_on": plan.pay_on.isoformat(),
+            "digest": plan_digest(plan),
+            "instructions": totals.instructions,
+            "vouchers": totals.vouchers,
+            "total": str(totals.total_minor),
+            "gross": str(totals.gross_minor),
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanAdopted(Effect):
+    """The due date is cleared by this plan; its instructions follow from the state."""
+
+    plan: Sid
+    due_on: str
+    pay_on: str
+    digest: str
+    instructions: int
+    vouchers: int
+    total: Minor
+    gross: Minor
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Compiles the plan and writes the run and its instructions."""
+        plan = plan_due(state, due_on=parse_date(self.due_on), pay_on=parse_date(self.pay_on))
+        if plan_digest(plan) != self.digest:
+            raise InvariantBrokenError(f"entry {seal.index}: plan {self.plan} does not follow")
+        run = Run(
+            plan=self.plan,
+            due_on=self.due_on,
+            pay_on=self.pay_on,
+            digest=self.digest,
+            instructions=self.instructions,
+            vouchers=self.vouchers,
+            total=self.total,
+            gross=self.gross,
+            posted=0,
+            status=RunStatus.PLANNED,
+        )
+        state.put(RUNS, run)
+        for instruction in plan.instructions:
+            state.put(INSTRUCTIONS, _record(self.plan, instruction))
+
+
+def _record(plan: Sid, instruction: Instruction) -> InstructionRecord:
+    """Returns the row of an instruction that waits for its bank."""
+    return InstructionRecord(
+        plan=plan,
+        n=instruction.n,
+        route=instruction.route,
+        voucher=instruction.voucher,
+        payer_account=instruction.payer_account,
+        payer=instruction.payer,
+        payee_account=instruction.payee_account,
+        payee=instruction.payee,
+        bank=instruction.bank,
+        amount=Minor(instruction.amount_minor),
+        authority=instruction.authority,
+        lots=instruction.lots,
+        after=tuple(str(n) for n in instruction.after),
+        remittance=instruction.remittance,
+        status=InstructionStatus.PENDING,
+    )
+
+
+def reads_clearing_plan(statement: Statement[ClearingPlan], _now: Now) -> ReadPlan:
+    """Asks for what is due, and for a plan that the due date has already."""
+    yield from ask_due(statement.body.due_on)
+    yield from where(RUNS, "due_on", statement.body.due_on.isoformat())
+
+
+def decide_clearing_plan(
+    state: Rows, statement: Statement[ClearingPlan], now: Now
+) -> tuple[Effect, ...]:
+    """Adopts the plan that clears a due date, if it is the one that follows from the state.
+
+    Raises:
+        AlreadyPlannedError: The due date has a plan.
+        NothingDueError: No live lot is due on that date.
+        BeyondCalendarError: The ledger's calendar knows no working day from that date on.
+        PayDayNotBegunError: The pay date has not begun in the ledger's zone.
+        PlanDiffersError: Pay date, vouchers, instructions, total, gross or digest, in this
+            order, is not what follows from the state.
+    """
+    body = statement.body
+    due_on = body.due_on.isoformat()
+    for run in state.where(RUNS, "due_on", due_on):
+        raise AlreadyPlannedError(due_on=due_on, plan=run.plan)
+    if not state.where(LOTS, "due_on", due_on):
+        raise NothingDueError(due_on=due_on)
+    pay_on = pay_date(body.due_on, calendar_of(now.facts))
+    begins = start_instant(pay_on, now)
+    if now.time < begins:
+        raise PayDayNotBegunError(
+            due_on=due_on, pay_on=pay_on.isoformat(), begins=begins, now=now.time
+        )
+    plan = plan_due(state, due_on=body.due_on, pay_on=pay_on)
+    _require_same(body, plan)
+
+    # Past this line the adoption must succeed.
+    adopted = PlanAdopted(
+        plan=statement.sid,
+        due_on=due_on,
+        pay_on=pay_on.isoformat(),
+        digest=body.digest,
+        instructions=body.instructions,
+        vouchers=body.vouchers,
+        total=Minor(body.total),
+        gross=Minor(body.gross),
+    )
+    return (adopted,)
+
+
+def _require_same(body: ClearingPlan, plan: Plan) -> None:
+    """Compares what was stated with what was computed, the digest last.
+
+    Raises:
+        PlanDiffersError: A figure, a date or the digest differs.
+    """
+    totals = plan.totals
+    pairs = (
+        ("pay_on", body.pay_on.isoformat(), plan.pay_on.isoformat()),
+        ("vouchers", str(body.vouchers), str(totals.vouchers)),
+        ("instructions", str(body.instructions), str(totals.instructions)),
+        ("total", str(body.total), str(totals.total_minor)),
+        ("gross", str(body.gross), str(totals.gross_minor)),
+    )
+    for what, stated, computed in pairs:
+        if stated != computed:
+            raise PlanDiffersError(what=what, stated=stated, computed=computed)
+    digest = plan_digest(plan)
+    if body.digest != digest:
+        raise PlanDiffersError(what="digest", stated=body.digest, computed=digest)
+
+
+KINDS = (
+    Kind(
+        name="clearing.plan",
+        body=ClearingPlan,
+        signers=frozenset({Role.OPERATOR}),
+        relation="the operator",
+        reads=reads_clearing_plan,
+        decide=decide_clearing_plan,
+    ),
+)

@@ -422,3 +422,9 @@ class StorageFailedError(StorageError):
     """The database refused or failed before anything was kept."""
 
     template = "{reason}"
+
+
+class EntryInvalidError(VerificationError):
+    """An entry is not what must stand at its place."""
+
+    template = "entry {index}: {reason}"

@@ -81,6 +81,12 @@ class LogTree:
         )
         return (*self._full, *partial)
 
+    def take_full(self) -> tuple[TileWrite, ...]:
+        """Returns the tiles filled since the last call, and lets go of them."""
+        full = tuple(self._full)
+        self._full = []
+        return full
+
     def root_at(self, size: int) -> bytes:
         """Returns the root at an earlier size; empty where nothing is stored yet."""
         if size > self._stored:

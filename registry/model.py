@@ -9,7 +9,9 @@ so that the live state grows with live lots and not with history.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from registry.canonical import b64url_decode
 from registry.ids import Kid, LotId, NoticeId, Origin, PartyId, Sid
+from registry.signing import PublicKey
 from registry.tables import Minor, Table
 
 
@@ -131,6 +133,11 @@ class KeyRecord:
     added: int
     revoked: int | None = None
     suspect_from: int | None = None
+
+    @property
+    def public(self) -> PublicKey:
+        """The key itself."""
+        return PublicKey(suite=self.suite, raw=b64url_decode(self.x, what="x", length=32))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from registry.kinds import Rulebook
 from registry.model import KEYS
 from registry.ports import LedgerStore
 from registry.rules.parties import POSSESSION_TYP, possession_payload
-from registry.signing import PrivateKey, PublicKey, parse_jwk, seal_jws
+from registry.signing import PrivateKey, PublicKey, seal_jws
 from registry.state import replay_digest
 from registry.statements import admit, seal_statement
 
@@ -54,9 +54,7 @@ class StoredKeys:
         from registry.tables import Get
 
         (row,) = self._store.fetch([Get(KEYS, ((kid,),))])[0]
-        if row is None:
-            return None
-        return parse_jwk({"crv": "Ed25519", "kty": "OKP", "x": row.x})
+        return None if row is None else row.public
 
 
 class FixedClock:
@@ -142,7 +140,7 @@ class World:
         for name, number in (("operator", 1), ("registrar", 2)):
             self.keys[name], self.ids[name] = key_of(name), uscc(number)
         calendar = CN_2025_2026
-        founder = {
+        founder: dict[str, dict[str, Json]] = {
             name: {
                 "party": self.ids[name],
                 "name": name,

@@ -428,3 +428,9 @@ class EntryInvalidError(VerificationError):
     """An entry is not what must stand at its place."""
 
     template = "entry {index}: {reason}"
+
+
+class SnapshotUnknownError(RefusalError):
+    """There is no such state entry, or it knows no such bucket."""
+
+    template = "entry {index} is no state entry that commits to this"

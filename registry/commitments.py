@@ -10,7 +10,7 @@ Source: docs/formats.md, State tree.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from registry.canonical import Json, b64url_decode, b64url_encode, format_json, sha256
 from registry.effects import Effect, Seal, history_of
@@ -28,6 +28,7 @@ from registry.model import (
     Lot,
     Voucher,
 )
+from registry.state import MemoryRows
 from registry.sumtree import SumNode, hash_record, root_of_records
 from registry.tables import Get, MutableRows, Read, Table, Where
 
@@ -223,3 +224,19 @@ def _vouchers(fetch: Fetch, buckets: Iterable[Bucket]) -> dict[str, Voucher]:
     keys = tuple((bucket.bucket,) for bucket in buckets if bucket.family == "voucher")
     rows = fetch([Get(VOUCHERS, keys)])[0] if keys else ()
     return {row.voucher: row for row in rows}
+
+
+class Select(Protocol):
+    """Streams a table's rows as of a size, as a store does."""
+
+    def __call__(self, table: Table[Any], *, as_of: int | None) -> Iterable[Any]:
+        """Returns the rows in key order."""
+
+
+def committed_rows(select: Select, *, as_of: int) -> MemoryRows:
+    """Loads the rows that commitments are computed from, as of a size."""
+    rows = MemoryRows(COMMITTED_TABLES)
+    for table in COMMITTED_TABLES:
+        for row in select(table, as_of=as_of):
+            rows.put(table, row)
+    return rows

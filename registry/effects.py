@@ -19,9 +19,9 @@ from typing import ClassVar
 
 from registry.canonical import Json, b64url_decode, b64url_encode, sha256
 from registry.errors import InvariantBrokenError
-from registry.ids import Sid
+from registry.ids import Kid, PartyId, Sid
 from registry.merkle import CompactRange
-from registry.model import BUCKETS, DEADLINES, Bucket, Deadline
+from registry.model import BUCKETS, DEADLINES, KEYS, Bucket, Deadline, KeyRecord
 from registry.tables import MutableRows, to_json
 
 SALT_LOT = b"tallystick-salt/1"
@@ -110,6 +110,33 @@ class DeadlineCleared(Effect):
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Removes the deadline."""
         state.delete(DEADLINES, self.at, self.kind, self.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyAdded(Effect):
+    """A key is valid from the next entry on."""
+
+    kid: Kid
+    party: PartyId
+    use: str
+    suite: str
+    x: str
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches the party, so that its history holds all its keys."""
+        return (("holder", self.party),)
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Writes the key's record."""
+        row = KeyRecord(
+            kid=self.kid,
+            party=self.party,
+            use=self.use,
+            suite=self.suite,
+            x=self.x,
+            added=seal.index,
+        )
+        state.put(KEYS, row)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

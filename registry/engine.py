@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from registry.canonical import Json
-from registry.commitments import COMMITTED_TABLES, Commitments, StateCommitted
+from registry.commitments import Commitments, StateCommitted, committed_rows
 from registry.effects import Due, Effect, Seal, apply, format_effects, touches_of
 from registry.entries import BEFORE_FIRST, Entry, open_entry, seal_entry
 from registry.errors import (
@@ -27,7 +27,7 @@ from registry.logtree import LogTree
 from registry.merkle import TreeHead, hash_leaf
 from registry.model import BUCKETS, LEDGER, STATE_REQUESTS, Ledger
 from registry.ports import Clock, Commit, LedgerStore, NewEntry
-from registry.state import Batch, MemoryRows, View
+from registry.state import Batch, View
 from registry.statements import Now, Statement
 
 BATCH_MAX = 1_000
@@ -315,20 +315,11 @@ class Engine:
     def _restore_requests(self) -> None:
         """Computes again what was owed when the last writer stopped, as of then."""
         for request in sorted(self.store.select(STATE_REQUESTS), key=lambda row: row.at):
-            rows = committed_rows(self.store, as_of=request.at)
+            rows = committed_rows(self.store.select, as_of=request.at)
             commitments = Commitments()
             buckets = [(row.family, row.bucket) for row in rows.select(BUCKETS)]
             commitments.update(rows.fetch, buckets)
             self._computed.append(commitments.roots(at=request.at))
-
-
-def committed_rows(store: LedgerStore, *, as_of: int) -> MemoryRows:
-    """Loads the rows that commitments are computed from, as of a size."""
-    rows = MemoryRows(COMMITTED_TABLES)
-    for table in COMMITTED_TABLES:
-        for row in store.select(table, as_of=as_of):
-            rows.put(table, row)
-    return rows
 
 
 def _as_replay(sealed: Sealed) -> Sealed:

@@ -22,20 +22,34 @@ from registry.errors import (
 )
 from registry.ids import trustee_of
 from registry.model import KEYS, PARTIES, TABLES, KeyUse
-from registry.rules import accounts, cutoffs, ledger, notices, parties, transfers, vouchers
+from registry.rules import (
+    acceptance,
+    accounts,
+    answers,
+    cutoffs,
+    keys,
+    ledger,
+    notices,
+    parties,
+    transfers,
+    vouchers,
+)
 from registry.statements import CLOCK_SKEW, LIFETIME_MAX, Kind, Now, Statement, TimedKind
 from registry.tables import ReadPlan, Rows, Table, get
 
 KINDS: tuple[Kind[Any], ...] = (
     *ledger.KINDS,
     *parties.KINDS,
+    *keys.KINDS,
     *accounts.KINDS,
     *vouchers.KINDS,
+    *acceptance.KINDS,
     *transfers.KINDS,
+    *answers.KINDS,
     *notices.KINDS,
     *cutoffs.KINDS,
 )
-TIMED: tuple[TimedKind, ...] = (*vouchers.TIMED, *transfers.TIMED, *cutoffs.TIMED)
+TIMED: tuple[TimedKind, ...] = (*acceptance.TIMED, *answers.TIMED, *cutoffs.TIMED)
 
 RootAt = Callable[[int], bytes]
 """Returns the log's root at an earlier size."""

@@ -284,6 +284,8 @@ class Bucket:
     frontier: tuple[str, ...]
     ordinal: int | None
     salt: str
+    founded: int | None = None
+    """Index of the entry that gave the ordinal."""
 
 
 LEDGER = Table(name="ledger", row=Ledger, key=("row",))

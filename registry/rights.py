@@ -6,11 +6,12 @@ from registry.calendars import date_at, parse_offset, start_of
 from registry.errors import (
     AccountNotVerifiedError,
     AccountUnknownError,
+    InvariantBrokenError,
     MandateMissingError,
     NotOwnerError,
 )
 from registry.ids import PartyId, Sid
-from registry.model import ACCOUNTS, MANDATES, Account
+from registry.model import ACCOUNTS, MANDATES, VOUCHERS, Account, Voucher
 from registry.statements import Now
 from registry.tables import Rows
 
@@ -57,3 +58,11 @@ def start_instant(day: date, now: Now) -> int:
 def end_instant(day: date, now: Now) -> int:
     """Returns the instant at which "by the end of `day`" is over: the start of the next."""
     return start_instant(day + timedelta(days=1), now)
+
+
+def known_voucher(state: Rows, voucher: Sid) -> Voucher:
+    """Returns a voucher that an earlier entry has made."""
+    row = state.get(VOUCHERS, voucher)
+    if row is None:
+        raise InvariantBrokenError(f"no voucher {voucher}")
+    return row

@@ -17,7 +17,7 @@ from registry.ids import Kid, Origin, PartyId, Sid, format_uuid7, uscc_check_cha
 from registry.kinds import Rulebook
 from registry.model import KEYS
 from registry.ports import LedgerStore
-from registry.rules.parties import POSSESSION_TYP, possession_payload
+from registry.rules.keys import POSSESSION_TYP, possession_payload
 from registry.signing import PrivateKey, PublicKey, seal_jws
 from registry.state import replay_digest
 from registry.statements import admit, seal_statement

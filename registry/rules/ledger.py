@@ -137,6 +137,7 @@ class FounderAdmitted(Effect):
             frontier=(),
             ordinal=self.ordinal,
             salt=seal.bucket_salt(self.ordinal),
+            founded=seal.index,
         )
         state.put(PARTIES, party)
         state.put(KEYS, key)

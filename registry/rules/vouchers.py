@@ -6,16 +6,13 @@ debtor and the currency never change; there is no kind that could extend a vouch
 """
 
 from dataclasses import dataclass, replace
-from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from registry.effects import (
-    DeadlineCleared,
     DeadlineSet,
-    Due,
     Effect,
     Seal,
     Touch,
@@ -24,10 +21,7 @@ from registry.errors import (
     AlreadyJoinedError,
     DeadlinePassedError,
     DueTooSoonError,
-    InvariantBrokenError,
     MalformedError,
-    NotCreditorError,
-    NotDebtorError,
     NotHolderRoleError,
     TooManyRecipientsError,
     VoucherDueError,
@@ -44,21 +38,16 @@ from registry.fields import (
     PartyField,
     SidField,
 )
-from registry.ids import PartyId, Sid, lot_id
+from registry.ids import PartyId, Sid
 from registry.model import (
     ACCOUNTS,
     BUCKETS,
-    DEADLINES,
     HOLDER_ROLES,
-    LEDGER,
-    LOTS,
     MANDATES,
     PARTIES,
     VOUCHER_NUMBERS,
     VOUCHERS,
     Bucket,
-    Lot,
-    LotStatus,
     Role,
     Route,
     Voucher,
@@ -67,12 +56,12 @@ from registry.model import (
 )
 from registry.rights import (
     end_instant,
+    known_voucher,
     require_account,
     require_mandate,
-    start_instant,
     today_at,
 )
-from registry.statements import Body, Kind, Now, Statement, TimedKind
+from registry.statements import Body, Kind, Now, Statement
 from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many
 
 CO_DEBTORS_MAX = 7
@@ -150,21 +139,6 @@ class VoucherAccede(Body):
     resolution: FileRef
 
 
-class VoucherAccept(Body):
-    """The first holder's acceptance: where it is to be paid, and by which route."""
-
-    account: SidField
-    collection_route: bool
-
-
-class VoucherRefuse(Body):
-    """The first holder's refusal."""
-
-
-class VoucherWithdraw(Body):
-    """The debtor's withdrawal, before acceptance."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoucherIssued(Effect):
     """A voucher waits for its first holder's acceptance."""
@@ -231,79 +205,9 @@ class CoDebtorJoined(Effect):
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Adds the co-debtor, last."""
-        voucher = _known(state, self.voucher)
+        voucher = known_voucher(state, self.voucher)
         joined = (*voucher.co_debtors, self.co_debtor)
         state.put(VOUCHERS, replace(voucher, co_debtors=joined))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VoucherClosed(Effect):
-    """A voucher that never became effective is refused, withdrawn or expired."""
-
-    voucher: Sid
-    status: str
-
-    def touched(self) -> tuple[Touch, ...]:
-        """Touches the voucher."""
-        return (("voucher", self.voucher),)
-
-    def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Closes the voucher; all of its face is cancelled."""
-        voucher = _known(state, self.voucher)
-        state.put(VOUCHERS, replace(voucher, status=self.status, cancelled=voucher.face))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VoucherActivated(Effect):
-    """The voucher binds: the lot `<voucher>.0` of its whole face is the first holder's."""
-
-    voucher: Sid
-    creditor: PartyId
-    account: Sid
-    collection_route: bool
-    ordinal: int
-
-    def touched(self) -> tuple[Touch, ...]:
-        """Touches the voucher and its first holder."""
-        return (("voucher", self.voucher), ("holder", self.creditor))
-
-    def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Gives voucher and bucket their ordinal, and makes the lot."""
-        voucher = _known(state, self.voucher)
-        bucket = state.get(BUCKETS, "voucher", self.voucher)
-        ledger = state.get(LEDGER, "ledger")
-        if bucket is None or ledger is None:
-            raise InvariantBrokenError(f"voucher {self.voucher} has no bucket")
-        lot = Lot(
-            lot=lot_id(self.voucher, 0),
-            voucher=self.voucher,
-            amount=voucher.face,
-            holder=self.creditor,
-            born=seal.index,
-            due_on=voucher.due_on,
-            path=(self.creditor,),
-            tier=1,
-            acquired=self.voucher,
-            account=self.account,
-            collection_route=self.collection_route,
-            recourse=False,
-            acknowledged=True,
-            status=LotStatus.FREE,
-            salt=voucher.lot_salt,
-        )
-        active = replace(voucher, status=VoucherStatus.ACTIVE, ordinal=self.ordinal)
-        state.put(VOUCHERS, active)
-        state.put(BUCKETS, replace(bucket, ordinal=self.ordinal))
-        state.put(LEDGER, replace(ledger, voucher_count=self.ordinal + 1))
-        state.put(LOTS, lot)
-
-
-def _known(state: Rows, voucher: Sid) -> Voucher:
-    """Returns a voucher that an earlier entry has made."""
-    row = state.get(VOUCHERS, voucher)
-    if row is None:
-        raise InvariantBrokenError(f"no voucher {voucher}")
-    return row
 
 
 def reads_voucher_issue(statement: Statement[VoucherIssue], _now: Now) -> ReadPlan:
@@ -366,20 +270,6 @@ def decide_voucher_issue(
     return (issued, DeadlineSet(at=accept_by, kind="voucher.expire", id=statement.sid))
 
 
-def _pending(state: Rows, statement: Statement[Any]) -> Voucher:
-    """Returns the voucher answered, if it still waits for acceptance.
-
-    Raises:
-        VoucherStatusError: It does not.
-    """
-    voucher = _known(state, Sid(statement.re or ""))
-    if voucher.status != VoucherStatus.ISSUED:
-        raise VoucherStatusError(
-            voucher=voucher.voucher, status=voucher.status, kind=statement.kind
-        )
-    return voucher
-
-
 def decide_voucher_accede(
     state: Rows, statement: Statement[VoucherAccede], now: Now
 ) -> tuple[Effect, ...]:
@@ -395,7 +285,7 @@ def decide_voucher_accede(
     body = statement.body
     if (body.scope is Scope.CAPPED) != (body.cap is not None):
         raise MalformedError(what="cap", reason="belongs to scope capped, and only there")
-    voucher = _known(state, Sid(statement.re or ""))
+    voucher = known_voucher(state, Sid(statement.re or ""))
     if voucher.status not in (VoucherStatus.ISSUED, VoucherStatus.ACTIVE):
         raise VoucherStatusError(
             voucher=voucher.voucher, status=voucher.status, kind=statement.kind
@@ -408,102 +298,6 @@ def decide_voucher_accede(
     if len(voucher.co_debtors) >= CO_DEBTORS_MAX:
         raise TooManyRecipientsError(voucher=voucher.voucher, limit=CO_DEBTORS_MAX + 1)
     return (CoDebtorJoined(voucher=voucher.voucher, co_debtor=statement.by),)
-
-
-def reads_voucher_accept(statement: Statement[VoucherAccept], _now: Now) -> ReadPlan:
-    """Asks for the voucher, the account, the first holder and the due date's cut-off."""
-    voucher = yield from get(VOUCHERS, statement.re or "")
-    yield from get(ACCOUNTS, statement.body.account)
-    yield from get(PARTIES, statement.by)
-    if voucher is not None:
-        yield from get(DEADLINES, *_cut_off_key(voucher, _now))
-
-
-def _cut_off_key(voucher: Voucher, now: Now) -> tuple[int, str, str]:
-    """Returns the key of the deadline at which a voucher's due date begins."""
-    return (start_instant(date.fromisoformat(voucher.due_on), now), "day.cut-off", voucher.due_on)
-
-
-def decide_voucher_accept(
-    state: Rows, statement: Statement[VoucherAccept], now: Now
-) -> tuple[Effect, ...]:
-    """Accepts a voucher as its first holder: from here on it binds.
-
-    Raises:
-        VoucherStatusError: The voucher does not wait for acceptance.
-        NotCreditorError: The signer is not its first holder.
-        DeadlinePassedError: The last day for acceptance is over.
-        AccountUnknownError, NotOwnerError, AccountNotVerifiedError: The payee account.
-    """
-    voucher = _pending(state, statement)
-    if statement.by != voucher.creditor:
-        raise NotCreditorError(voucher=voucher.voucher, by=statement.by)
-    if now.time >= voucher.accept_by:
-        raise DeadlinePassedError(deadline=voucher.accept_by)
-    require_account(state, statement.body.account, owner=statement.by)
-
-    # Past this line the acceptance must succeed.
-    activated = VoucherActivated(
-        voucher=voucher.voucher,
-        creditor=voucher.creditor,
-        account=statement.body.account,
-        collection_route=statement.body.collection_route,
-        ordinal=now.facts.voucher_count,
-    )
-    effects: tuple[Effect, ...] = (activated, _expiry_cleared(voucher))
-    at, kind, day = _cut_off_key(voucher, now)
-    if state.get(DEADLINES, at, kind, day) is None:
-        effects += (DeadlineSet(at=at, kind=kind, id=day),)
-    return effects
-
-
-def _expiry_cleared(voucher: Voucher) -> DeadlineCleared:
-    """Returns the effect that a voucher's acceptance deadline is moot."""
-    return DeadlineCleared(at=voucher.accept_by, kind="voucher.expire", id=voucher.voucher)
-
-
-def decide_voucher_refuse(
-    state: Rows, statement: Statement[VoucherRefuse], _now: Now
-) -> tuple[Effect, ...]:
-    """Refuses a voucher as its first holder (拒签).
-
-    Raises:
-        VoucherStatusError: The voucher does not wait for acceptance.
-        NotCreditorError: The signer is not its first holder.
-    """
-    voucher = _pending(state, statement)
-    if statement.by != voucher.creditor:
-        raise NotCreditorError(voucher=voucher.voucher, by=statement.by)
-    closed = VoucherClosed(voucher=voucher.voucher, status=VoucherStatus.REFUSED)
-    return (closed, _expiry_cleared(voucher))
-
-
-def decide_voucher_withdraw(
-    state: Rows, statement: Statement[VoucherWithdraw], _now: Now
-) -> tuple[Effect, ...]:
-    """Withdraws a voucher that nobody has accepted (撤回).
-
-    Raises:
-        VoucherStatusError: The voucher does not wait for acceptance.
-        NotDebtorError: The signer is not its debtor.
-    """
-    voucher = _pending(state, statement)
-    if statement.by != voucher.debtor:
-        raise NotDebtorError(voucher=voucher.voucher, by=statement.by)
-    closed = VoucherClosed(voucher=voucher.voucher, status=VoucherStatus.WITHDRAWN)
-    return (closed, _expiry_cleared(voucher))
-
-
-def reads_voucher_expire(due: Due, _now: Now) -> ReadPlan:
-    """Asks for the voucher."""
-    yield from get(VOUCHERS, due.id)
-
-
-def decide_voucher_expire(state: Rows, due: Due, _now: Now) -> tuple[Effect, ...]:
-    """Ends a voucher that was not accepted in time."""
-    voucher = _known(state, due.sid)
-    closed = VoucherClosed(voucher=voucher.voucher, status=VoucherStatus.EXPIRED)
-    return (closed, DeadlineCleared(at=due.at, kind=due.kind, id=due.id))
 
 
 _ANSWERS = {"voucher.issue": VOUCHERS}
@@ -525,33 +319,4 @@ KINDS = (
         answers=_ANSWERS,
         decide=decide_voucher_accede,
     ),
-    Kind(
-        name="voucher.accept",
-        body=VoucherAccept,
-        signers=HOLDER_ROLES,
-        relation="the first holder",
-        answers=_ANSWERS,
-        reads=reads_voucher_accept,
-        decide=decide_voucher_accept,
-    ),
-    Kind(
-        name="voucher.refuse",
-        body=VoucherRefuse,
-        signers=HOLDER_ROLES,
-        relation="the first holder",
-        answers=_ANSWERS,
-        decide=decide_voucher_refuse,
-    ),
-    Kind(
-        name="voucher.withdraw",
-        body=VoucherWithdraw,
-        signers=frozenset({Role.PARTICIPANT}),
-        relation="the debtor",
-        answers=_ANSWERS,
-        decide=decide_voucher_withdraw,
-    ),
-)
-
-TIMED = (
-    TimedKind(name="voucher.expire", reads=reads_voucher_expire, decide=decide_voucher_expire),
 )

@@ -1,0 +1,297 @@
+"""Verifying snapshots and single lots' proofs, offline, from their files alone.
+
+What is verified: the checkpoint is signed by the pinned key; state entry and ordinal
+entry are in its log; the bucket record is in the family's tree; the lots shown give
+exactly the bucket's root, sum and count. So nothing was left out, added or altered.
+
+Source: docs/formats.md, State tree and Snapshot.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from registry.canonical import b64url_decode, b64url_encode, format_json, parse_object, sha256
+from registry.checkpoint import open_checkpoint
+from registry.commitments import lot_record
+from registry.entries import Entry, open_entry
+from registry.errors import MalformedError, ProofFailedError
+from registry.ids import Origin, parse_lot_id
+from registry.merkle import TreeHead, hash_leaf, verify_inclusion
+from registry.signing import PublicKey
+from registry.sumtree import SumNode, hash_record, root_of_records, verify_path
+
+VERSION = 1
+FILES = ("checkpoint", "lots.ndjson", "manifest.json", "proof.json")
+FOUNDING = {
+    "holder": {"party-admitted": "party", "founder-admitted": "party"},
+    "voucher": {"voucher-activated": "voucher"},
+}
+"""The effects that give a bucket of a family its ordinal, and the member that names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """What a verified snapshot says of its bucket.
+
+    Attributes:
+        family: `holder` or `voucher`.
+        bucket: The party or the voucher.
+        at: The snapshot shows the state as of this many entries.
+        size: Entries that the checkpoint covers.
+        count: Number of lots.
+        total: Their sum, in minor units.
+        lots: Record and opening of each, in leaf order.
+    """
+
+    family: str
+    bucket: str
+    at: int
+    size: int
+    count: int
+    total: int
+    lots: tuple[Mapping[str, Any], ...]
+
+
+def committed_state(entry: Entry) -> dict[str, Any]:
+    """Returns what a state entry commits to.
+
+    Raises:
+        MalformedError: It is no state entry.
+    """
+    changes = entry.effects.get("changes")
+    committed = changes[0] if isinstance(changes, list) and len(changes) == 1 else None
+    if not isinstance(committed, dict) or committed.get("effect") != "state-committed":
+        raise MalformedError(what="state entry", reason="commits to no state")
+    return dict(committed)
+
+
+@contextmanager
+def _members_present(what: str) -> Iterator[None]:
+    """Turns the traces of a missing or mistyped member into a typed error."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise MalformedError(what=what, reason=f"lacks a member or mistypes it: {error}") from None
+
+
+def verify_snapshot(files: Mapping[str, bytes], *, origin: Origin, key: PublicKey) -> Holding:
+    """Verifies a snapshot offline, from its files alone.
+
+    Args:
+        files: The snapshot's files by name.
+        origin: The log's name, pinned.
+        key: The log key, pinned.
+
+    Raises:
+        MalformedError, NotCanonicalError: A file is missing, superfluous or malformed.
+        NoteFailedError: The checkpoint is not signed by the pinned key.
+        ProofFailedError: Something does not follow from what is signed; the reason says what.
+    """
+    with _members_present("snapshot"):
+        return _verify_snapshot(files, origin=origin, key=key)
+
+
+def _verify_snapshot(files: Mapping[str, bytes], *, origin: Origin, key: PublicKey) -> Holding:
+    """Verifies a snapshot whose members may still be missing."""
+    if set(files) != set(FILES):
+        odd = ", ".join(sorted(set(files) ^ set(FILES)))
+        raise MalformedError(what="snapshot", reason=f"missing or superfluous: {odd}")
+    proof = _object(files["proof.json"], "proof.json")
+    note = files["checkpoint"].decode(errors="replace")
+    record, state, size = _verify_bucket(proof, note, origin=origin, key=key)
+    lots = tuple(
+        _object(line, f"lots.ndjson line {number}")
+        for number, line in enumerate(files["lots.ndjson"].splitlines(keepends=True), 1)
+    )
+    leaves = [_verify_lot(lot, number, record, state) for number, lot in enumerate(lots, 1)]
+    order = [_place(lot) for lot in lots]
+    if any(first >= second for first, second in pairwise(order)):
+        raise ProofFailedError(reason="lots.ndjson: the lots are not in leaf order")
+    root = root_of_records(leaves)
+    _require_root(root, record, "lots.ndjson: the lots are not all of the bucket's")
+    holding = Holding(
+        family=record["family"],
+        bucket=record["bucket"],
+        at=state["at"],
+        size=size,
+        count=root.count,
+        total=root.total,
+        lots=lots,
+    )
+    _verify_manifest(files, holding)
+    return holding
+
+
+def verify_lot_proof(data: bytes, *, origin: Origin, key: PublicKey) -> Holding:
+    """Verifies the proof of one lot, offline; shows nothing of the holder's other lots.
+
+    Raises:
+        MalformedError, NotCanonicalError: It is no proof.
+        NoteFailedError: The checkpoint is not signed by the pinned key.
+        ProofFailedError: Something does not follow from what is signed.
+    """
+    with _members_present("proof"):
+        return _verify_lot_proof(data, origin=origin, key=key)
+
+
+def _verify_lot_proof(data: bytes, *, origin: Origin, key: PublicKey) -> Holding:
+    """Verifies the proof of one lot whose members may still be missing."""
+    proof = _object(data, "proof")
+    note = b64url_decode(proof.pop("checkpoint"), what="checkpoint").decode()
+    lot = proof.pop("lot")
+    index = lot.pop("index")
+    path = tuple(_node(node) for node in lot.pop("path"))
+    record, state, size = _verify_bucket(proof, note, origin=origin, key=key)
+    leaf = _verify_lot(lot, 1, record, state)
+    root = _node({name: record[name] for name in ("count", "sum")} | {"hash": record["root"]})
+    verify_path(path, leaf=leaf, index=index, root=root)
+    return Holding(
+        family=record["family"],
+        bucket=record["bucket"],
+        at=state["at"],
+        size=size,
+        count=1,
+        total=leaf.total,
+        lots=(lot,),
+    )
+
+
+def _node(node: Mapping[str, Any]) -> SumNode:
+    """Returns a node of a sum tree."""
+    return SumNode(
+        hash=b64url_decode(node["hash"], what="path", length=32),
+        total=int(node["sum"]),
+        count=node["count"],
+    )
+
+
+def _object(data: bytes, what: str) -> dict[str, Any]:
+    """Parses a file that is one canonical JSON object and a line end."""
+    if not data.endswith(b"\n"):
+        raise MalformedError(what=what, reason="does not end with a line end")
+    return dict(parse_object(data[:-1], what=what))
+
+
+def _verify_bucket(
+    proof: Mapping[str, Any], note: str, *, origin: Origin, key: PublicKey
+) -> tuple[dict[str, Any], dict[str, Any], int]:
+    """Verifies everything above the lots; returns bucket record, state and log size."""
+    if set(proof) != {"bucket", "founding", "state", "v"} or proof["v"] != VERSION:
+        raise MalformedError(what="proof", reason="members or version differ from the format's")
+    checkpoint = open_checkpoint(note, origin=origin, key=key)
+    state_entry = _verify_entry(proof["state"], checkpoint.head, "state entry")
+    if state_entry.kind != "state":
+        raise ProofFailedError(reason=f"entry {state_entry.index} is no state entry")
+    state = committed_state(state_entry)
+    data = b64url_decode(proof["bucket"]["record"], what="bucket record")
+    record: dict[str, Any] = dict(parse_object(data, what="bucket record"))
+    family = record.get("family")
+    if family not in FOUNDING:
+        raise ProofFailedError(reason=f"the bucket record is of family {family!r}")
+    committed = state[family]
+    verify_inclusion(
+        _path(proof["bucket"]),
+        leaf_hash=hash_leaf(data),
+        leaf_index=record["ordinal"],
+        head=TreeHead(
+            size=committed["buckets"],
+            root=b64url_decode(committed["root"], what="family root", length=32),
+        ),
+    )
+    founding = _verify_entry(proof["founding"], checkpoint.head, "ordinal entry")
+    if founding.index >= state["at"] or not _founds(founding, record):
+        raise ProofFailedError(reason="the ordinal entry does not give the bucket its ordinal")
+    if family == "voucher":
+        parts = sum(int(record[name]) for name in ("sum", "discharged", "cancelled"))
+        if parts != int(record["face"]):
+            raise ProofFailedError(reason="sum, discharged and cancelled do not add up to face")
+    return record, state, checkpoint.size
+
+
+def _path(part: Mapping[str, Any]) -> tuple[bytes, ...]:
+    """Returns the path member of a part of a proof."""
+    return tuple(b64url_decode(node, what="path", length=32) for node in part["path"])
+
+
+def _verify_entry(part: Mapping[str, Any], head: TreeHead, what: str) -> Entry:
+    """Verifies that an entry is in the log."""
+    data = b64url_decode(part["entry"], what=what)
+    entry = open_entry(data)
+    if part["index"] != entry.index:
+        raise ProofFailedError(reason=f"{what}: its index says {entry.index}")
+    verify_inclusion(_path(part), leaf_hash=hash_leaf(data), leaf_index=entry.index, head=head)
+    return entry
+
+
+def _founds(entry: Entry, record: Mapping[str, Any]) -> bool:
+    """Tells whether an entry's effects give a bucket its ordinal."""
+    changes = entry.effects.get("changes")
+    members = FOUNDING[record["family"]]
+    return isinstance(changes, list) and any(
+        isinstance(change, dict)
+        and change.get("ordinal") == record["ordinal"]
+        and change.get(members.get(str(change.get("effect")), "")) == record["bucket"]
+        for change in changes
+    )
+
+
+def _verify_lot(
+    lot: Mapping[str, Any], number: int, bucket: Mapping[str, Any], state: Mapping[str, Any]
+) -> SumNode:
+    """Regenerates a lot's record from its opening and returns its leaf."""
+    opening, record = lot["opening"], lot["record"]
+    if set(lot) != {"opening", "record"} or set(opening) != {"facts", "holder", "salt"}:
+        raise MalformedError(what=f"lot {number}", reason="has superfluous members")
+    amount = int(record["amount"])
+    made = lot_record(
+        lot=record["lot"],
+        voucher=record["voucher"],
+        amount=amount,
+        born=record["born"],
+        holder=opening["holder"],
+        salt=opening["salt"],
+        facts=opening["facts"],
+    )
+    if made != format_json(record):
+        raise ProofFailedError(reason=f"lot {number}: the opening does not give the record")
+    named = record["voucher"] if bucket["family"] == "voucher" else opening["holder"]
+    if named != bucket["bucket"] or record["born"] >= state["at"]:
+        raise ProofFailedError(reason=f"lot {number}: belongs to another bucket or a later state")
+    return hash_record(made, amount)
+
+
+def _place(lot: Mapping[str, Any]) -> tuple[int, int]:
+    """Returns a lot's place in leaf order."""
+    return lot["record"]["born"], parse_lot_id(lot["record"]["lot"])[1]
+
+
+def _require_root(root: SumNode, record: Mapping[str, Any], reason: str) -> None:
+    """Compares recomputed root, sum and count with the bucket record."""
+    if (b64url_encode(root.hash), str(root.total), root.count) != (
+        record["root"],
+        record["sum"],
+        record["count"],
+    ):
+        raise ProofFailedError(reason=reason)
+
+
+def _verify_manifest(files: Mapping[str, bytes], holding: Holding) -> None:
+    """Checks the index against what was proved."""
+    manifest = _object(files["manifest.json"], "manifest.json")
+    digests = {
+        name: b64url_encode(sha256(data)) for name, data in files.items() if name != "manifest.json"
+    }
+    expected = {
+        "at": holding.at,
+        "bucket": holding.bucket,
+        "count": holding.count,
+        "family": holding.family,
+        "files": digests,
+        "sum": str(holding.total),
+        "v": VERSION,
+    }
+    if manifest != expected:
+        raise ProofFailedError(reason="manifest.json differs from what the files prove")

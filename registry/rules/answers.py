@@ -1,0 +1,350 @@
+"""What becomes of an offer: accepted, rejected, withdrawn, expired or cancelled.
+
+Acceptance makes the transfer effective and brings a notice of assignment to the debtor
+and each co-debtor; every other end frees the assignor's lot, identical.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from registry.effects import DeadlineCleared, DeadlineSet, Due, Effect, Seal, Touch
+from registry.errors import (
+    DeadlinePassedError,
+    InvariantBrokenError,
+    NotAssigneeError,
+    NotAssignorError,
+)
+from registry.fields import SidField
+from registry.ids import LotId, NoticeId, PartyId, Sid, lot_id, notice_id
+from registry.model import (
+    ACCOUNTS,
+    HOLDER_ROLES,
+    LOTS,
+    NOTICES,
+    OFFERS,
+    PARTIES,
+    VOUCHERS,
+    LotStatus,
+    Notice,
+    Offer,
+    Purpose,
+)
+from registry.rights import known_voucher, require_account
+from registry.statements import Body, Kind, Now, Statement, TimedKind
+from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many, where
+
+
+class TransferAccept(Body):
+    """The assignee's acceptance: where it is to be paid.
+
+    With `collection_route` it authorises the accounts of earlier holders as the route
+    of the money in tiered clearing; without it this part is paid directly.
+    """
+
+    account: SidField
+    collection_route: bool
+
+
+class TransferReject(Body):
+    """The assignee's rejection."""
+
+
+class TransferWithdraw(Body):
+    """The assignor's withdrawal, before acceptance."""
+
+
+class OfferEnd(StrEnum):
+    """How an offer ended without a transfer."""
+
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferClosed(Effect):
+    """An offer ended without a transfer; the offered lot is free again, identical."""
+
+    offer: Sid
+    lot: LotId
+    voucher: Sid
+    assignor: PartyId
+    end: str
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches the voucher and the assignor."""
+        return (("voucher", self.voucher), ("holder", self.assignor))
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Unlocks the lot."""
+        lot = state.get(LOTS, self.lot)
+        if lot is None:
+            raise InvariantBrokenError(f"offer {self.offer} is of no lot")
+        state.put(LOTS, replace(lot, status=LotStatus.FREE))
+        state.delete(OFFERS, self.offer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LotAssigned(Effect):
+    """The offered lot is consumed, and a lot of the same amount is the assignee's."""
+
+    offer: Sid
+    voucher: Sid
+    assignor: PartyId
+    assignee: PartyId
+    amount: Minor
+    account: Sid
+    collection_route: bool
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches the voucher and both sides."""
+        return (("voucher", self.voucher), ("holder", self.assignor), ("holder", self.assignee))
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Moves the claim; the chain of holders grows by the assignee."""
+        offer = state.get(OFFERS, self.offer)
+        lot = None if offer is None else state.get(LOTS, offer.lot)
+        if offer is None or lot is None or lot.amount != self.amount:
+            raise InvariantBrokenError(f"assignment by no offer {self.offer}")
+        assigned = replace(
+            lot,
+            lot=lot_id(self.offer, 2),
+            holder=self.assignee,
+            born=seal.index,
+            path=(*lot.path, self.assignee),
+            tier=lot.tier + (offer.purpose == Purpose.SETTLE),
+            acquired=self.offer,
+            account=self.account,
+            collection_route=self.collection_route,
+            recourse=offer.recourse,
+            acknowledged=False,
+            status=LotStatus.FREE,
+            salt=offer.salt,
+        )
+        state.delete(LOTS, lot.lot)
+        state.delete(OFFERS, self.offer)
+        state.put(LOTS, assigned)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeArrived(Effect):
+    """A notice of assignment is in its recipient's inbox; the entry's time is its arrival."""
+
+    notice: NoticeId
+    transfer: Sid
+    voucher: Sid
+    recipient: PartyId
+    assignor: PartyId
+    assignee: PartyId
+    amount: Minor
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Writes the notice."""
+        row = Notice(
+            notice=self.notice,
+            transfer=self.transfer,
+            voucher=self.voucher,
+            recipient=self.recipient,
+            assignor=self.assignor,
+            assignee=self.assignee,
+            amount=self.amount,
+            arrived=seal.time,
+        )
+        state.put(NOTICES, row)
+
+
+def _answered(state: Rows, statement: Statement[Any]) -> Offer:
+    """Returns the open offer that a statement answers."""
+    offer = state.get(OFFERS, statement.re or "")
+    if offer is None:
+        raise InvariantBrokenError("the answer was not checked")
+    return offer
+
+
+def reads_answer(statement: Statement[Any], _now: Now) -> ReadPlan:
+    """Asks for the offer's lot."""
+    offer = yield from get(OFFERS, statement.re or "")
+    if offer is not None:
+        yield from get(LOTS, offer.lot)
+
+
+def reads_transfer_accept(statement: Statement[TransferAccept], _now: Now) -> ReadPlan:
+    """Asks for the offer's lot, its voucher, the payee account and both sides."""
+    offer = yield from get(OFFERS, statement.re or "")
+    if offer is None:
+        return
+    yield from get(LOTS, offer.lot)
+    yield from get(VOUCHERS, offer.voucher)
+    yield from get(ACCOUNTS, statement.body.account)
+    yield from get_many(PARTIES, (offer.assignor, offer.assignee))
+
+
+def decide_transfer_accept(
+    state: Rows, statement: Statement[TransferAccept], now: Now
+) -> tuple[Effect, ...]:
+    """Accepts an offer: the claim passes, and every debtor is notified.
+
+    Raises:
+        NotAssigneeError: The offer is to another party.
+        DeadlinePassedError: The last day for acceptance is over.
+        AccountUnknownError, NotOwnerError, AccountNotVerifiedError: The payee account.
+    """
+    offer = _answered(state, statement)
+    if offer.assignee != statement.by:
+        raise NotAssigneeError(offer=offer.offer, by=statement.by)
+    if now.time >= offer.accept_by:
+        raise DeadlinePassedError(deadline=offer.accept_by)
+    require_account(state, statement.body.account, owner=statement.by)
+    voucher = known_voucher(state, offer.voucher)
+
+    # Past this line the acceptance must succeed.
+    assigned = LotAssigned(
+        offer=offer.offer,
+        voucher=offer.voucher,
+        assignor=offer.assignor,
+        assignee=offer.assignee,
+        amount=offer.amount,
+        account=statement.body.account,
+        collection_route=statement.body.collection_route,
+    )
+    notices = tuple(
+        NoticeArrived(
+            notice=notice_id(lot_id(offer.offer, 2), rank),
+            transfer=offer.offer,
+            voucher=offer.voucher,
+            recipient=PartyId(recipient),
+            assignor=offer.assignor,
+            assignee=offer.assignee,
+            amount=offer.amount,
+        )
+        for rank, recipient in enumerate((voucher.debtor, *voucher.co_debtors))
+    )
+    return (assigned, *notices, _expiry_cleared(offer))
+
+
+def _closed(offer: Offer, end: OfferEnd) -> tuple[Effect, ...]:
+    """Returns what follows when an offer ends without a transfer."""
+    closed = OfferClosed(
+        offer=offer.offer,
+        lot=offer.lot,
+        voucher=offer.voucher,
+        assignor=offer.assignor,
+        end=end,
+    )
+    return (closed, _expiry_cleared(offer))
+
+
+def _expiry_cleared(offer: Offer) -> DeadlineCleared:
+    """Returns the effect that an offer's deadline is met or moot."""
+    return DeadlineCleared(at=offer.accept_by, kind="transfer.expire", id=offer.offer)
+
+
+def decide_transfer_reject(
+    state: Rows, statement: Statement[TransferReject], _now: Now
+) -> tuple[Effect, ...]:
+    """Rejects an offer; the assignor's lot is free again.
+
+    Raises:
+        NotAssigneeError: The offer is to another party.
+    """
+    offer = _answered(state, statement)
+    if offer.assignee != statement.by:
+        raise NotAssigneeError(offer=offer.offer, by=statement.by)
+    return _closed(offer, OfferEnd.REJECTED)
+
+
+def decide_transfer_withdraw(
+    state: Rows, statement: Statement[TransferWithdraw], _now: Now
+) -> tuple[Effect, ...]:
+    """Withdraws an offer that nobody has accepted.
+
+    Raises:
+        NotAssignorError: The offer is another party's.
+    """
+    offer = _answered(state, statement)
+    if offer.assignor != statement.by:
+        raise NotAssignorError(offer=offer.offer, by=statement.by)
+    return _closed(offer, OfferEnd.WITHDRAWN)
+
+
+def reads_transfer_expire(due: Due, _now: Now) -> ReadPlan:
+    """Asks for the offer and its lot."""
+    offer = yield from get(OFFERS, due.id)
+    if offer is not None:
+        yield from get(LOTS, offer.lot)
+
+
+def _due_offer(state: Rows, due: Due) -> Offer:
+    """Returns the offer whose deadline has come."""
+    offer = state.get(OFFERS, due.id)
+    if offer is None:
+        raise InvariantBrokenError(f"{due.kind} of no offer {due.id}")
+    return offer
+
+
+def decide_transfer_expire(state: Rows, due: Due, _now: Now) -> tuple[Effect, ...]:
+    """Ends an offer that was not answered in time."""
+    return _closed(_due_offer(state, due), OfferEnd.EXPIRED)
+
+
+def reads_transfer_cancel(due: Due, _now: Now) -> ReadPlan:
+    """Asks for the offer, its lot and the other offers by the revoked key."""
+    offer = yield from get(OFFERS, due.id)
+    if offer is not None:
+        yield from where(OFFERS, "kid", offer.kid)
+        yield from get(LOTS, offer.lot)
+
+
+def decide_transfer_cancel(state: Rows, due: Due, now: Now) -> tuple[Effect, ...]:
+    """Ends an offer signed with a key that was just revoked, and sets the next one's end."""
+    offer = _due_offer(state, due)
+    later = sorted(
+        other.offer for other in state.where(OFFERS, "kid", offer.kid) if other.offer > offer.offer
+    )
+    effects = (
+        *_closed(offer, OfferEnd.CANCELLED),
+        DeadlineCleared(at=due.at, kind=due.kind, id=due.id),
+    )
+    if not later:
+        return effects
+    return (*effects, DeadlineSet(at=due.at, kind=due.kind, id=later[0]))
+
+
+_ANSWERS = {"transfer.offer": OFFERS}
+
+KINDS = (
+    Kind(
+        name="transfer.accept",
+        body=TransferAccept,
+        signers=HOLDER_ROLES,
+        relation="the offer's assignee",
+        answers=_ANSWERS,
+        reads=reads_transfer_accept,
+        decide=decide_transfer_accept,
+    ),
+    Kind(
+        name="transfer.reject",
+        body=TransferReject,
+        signers=HOLDER_ROLES,
+        relation="the offer's assignee",
+        answers=_ANSWERS,
+        reads=reads_answer,
+        decide=decide_transfer_reject,
+    ),
+    Kind(
+        name="transfer.withdraw",
+        body=TransferWithdraw,
+        signers=HOLDER_ROLES,
+        relation="the offer's assignor",
+        answers=_ANSWERS,
+        reads=reads_answer,
+        decide=decide_transfer_withdraw,
+    ),
+)
+
+TIMED = (
+    TimedKind(name="transfer.expire", reads=reads_transfer_expire, decide=decide_transfer_expire),
+    TimedKind(name="transfer.cancel", reads=reads_transfer_cancel, decide=decide_transfer_cancel),
+)

@@ -1,0 +1,150 @@
+"""Keys: adding one for one use, and ending one.
+
+Validity is by log index: a key added at a and revoked at r signs in entries a < j < r,
+and its own revocation in r. A revocation rewrites nothing; `suspect_from` flags.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from pydantic import Field
+
+from registry.canonical import format_json
+from registry.effects import DeadlineSet, Effect, KeyAdded, Seal, Touch
+from registry.errors import (
+    InvariantBrokenError,
+    KeyTakenError,
+    KeyUnknownError,
+    MalformedError,
+    PossessionError,
+)
+from registry.fields import LENIENT, KeyField, MachineText
+from registry.ids import Kid, PartyId
+from registry.model import KEYS, OFFERS, KeyUse, Role
+from registry.signing import PublicKey, header_bytes, parse_jwk, split_jws, verify
+from registry.statements import Body, Kind, Now, Statement
+from registry.tables import MutableRows, ReadPlan, Rows, get, where
+
+ANY_ROLE = frozenset(Role)
+POSSESSION_TYP = "ts-possession+jws"
+
+
+class KeyAdd(Body):
+    """A further key of the signer, which proves its possession with a compact JWS."""
+
+    key: KeyField
+    use: Annotated[KeyUse, LENIENT]
+    proof: Annotated[str, Field(max_length=1024)]
+
+
+class KeyRevoke(Body):
+    """The end of a key of the signer, flagged as suspect from an entry index on."""
+
+    kid: MachineText
+    suspect_from: Annotated[int, Field(ge=0)] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRevoked(Effect):
+    """A key signs nothing after this entry."""
+
+    kid: Kid
+    party: PartyId
+    suspect_from: int | None = None
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches the party."""
+        return (("holder", self.party),)
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Closes the key's record."""
+        key = state.get(KEYS, self.kid)
+        if key is None:
+            raise InvariantBrokenError(f"revocation of no key {self.kid}")
+        closed = replace(key, revoked=seal.index, suspect_from=self.suspect_from)
+        state.put(KEYS, closed)
+
+
+def possession_payload(*, origin: str, party: PartyId, key: PublicKey) -> bytes:
+    """Returns what a new key signs to prove its possession."""
+    return format_json({"aud": origin, "by": party, "kid": key.kid})
+
+
+def reads_key_add(statement: Statement[KeyAdd], _now: Now) -> ReadPlan:
+    """Asks for the new key."""
+    yield from get(KEYS, parse_jwk(statement.body.key.model_dump()).kid)
+
+
+def decide_key_add(state: Rows, statement: Statement[KeyAdd], _now: Now) -> tuple[Effect, ...]:
+    """Adds a key of the signer, for one use.
+
+    Raises:
+        KeyTakenError: The key is somebody's already; a key belongs to one party for ever.
+        PossessionError: The proof is not the new key's signature over log, party and key.
+    """
+    key = parse_jwk(statement.body.key.model_dump())
+    if state.get(KEYS, key.kid) is not None:
+        raise KeyTakenError(kid=key.kid)
+    proof = split_jws(statement.body.proof, what="proof")
+    expected = possession_payload(origin=statement.aud, party=statement.by, key=key)
+    header = header_bytes(key.suite, kid=key.kid, typ=POSSESSION_TYP)
+    if proof.payload != expected or proof.header != header:
+        raise PossessionError(kid=key.kid)
+    verify(key, signature=proof.signature, message=proof.signing_input, what="proof")
+    added = KeyAdded(
+        kid=key.kid,
+        party=statement.by,
+        use=statement.body.use,
+        suite=key.suite,
+        x=key.jwk()["x"],
+    )
+    return (added,)
+
+
+def reads_key_revoke(statement: Statement[KeyRevoke], _now: Now) -> ReadPlan:
+    """Asks for the key and the offers that it signed."""
+    yield from get(KEYS, statement.body.kid)
+    yield from where(OFFERS, "kid", statement.body.kid)
+
+
+def decide_key_revoke(state: Rows, statement: Statement[KeyRevoke], now: Now) -> tuple[Effect, ...]:
+    """Revokes a key of the signer; the offers it signed and nobody answered are cancelled.
+
+    The cancellations are entries of their own, directly after this one: each sets the
+    next as a deadline that has already come.
+
+    Raises:
+        KeyUnknownError: The key is not a live key of the signer.
+        MalformedError: `suspect_from` lies ahead.
+    """
+    key = state.get(KEYS, statement.body.kid)
+    if key is None or key.party != statement.by or key.revoked is not None:
+        raise KeyUnknownError(kid=statement.body.kid)
+    suspect_from = statement.body.suspect_from
+    if suspect_from is not None and suspect_from > now.index:
+        raise MalformedError(what="suspect_from", reason=f"lies after entry {now.index}")
+    revoked = KeyRevoked(kid=key.kid, party=key.party, suspect_from=suspect_from)
+    offers = sorted(offer.offer for offer in state.where(OFFERS, "kid", key.kid))
+    if not offers:
+        return (revoked,)
+    return (revoked, DeadlineSet(at=now.time, kind="transfer.cancel", id=offers[0]))
+
+
+KINDS = (
+    Kind(
+        name="key.add",
+        body=KeyAdd,
+        signers=ANY_ROLE,
+        relation="the party whose key it will be",
+        reads=reads_key_add,
+        decide=decide_key_add,
+    ),
+    Kind(
+        name="key.revoke",
+        body=KeyRevoke,
+        signers=ANY_ROLE,
+        relation="the party whose key it is",
+        reads=reads_key_revoke,
+        decide=decide_key_revoke,
+    ),
+)

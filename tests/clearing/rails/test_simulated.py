@@ -1,0 +1,104 @@
+"""The simulated bank: what it confirms, when, and that it never books twice."""
+
+import pytest
+from hypothesis import given, settings
+
+from clearing.model import InstructionRecord
+from clearing.rails.simulated import SimulatedBank
+from registry.errors import InvariantBrokenError
+from registry.ids import Sid
+from registry.model import ACCOUNTS
+from tests.clearing.strategies import NAMES, worlds
+from tests.clearing.test_rules import adopt, confirm, instructions, run_of
+from tests.clearing.world import World, gv01
+
+
+def pending_of(world: World, plan: Sid, bank: str) -> list[InstructionRecord]:
+    """Returns what a bank sees: its own instructions that are not posted."""
+    records = instructions(world, plan)
+    return [r for r in records if r.bank == world.party(bank) and r.status == "pending"]
+
+
+def posted_of(world: World, plan: Sid) -> set[int]:
+    """Returns the numbers of a plan's posted instructions."""
+    return {r.n for r in instructions(world, plan) if r.status == "posted"}
+
+
+class TestSimulatedBank:
+    def test_confirms_a_whole_cascade_of_its_own_in_order(self) -> None:
+        world = World()
+        gv01(world)
+        plan = adopt(world)
+        bank = SimulatedBank(bank=world.party("bank"))
+        answer = bank.confirmations(pending_of(world, plan, "bank"), posted=())
+        assert [confirmation.instruction for confirmation in answer] == [0, 1, 2, 3, 4]
+        for said in answer:
+            confirm(world, plan, said.instruction, amount=said.amount_minor)
+        assert run_of(world, plan).status == "cleared"
+        trust = world.account("T#trust")
+        assert bank.balances[f"bank:{trust}"] == 20_000_000
+        assert bank.balances[f"bank:{world.account('F')}"] == 0
+
+    def test_waits_for_another_banks_confirmation(self) -> None:
+        world = World()
+        world.account("S2", bank="other bank")
+        gv01(world)
+        plan = adopt(world)
+        other = SimulatedBank(bank=world.party("other bank"))
+        assert other.confirmations(pending_of(world, plan, "other bank"), posted=()) == ()
+        (first,) = SimulatedBank(bank=world.party("bank")).confirmations(
+            pending_of(world, plan, "bank"), posted=()
+        )
+        assert first.instruction == 0
+        answer = other.confirmations(pending_of(world, plan, "other bank"), posted={0})
+        assert [confirmation.amount_minor for confirmation in answer] == [60_000_000]
+
+    def test_asked_again_says_the_same_and_books_nothing(self) -> None:
+        world = World()
+        gv01(world)
+        pending = pending_of(world, adopt(world), "bank")
+        bank = SimulatedBank(bank=world.party("bank"))
+        first = bank.confirmations(pending, posted=())
+        balances = dict(bank.balances)
+        assert bank.confirmations(reversed(pending), posted=()) == first
+        assert bank.confirmations(pending, posted={0}) == first[1:]
+        assert bank.balances == balances
+
+    def test_passes_over_what_is_posted(self) -> None:
+        world = World()
+        gv01(world)
+        plan = adopt(world)
+        confirm(world, plan, 0)
+        bank = SimulatedBank(bank=world.party("bank"))
+        answer = bank.confirmations(instructions(world, plan), posted={0})
+        assert [confirmation.instruction for confirmation in answer] == [1, 2, 3, 4]
+
+    def test_refuses_another_banks_instruction(self) -> None:
+        world = World()
+        gv01(world)
+        pending = pending_of(world, adopt(world), "bank")
+        with pytest.raises(InvariantBrokenError):
+            SimulatedBank(bank=world.party("other bank")).confirmations(pending, posted=())
+
+
+@settings(max_examples=25)
+@given(worlds())
+def test_several_banks_clear_any_plan_between_them(world: World) -> None:
+    names = ("bank", "bank 1", "bank 2")
+    for place, name in enumerate(NAMES):
+        for n in range(2):
+            account = world.rows.get(ACCOUNTS, world.account(name, n))
+            assert account is not None
+            world.rows.delete(ACCOUNTS, account.account)
+            world.account(name, n, bank=names[(place + n) % 3])
+    plan = adopt(world)
+    banks = {name: SimulatedBank(bank=world.party(name)) for name in names}
+    for _ in instructions(world, plan):
+        for name, bank in banks.items():
+            answer = bank.confirmations(
+                pending_of(world, plan, name), posted=posted_of(world, plan)
+            )
+            for said in answer:
+                confirm(world, plan, said.instruction, by=name, amount=said.amount_minor)
+    assert run_of(world, plan).status == "cleared"
+    assert sum(sum(bank.balances.values()) for bank in banks.values()) == 0

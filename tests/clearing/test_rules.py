@@ -20,7 +20,7 @@ from clearing.errors import (
     PayDayNotBegunError,
     PlanDiffersError,
 )
-from clearing.kinds import KINDS, TABLES, TIMED
+from clearing.kinds import KINDS, TABLES
 from clearing.model import BALANCES, INSTRUCTIONS, RUNS, InstructionRecord, Run
 from clearing.rules.confirmations import InstructionPosted, LotDischarged
 from clearing.rules.plans import body_of
@@ -29,18 +29,14 @@ from registry.effects import Seal, format_effects
 from registry.errors import (
     BeyondCalendarError,
     InvariantBrokenError,
-    MalformedError,
     NotBankError,
     RefusalError,
 )
 from registry.ids import Sid
-from registry.kinds import KINDS as REGISTRY_KINDS
-from registry.kinds import TIMED as REGISTRY_TIMED
-from registry.kinds import Rulebook
-from registry.model import BUCKETS, LOTS, VOUCHERS, Role
+from registry.model import BUCKETS, LOTS, VOUCHERS
 from registry.model import TABLES as REGISTRY_TABLES
 from registry.state import replay_digest
-from registry.statements import Kind, parse_body
+from registry.statements import Kind
 from registry.tables import Minor
 from tests.clearing.strategies import worlds
 from tests.clearing.world import DUE_ON, PAY_TIME, World, gv01, sid
@@ -85,48 +81,6 @@ def world() -> World:
     world = World()
     gv01(world)
     return world
-
-
-class TestKinds:
-    def test_join_the_registrys_rulebook(self) -> None:
-        book = Rulebook(
-            (*REGISTRY_KINDS, *KINDS), (*REGISTRY_TIMED, *TIMED), (*REGISTRY_TABLES, *TABLES)
-        )
-        assert len(book.kinds) == len(REGISTRY_KINDS) + 2
-        assert len({table.name for table in book.tables}) == len(book.tables)
-
-    def test_are_signed_by_the_operator_and_by_banks_alone(self) -> None:
-        assert PLAN.signers == {Role.OPERATOR}
-        assert CONFIRM.signers == {Role.BANK}
-        assert CONFIRM.answers == {"clearing.plan": RUNS}
-
-    def test_bodies_print_back(self, world: World) -> None:
-        body = stated(world)
-        assert format_json(body) == format_json(parse_body(PLAN.body, body).model_dump(mode="json"))
-
-    @pytest.mark.parametrize(
-        "change",
-        [
-            {"total": 100}, {"total": "01"}, {"total": "-1"}, {"gross": str(2**63)},
-            {"instructions": 0}, {"instructions": "5"}, {"instructions": True}, {"vouchers": -1},
-            {"digest": "x"}, {"due_on": "2026-3-1"}, {"extra": 1},
-        ],
-    )  # fmt: skip
-    def test_refuses_malformed_plans(self, world: World, change: dict[str, Json]) -> None:
-        with pytest.raises(MalformedError):
-            parse_body(PLAN.body, {**stated(world), **change})
-
-    @pytest.mark.parametrize(
-        "body",
-        [
-            {"instruction": -1, "amount": "1"}, {"instruction": 2**32, "amount": "1"},
-            {"instruction": "0", "amount": "1"}, {"instruction": 0, "amount": 1},
-            {"instruction": 0, "amount": "0"}, {"instruction": 0},
-        ],
-    )  # fmt: skip
-    def test_refuses_malformed_confirmations(self, body: dict[str, Json]) -> None:
-        with pytest.raises(MalformedError):
-            parse_body(CONFIRM.body, body)
 
 
 class TestPlan:

@@ -1,0 +1,108 @@
+"""Clearing's kinds as part of the rulebook: bodies, signers, and what they read."""
+
+from typing import Any
+
+import pytest
+
+from clearing.kinds import KINDS, TABLES, TIMED
+from clearing.model import RUNS
+from registry.canonical import Json, format_json
+from registry.effects import Seal, apply
+from registry.errors import MalformedError
+from registry.kinds import KINDS as REGISTRY_KINDS
+from registry.kinds import TIMED as REGISTRY_TIMED
+from registry.kinds import Rulebook
+from registry.model import TABLES as REGISTRY_TABLES
+from registry.model import Role
+from registry.state import Batch, MemoryRows, View, replay_digest
+from registry.statements import Body, Kind, Now, Statement, parse_body
+from registry.tables import Table
+from tests.clearing.test_rules import CONFIRM, PLAN, adopt, confirm, instructions, stated
+from tests.clearing.world import PAY_TIME, World, gv01, ledger
+
+ALL: tuple[Table[Any], ...] = (*REGISTRY_TABLES, *TABLES)
+
+
+@pytest.fixture
+def world() -> World:
+    """The tree of GV-01, due and not planned."""
+    world = World()
+    gv01(world)
+    return world
+
+
+class TestKinds:
+    def test_join_the_registrys_rulebook(self) -> None:
+        book = Rulebook(
+            (*REGISTRY_KINDS, *KINDS), (*REGISTRY_TIMED, *TIMED), (*REGISTRY_TABLES, *TABLES)
+        )
+        assert len(book.kinds) == len(REGISTRY_KINDS) + 2
+        assert len({table.name for table in book.tables}) == len(book.tables)
+
+    def test_are_signed_by_the_operator_and_by_banks_alone(self) -> None:
+        assert PLAN.signers == {Role.OPERATOR}
+        assert CONFIRM.signers == {Role.BANK}
+        assert CONFIRM.answers == {"clearing.plan": RUNS}
+
+    def test_bodies_print_back(self, world: World) -> None:
+        body = stated(world)
+        assert format_json(body) == format_json(parse_body(PLAN.body, body).model_dump(mode="json"))
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"total": 100}, {"total": "01"}, {"total": "-1"}, {"gross": str(2**63)},
+            {"instructions": 0}, {"instructions": "5"}, {"instructions": True}, {"vouchers": -1},
+            {"digest": "x"}, {"due_on": "2026-3-1"}, {"extra": 1},
+        ],
+    )  # fmt: skip
+    def test_refuses_malformed_plans(self, world: World, change: dict[str, Json]) -> None:
+        with pytest.raises(MalformedError):
+            parse_body(PLAN.body, {**stated(world), **change})
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"instruction": -1, "amount": "1"}, {"instruction": 2**32, "amount": "1"},
+            {"instruction": "0", "amount": "1"}, {"instruction": 0, "amount": 1},
+            {"instruction": 0, "amount": "0"}, {"instruction": 0},
+        ],
+    )  # fmt: skip
+    def test_refuses_malformed_confirmations(self, body: dict[str, Json]) -> None:
+        with pytest.raises(MalformedError):
+            parse_body(CONFIRM.body, body)
+
+
+class TestBatch:
+    """The engine's way: load what is declared, then decide and fold in the batch."""
+
+    def enter(self, world: World, kind: Kind[Body], statement: Statement[Body]) -> MemoryRows:
+        """Returns the state that a batch of one statement leaves."""
+        now = Now(index=world.index, time=PAY_TIME, ledger=ledger())
+        batch = Batch(world.rows.fetch, ALL, index=world.index)
+        batch.prefetch([kind.reads(statement, now)])
+        effects = kind.decide(View(batch, kind.reads(statement, now)), statement, now)
+        seal = Seal(index=world.index + 1, time=PAY_TIME, leaf_hash=bytes(32), statement="")
+        apply(batch, effects, seal)
+        after = MemoryRows(ALL)
+        for table in ALL:
+            for row in world.rows.select(table):
+                after.put(table, row)
+        for change in batch.changes:
+            if change.row is None:
+                after.delete(change.table, *change.key)
+            else:
+                after.put(change.table, change.row)
+        return after
+
+    def test_leaves_the_same_state_as_a_replay(self, world: World) -> None:
+        statement, _ = world.decide(PLAN, stated(world), by="operator")
+        after = self.enter(world, PLAN, statement)
+        plan = adopt(world)
+        assert replay_digest(ALL, after.select) == replay_digest(ALL, world.rows.select)
+        for record in instructions(world, plan):
+            body: dict[str, Json] = {"instruction": record.n, "amount": str(record.amount)}
+            statement, _ = world.decide(CONFIRM, body, by="bank", re=plan)
+            after = self.enter(world, CONFIRM, statement)
+            confirm(world, plan, record.n)
+            assert replay_digest(ALL, after.select) == replay_digest(ALL, world.rows.select)

@@ -7,7 +7,7 @@ and gets a future; what came in while a batch was being committed is the next ba
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -124,9 +124,9 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     def start(self) -> None:
-        """Starts both threads."""
-        self._thread.start()
+        """Compares the log with what was signed, then starts both threads."""
         self._signing.start()
+        self._thread.start()
 
     def stop(self, *, timeout_seconds: float = 5.0) -> None:
         """Seals what waits, signs it, and ends both threads; gives up after the time-out."""
@@ -269,7 +269,7 @@ class _Signing:
         signer: CheckpointSigner,
         seconds: float,
         *,
-        on_doubt: Any,
+        on_doubt: Callable[[str], None],
     ) -> None:
         self._engine = engine
         self._signer = signer
@@ -284,8 +284,9 @@ class _Signing:
         self._thread = threading.Thread(target=self._run, name="checkpoint-signer", daemon=True)
 
     def start(self) -> None:
-        """Starts the thread."""
-        self._thread.start()
+        """Starts the thread, unless the log is not the one that was signed."""
+        if self._sign_safely():
+            self._thread.start()
 
     def stop(self, *, timeout_seconds: float) -> None:
         """Signs what is not signed yet and ends the thread."""
@@ -318,16 +319,25 @@ class _Signing:
 
     def _run(self) -> None:
         """Signs until it is told to stop, or must not go on."""
+        while self._wait_for_growth():
+            if not self._sign_safely():
+                return
+        self._sign_safely()
+
+    def _sign_safely(self) -> bool:
+        """Signs; returns False if that must not go on."""
         try:
-            while self._wait_for_growth():
-                self._sign()
             self._sign()
         except Exception as error:
             # The thread's outermost border. A log that cannot be signed is not written to.
             self._on_doubt(f"{type(error).__name__}: {error}")
-            known = isinstance(error, CorruptionError)
-            self._failure = error if known else WriterStoppedError(reason="nothing can be signed")
-            self._refuse(self._failure)
+            failure: RegistryError = WriterStoppedError(reason="the log cannot be signed")
+            if isinstance(error, CorruptionError):
+                failure = error
+            self._failure = failure
+            self._refuse(failure)
+            return False
+        return True
 
     def _wait_for_growth(self) -> bool:
         """Waits until there is something to sign: at once for whoever waits, else in a while."""

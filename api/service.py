@@ -1,0 +1,152 @@
+"""One ledger put together: store, rulebook, engine, writer, signer, key directory.
+
+This is where adapters are named. Everything below takes them as ports.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import clearing.kinds
+import registry.kinds
+from api.errors import LogKeyDiffersError
+from api.settings import Settings
+from api.states import StateIndex
+from registry.canonical import b64url_encode
+from registry.engine import Engine
+from registry.ids import Origin
+from registry.kinds import Rulebook
+from registry.model import LEDGER, TABLES, Ledger
+from registry.ports import Clock, LedgerStore
+from registry.signer import CheckpointSigner
+from registry.signing import PrivateKey, PublicKey
+from registry.statements import Statement, admit
+from registry.store.memory import MemoryStore
+from registry.store.sql import SqlStore
+from registry.tables import Get
+from registry.writer import StoredKeys, Writer
+
+RULEBOOK = Rulebook(
+    (*registry.kinds.KINDS, *clearing.kinds.KINDS),
+    (*registry.kinds.TIMED, *clearing.kinds.TIMED),
+    (*TABLES, *clearing.kinds.TABLES),
+)
+"""All kinds, timed kinds and tables of this program."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> int:
+        """Returns milliseconds since 1970-01-01T00:00:00Z."""
+        return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One ledger as the routes see it.
+
+    Attributes:
+        origin: The log's name.
+        store: Committed state, for reads.
+        rulebook: All kinds and tables.
+        writer: Takes admitted statements.
+        keys: Finds the keys that admission needs.
+        log_key: The public half of the log key.
+        states: Finds state entries.
+        wall: The machine's clock, which bearer tokens are held against.
+    """
+
+    origin: Origin
+    store: LedgerStore
+    rulebook: Rulebook
+    writer: Writer
+    keys: StoredKeys
+    log_key: PublicKey
+    states: StateIndex
+    wall: Clock
+
+    @property
+    def ledger(self) -> Ledger | None:
+        """The ledger's own facts; None before genesis."""
+        found: tuple[Ledger | None, ...] = self.store.fetch([Get(LEDGER, (("ledger",),))])[0]
+        return found[0]
+
+    def admit(self, text: str) -> Statement[Any]:
+        """Admits a statement; see `registry.statements.admit`.
+
+        Raises:
+            RegistryError: As `admit`.
+            LogKeyDiffersError: Genesis names a log key that this server does not have: the
+                ledger could never be given a checkpoint.
+        """
+        statement = admit(text, kinds=self.rulebook.kinds, origin=self.origin, keys=self.keys)
+        if statement.kind == "genesis":
+            named, held = statement.body.log_key.x, b64url_encode(self.log_key.raw)
+            if named != held:
+                raise LogKeyDiffersError(named=named, held=held)
+        return statement
+
+    def close(self) -> None:
+        """Stops the writer, bounded in time, and closes the store."""
+        self.writer.stop()
+        if isinstance(self.store, SqlStore):
+            self.store.close()
+
+
+def open_service(settings: Settings, *, clock: Clock | None = None) -> Service:
+    """Opens a ledger and starts its writer.
+
+    Args:
+        settings: Where everything is.
+        clock: Stands in for the machine's clock in tests.
+
+    Raises:
+        StorageFailedError: The database cannot be opened.
+        MalformedError: The log key's file is none.
+        LogKeyDiffersError: The ledger names another log key than the directory holds.
+    """
+    clock = clock or SystemClock()
+    settings.directory.mkdir(parents=True, exist_ok=True)
+    key = load_log_key(settings.directory / "log-key.pem")
+    store = open_store(settings.database)
+    engine = Engine(store, RULEBOOK, clock, origin=settings.origin)
+    held = b64url_encode(key.public.raw)
+    if engine.ledger is not None and engine.ledger.log_key != held:
+        raise LogKeyDiffersError(named=engine.ledger.log_key, held=held)
+    memory = settings.directory / "signed.json"
+    signer = CheckpointSigner(store, key, origin=settings.origin, memory=memory)
+    writer = Writer(engine, signer, waiting_max=settings.waiting_max)
+    writer.start()
+    return Service(
+        origin=settings.origin,
+        store=store,
+        rulebook=RULEBOOK,
+        writer=writer,
+        keys=StoredKeys(store),
+        log_key=key.public,
+        states=StateIndex(store),
+        wall=SystemClock(),
+    )
+
+
+def open_store(database: str) -> LedgerStore:
+    """Opens the store that a setting names."""
+    if database == "memory:":
+        return MemoryStore(RULEBOOK.tables)
+    return SqlStore(database, RULEBOOK.tables)
+
+
+def load_log_key(path: Path) -> PrivateKey:
+    """Reads the log key, or makes one where there is none; only its owner can read the file.
+
+    Raises:
+        MalformedError: The file holds no Ed25519 key.
+    """
+    if path.exists():
+        return PrivateKey.from_pem(path.read_bytes())
+    key = PrivateKey.generate()
+    path.touch(mode=0o600, exist_ok=False)
+    path.write_bytes(key.to_pem())
+    return key

@@ -1,8 +1,8 @@
 """Checks that several groups of rules share: whose account, which mandate, what day."""
 
-from datetime import date, timedelta
+from datetime import date
 
-from registry.calendars import date_at, parse_offset, start_of
+from registry.calendars import DAY_MS, date_at, parse_offset, start_of
 from registry.errors import (
     AccountNotVerifiedError,
     AccountUnknownError,
@@ -56,8 +56,12 @@ def start_instant(day: date, now: Now) -> int:
 
 
 def end_instant(day: date, now: Now) -> int:
-    """Returns the instant at which "by the end of `day`" is over: the start of the next."""
-    return start_instant(day + timedelta(days=1), now)
+    """Returns the instant at which "by the end of `day`" is over: the start of the next.
+
+    The zone is a fixed offset, so that every day has the same length; the last day that
+    can be written, 9999-12-31, has an end too.
+    """
+    return start_instant(day, now) + DAY_MS
 
 
 def known_voucher(state: Rows, voucher: Sid) -> Voucher:

@@ -135,8 +135,8 @@ class World:
 
     # --- the usual beginnings ----------------------------------------------------
 
-    def open(self) -> "World":
-        """Writes genesis, with operator and registrar."""
+    def genesis_body(self, **changes: Json) -> dict[str, Json]:
+        """Returns the body of genesis, with operator and registrar."""
         for name, number in (("operator", 1), ("registrar", 2)):
             self.keys[name], self.ids[name] = key_of(name), uscc(number)
         calendar = CN_2025_2026
@@ -166,7 +166,11 @@ class World:
                 "workdays": [day.isoformat() for day in calendar.workdays],
             },
         }
-        self.do("operator", "genesis", body)
+        return {**body, **changes}
+
+    def open(self) -> "World":
+        """Writes genesis, with operator and registrar."""
+        self.do("operator", "genesis", self.genesis_body())
         return self
 
     def admit(self, name: str, *roles: str, number: int | None = None) -> PartyId:

@@ -7,11 +7,12 @@ and its own revocation in r. A revocation rewrites nothing; `suspect_from` flags
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from registry.canonical import format_json
 from registry.effects import DeadlineSet, Effect, KeyAdded, Seal, Touch
 from registry.errors import (
+    BadSignatureError,
     InvariantBrokenError,
     KeyTakenError,
     KeyUnknownError,
@@ -19,7 +20,7 @@ from registry.errors import (
     PossessionError,
 )
 from registry.fields import LENIENT, KeyField, MachineText
-from registry.ids import Kid, PartyId
+from registry.ids import Kid, PartyId, is_vehicle
 from registry.model import KEYS, OFFERS, KeyUse, Role
 from registry.signing import PublicKey, header_bytes, parse_jwk, split_jws, verify
 from registry.statements import Body, Kind, Now, Statement
@@ -29,10 +30,19 @@ ANY_ROLE = frozenset(Role)
 POSSESSION_TYP = "ts-possession+jws"
 
 
+def _require_key(key: KeyField) -> KeyField:
+    """Checks at admission that the members are a key of a suite: reads ask for its thumbprint."""
+    try:
+        parse_jwk(key.model_dump())
+    except MalformedError as error:
+        raise ValueError(str(error)) from None
+    return key
+
+
 class KeyAdd(Body):
     """A further key of the signer, which proves its possession with a compact JWS."""
 
-    key: KeyField
+    key: Annotated[KeyField, AfterValidator(_require_key)]
     use: Annotated[KeyUse, LENIENT]
     proof: Annotated[str, Field(max_length=1024)]
 
@@ -79,18 +89,25 @@ def decide_key_add(state: Rows, statement: Statement[KeyAdd], _now: Now) -> tupl
     """Adds a key of the signer, for one use.
 
     Raises:
+        MalformedError: The signer is a trust vehicle, for which its trustee's keys sign, or
+            the proof is no compact JWS.
         KeyTakenError: The key is somebody's already; a key belongs to one party for ever.
         PossessionError: The proof is not the new key's signature over log, party and key.
     """
+    if is_vehicle(statement.by):
+        raise MalformedError(what="by", reason="a trust vehicle's keys are its trustee's")
     key = parse_jwk(statement.body.key.model_dump())
+    proof = split_jws(statement.body.proof, what="proof")
     if state.get(KEYS, key.kid) is not None:
         raise KeyTakenError(kid=key.kid)
-    proof = split_jws(statement.body.proof, what="proof")
     expected = possession_payload(origin=statement.aud, party=statement.by, key=key)
     header = header_bytes(key.suite, kid=key.kid, typ=POSSESSION_TYP)
     if proof.payload != expected or proof.header != header:
         raise PossessionError(kid=key.kid)
-    verify(key, signature=proof.signature, message=proof.signing_input, what="proof")
+    try:
+        verify(key, signature=proof.signature, message=proof.signing_input, what="proof")
+    except BadSignatureError:
+        raise PossessionError(kid=key.kid) from None
     added = KeyAdded(
         kid=key.kid,
         party=statement.by,

@@ -139,7 +139,11 @@ def compile_plan(
 
 
 def route_voucher(
-    voucher: Voucher, lots: Sequence[Lot], mandates: Mandates
+    voucher: Voucher,
+    lots: Sequence[Lot],
+    mandates: Mandates,
+    *,
+    providers: Mapping[str, RouteProvider] = PROVIDERS,
 ) -> tuple[RoutedStep, ...]:
     """Routes one voucher as it names, after comparing that with the direct route.
 
@@ -151,7 +155,7 @@ def route_voucher(
     held = sum(lot.amount for lot in lots)
     if held != outstanding:
         raise InvariantBrokenError(f"voucher {voucher.voucher}: {held} held of {outstanding}")
-    steps = PROVIDERS[voucher.route](voucher, lots, mandates)
+    steps = providers[voucher.route](voucher, lots, mandates)
     verify_same_outcome(steps, route_direct(voucher, lots, mandates))
     return steps
 

@@ -152,8 +152,8 @@ class TestHledger:
     @pytest.mark.parametrize(
         "number",
         [
-            ";date:2020-01-01", "|x", "a,date:2020-01-01", "[2020-1-1]", "(code)", "*", "=",
-            "2020-01-01", "#", "comment",
+            ";date:2020-01-01", ";forged:x", "|x", "a,date:2020-01-01", "[2020-1-1]", "(code)", "*",
+            "=", "2020-01-01", "#", "comment",
         ],
     )  # fmt: skip
     def test_a_voucher_number_that_is_syntax_cannot_speak_to_it(self, number: str) -> None:
@@ -164,6 +164,8 @@ class TestHledger:
         world.issue(number, face=5, to="S1")
         journal = journal_of(cleared(world))
         assert check(journal) == ""
+        tags = hledger(journal, "tags").stdout.split()
+        assert sorted(tags) == ["entry", "instruction", "plan", "voucher"]
         dates = hledger(journal, "register", "-O", "csv").stdout.splitlines()[1:]
         assert len(dates) == 6
         assert {line.split(",")[1] for line in dates} == {'"2026-02-18"', '"2026-03-02"'}

@@ -1,5 +1,6 @@
 """Clearing's kinds as part of the rulebook: bodies, signers, and what they read."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -16,11 +17,12 @@ from registry.model import TABLES as REGISTRY_TABLES
 from registry.model import Role
 from registry.state import Batch, MemoryRows, View, replay_digest
 from registry.statements import Body, Kind, Now, Statement, parse_body
-from registry.tables import Table
+from registry.tables import Read, Table
 from tests.clearing.test_rules import CONFIRM, PLAN, adopt, confirm, instructions, stated
 from tests.clearing.world import PAY_TIME, World, gv01, ledger
 
 ALL: tuple[Table[Any], ...] = (*REGISTRY_TABLES, *TABLES)
+BOOK = Rulebook((*REGISTRY_KINDS, *KINDS), (*REGISTRY_TIMED, *TIMED), ALL)
 
 
 @pytest.fixture
@@ -33,11 +35,8 @@ def world() -> World:
 
 class TestKinds:
     def test_join_the_registrys_rulebook(self) -> None:
-        book = Rulebook(
-            (*REGISTRY_KINDS, *KINDS), (*REGISTRY_TIMED, *TIMED), (*REGISTRY_TABLES, *TABLES)
-        )
-        assert len(book.kinds) == len(REGISTRY_KINDS) + 2
-        assert len({table.name for table in book.tables}) == len(book.tables)
+        assert len(BOOK.kinds) == len(REGISTRY_KINDS) + 2
+        assert len({table.name for table in BOOK.tables}) == len(BOOK.tables)
 
     def test_are_signed_by_the_operator_and_by_banks_alone(self) -> None:
         assert PLAN.signers == {Role.OPERATOR}
@@ -77,11 +76,18 @@ class TestBatch:
     """The engine's way: load what is declared, then decide and fold in the batch."""
 
     def enter(self, world: World, kind: Kind[Body], statement: Statement[Body]) -> MemoryRows:
-        """Returns the state that a batch of one statement leaves."""
+        """Returns the state that a batch of one statement leaves; it loads nothing late."""
+        is_open = True
+
+        def fetch(reads: Sequence[Read]) -> list[tuple[Any, ...]]:
+            assert is_open, reads
+            return world.rows.fetch(reads)
+
         now = Now(index=world.index, time=PAY_TIME, ledger=ledger())
-        batch = Batch(world.rows.fetch, ALL, index=world.index)
-        batch.prefetch([kind.reads(statement, now)])
-        effects = kind.decide(View(batch, kind.reads(statement, now)), statement, now)
+        batch = Batch(fetch, ALL, index=world.index)
+        batch.prefetch([BOOK.reads(statement, now)])
+        is_open = False
+        effects = kind.decide(View(batch, BOOK.reads(statement, now)), statement, now)
         seal = Seal(index=world.index + 1, time=PAY_TIME, leaf_hash=bytes(32), statement="")
         apply(batch, effects, seal)
         after = MemoryRows(ALL)

@@ -4,6 +4,7 @@ import json
 import random
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -80,7 +81,11 @@ class TestBytes:
     def test_do_not_depend_on_the_order_of_rows(self, chance: random.Random) -> None:
         world = World()
         gv01(world)
-        world.issue("second", face=7, to="S3", route=Route.DIRECT)
+        _, rest = world.split(world.issue("second", face=7, to="S3", route=Route.DIRECT), 2)
+        world.assign(rest, to="S1", amount=3)
+        _, rest = world.split(world.issue("third", face=7, to="S1"), 2)
+        _, rest = world.split(rest, 2)
+        world.assign(world.assign(rest, to="S2", amount=2)[0], to="S3", consent=False)
         world.mandate("S2", 1)
         due = find_due(world.rows, DUE_ON)
         lots, vouchers = list(due.lots), list(due.vouchers)
@@ -141,6 +146,13 @@ class TestPlantedFaults:
         twice = (*route_direct(voucher, lots, mandates), *route_direct(voucher, lots, mandates))
         with pytest.raises(InvariantBrokenError, match="twice"):
             verify_same_outcome(twice, twice)
+
+    def test_a_provider_at_fault_is_found(self) -> None:
+        def astray(*rows: Any) -> tuple[RoutedStep, ...]:
+            return route_tiered(*rows)[1:]
+
+        with pytest.raises(InvariantBrokenError, match="different amounts"):
+            route_voucher(*self.rows(), providers={Route.TIERED: astray})
 
     def test_a_lot_that_was_forgotten_is_found(self) -> None:
         voucher, lots, mandates = self.rows()

@@ -37,7 +37,7 @@ from registry.model import BUCKETS, LOTS, VOUCHERS
 from registry.model import TABLES as REGISTRY_TABLES
 from registry.state import replay_digest
 from registry.statements import Kind
-from registry.tables import Minor
+from registry.tables import Minor, Table
 from tests.clearing.strategies import worlds
 from tests.clearing.world import DUE_ON, PAY_TIME, World, gv01, sid
 
@@ -229,6 +229,7 @@ class TestConfirm:
             "earlier": last.after[0],
             "status": "pending",
         }
+        refused(AmountDiffersError, last.n, "bank", last.amount - 1)
         for n in (0, int(last.after[0]), last.n):
             confirm(world, plan, n)
 
@@ -270,6 +271,28 @@ class TestConfirm:
         assert world.lots() == ()
         with pytest.raises(AlreadyPlannedError):
             world.decide(PLAN, stated_of_nothing(), by="operator", name="again")
+
+    def test_what_was_cancelled_of_a_voucher_need_not_be_paid(self) -> None:
+        world = World()
+        world.issue("v", face=5, to="S1")
+        voucher = world.rows.get(VOUCHERS, sid("v"))
+        assert voucher is not None
+        world.rows.put(VOUCHERS, replace(voucher, face=Minor(9), cancelled=Minor(4)))
+        confirm(world, adopt(world), 0)
+        voucher = world.rows.get(VOUCHERS, sid("v"))
+        assert voucher is not None
+        assert (voucher.discharged, voucher.status) == (5, "settled")
+
+    @pytest.mark.parametrize("table", [VOUCHERS, LOTS, INSTRUCTIONS])
+    def test_stops_on_a_state_that_has_lost_rows(self, world: World, table: Table[Any]) -> None:
+        plan = adopt(world)
+        last = next(r for r in instructions(world, plan) if r.payee == world.party("S3"))
+        confirm(world, plan, 0)
+        confirm(world, plan, int(last.after[0]))
+        key = {"voucher": (last.voucher,), "lot": last.lots, "instruction": (plan, 1)}[table.name]
+        world.rows.delete(table, *key)
+        with pytest.raises(InvariantBrokenError):
+            confirm(world, plan, last.n)
 
     def test_touches_the_voucher_at_each_hop_and_holders_who_are_paid(self, world: World) -> None:
         plan = adopt(world)

@@ -44,6 +44,8 @@ class TestGoldenVector01:
         ]
         assert plan.totals.gross_minor == plan.totals.total_minor == 100_000_000
         assert [i.after for i in plan.instructions] == [()] * 4
+        payees = [i.payee for i in plan.instructions]
+        assert payees == sorted(payees)
 
     def test_every_hop_comes_after_the_one_that_funds_it(self) -> None:
         world = World()

@@ -1,0 +1,109 @@
+"""Bulk: admits many statements in parallel and seals them in the order of their lines.
+
+A line may be signed with a key that an earlier line of the same request makes known.
+So a line whose key is unknown waits until the lines before it are committed, and is
+then admitted once more.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from api.service import Service
+from registry.engine import Outcome
+from registry.errors import (
+    KeyUnknownError,
+    MalformedError,
+    RegistryError,
+    StorageError,
+    TooLargeError,
+)
+from registry.statements import Statement
+
+LINES_MAX: Final = 1_000
+CHUNK: Final = 50
+"""Statements verified by one task: fewer cost more in hand-over than they gain."""
+
+_POOL: Final = ThreadPoolExecutor(max_workers=2, thread_name_prefix="admit")
+
+Admitted = Statement[Any] | RegistryError
+
+
+def split_lines(body: bytes) -> list[str]:
+    """Splits the body of a bulk request; the last line may end with a line feed.
+
+    Raises:
+        TooLargeError: There are more than 1,000 lines.
+        MalformedError: There is no line.
+    """
+    lines = body.decode("ascii", errors="replace").split("\n")
+    if not lines[-1]:
+        lines.pop()
+    if len(lines) > LINES_MAX:
+        raise TooLargeError(what="number of lines", size=len(lines), limit=LINES_MAX)
+    if not lines:
+        raise MalformedError(what="body", reason="there is no statement")
+    return lines
+
+
+async def seal_lines(service: Service, lines: Sequence[str]) -> list[Outcome]:
+    """Seals statements in order and returns what became of each.
+
+    After a failure of the store the lines that follow are not tried: their outcome is the
+    failure, so that what is sealed is always what a client would have sealed line by line.
+    """
+    admitted = await _admit_all(service, lines)
+    outcomes: list[Outcome] = []
+    waiting: list[Statement[Any]] = []
+    places: list[int] = []
+    failure: StorageError | None = None
+
+    async def commit() -> None:
+        nonlocal failure
+        if not waiting or failure:
+            return
+        try:
+            sealed = await asyncio.wrap_future(service.writer.submit(list(waiting)))
+        except StorageError as error:
+            failure = error
+        else:
+            for place, outcome in zip(places, sealed, strict=True):
+                outcomes[place] = outcome
+        waiting.clear()
+        places.clear()
+
+    for place, line in enumerate(lines):
+        each = admitted[place]
+        if isinstance(each, KeyUnknownError) and waiting:
+            await commit()
+            each = _admit(service, line)
+        outcomes.append(each if isinstance(each, RegistryError) else _PENDING)
+        if not isinstance(each, RegistryError):
+            waiting.append(each)
+            places.append(place)
+    await commit()
+    return [failure if failure and o is _PENDING else o for o in outcomes]
+
+
+_PENDING: Final = StorageError(reason="not tried")
+
+
+async def _admit_all(service: Service, lines: Sequence[str]) -> list[Admitted]:
+    """Admits statements in chunks, in threads: verifying a signature lets others run."""
+    loop = asyncio.get_running_loop()
+    chunks = [lines[start : start + CHUNK] for start in range(0, len(lines), CHUNK)]
+    tasks = [loop.run_in_executor(_POOL, _admit_chunk, service, chunk) for chunk in chunks]
+    return [each for chunk in await asyncio.gather(*tasks) for each in chunk]
+
+
+def _admit_chunk(service: Service, lines: Sequence[str]) -> list[Admitted]:
+    return [_admit(service, line) for line in lines]
+
+
+def _admit(service: Service, line: str) -> Admitted:
+    """Admits one line, or says why not."""
+    try:
+        return service.admit(line)
+    except RegistryError as error:
+        return error

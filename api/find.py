@@ -1,0 +1,42 @@
+"""Finds single rows: live ones by key, earlier ones through what they are indexed by."""
+
+from typing import TypeVar
+
+from api.visibility import changes_of
+from registry.entries import open_entry
+from registry.errors import RegistryError
+from registry.ids import parse_lot_id
+from registry.model import LOTS, Lot
+from registry.ports import LedgerStore
+from registry.tables import Get, Key, Table
+
+R = TypeVar("R")
+
+
+def find_row(store: LedgerStore, table: Table[R], key: Key, *, as_of: int | None) -> R | None:
+    """Returns a row by its key, live or as of a size; the latter reads the whole table."""
+    if as_of is None:
+        found: tuple[R | None, ...] = store.fetch([Get(table, (key,))])[0]
+        return found[0]
+    rows = store.select(table, as_of=as_of)
+    return next((row for row in rows if table.key_of(row) == key), None)
+
+
+def find_lot(store: LedgerStore, lot: str, *, as_of: int | None) -> Lot | None:
+    """Returns a lot, live or as of a size: the statement in its id leads to its voucher."""
+    if as_of is None:
+        return find_row(store, LOTS, (lot,), as_of=None)
+    try:
+        sid, _ = parse_lot_id(lot)
+    except RegistryError:
+        return None
+    index = store.find_statements([sid]).get(sid)
+    if index is None:
+        return None
+    entry = open_entry(next(iter(store.entries(index, index + 1))))
+    vouchers = {str(change["voucher"]) for change in changes_of(entry) if "voucher" in change}
+    for voucher in sorted(vouchers):
+        for row in store.select(LOTS, field="voucher", value=voucher, as_of=as_of):
+            if row.lot == lot:
+                return row
+    return None

@@ -1,0 +1,112 @@
+"""Openings: the salts and terms behind digests, kept beside the log.
+
+An opening needs no signature, for it proves itself: only salt and terms with the
+digest are taken. So a bearer token says who put it, and that is enough. It is shown
+to whoever put it, to auditors, and to the parties of a statement that names the
+digest, which is to be said with it (`?statement=`).
+"""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from api.auth import Caller
+from api.errors import NotFoundError, OpeningDiffersError
+from api.requests import GUARDS, CallerOf, ServiceOf, answer, read_body
+from api.service import Service
+from api.visibility import payload_of, sees_statement
+from registry.canonical import (
+    Json,
+    b64url_decode,
+    b64url_encode,
+    format_json,
+    parse_json,
+    parse_object,
+    salted_digest,
+)
+from registry.entries import open_entry
+from registry.errors import MalformedError
+from registry.ids import Sid
+from registry.ports import Opening
+
+OPENING_MAX = 64 * 1024
+
+router = APIRouter(prefix="/v1", dependencies=GUARDS)
+
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["salt", "terms"],
+                    "properties": {
+                        "salt": {"type": "string", "pattern": "^[A-Za-z0-9_-]{22}$"},
+                        "terms": {"type": "object"},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+@router.put("/openings/{digest}", operation_id="openings.put", status_code=204, openapi_extra=_BODY)
+async def put_opening(
+    request: Request, service: ServiceOf, caller: CallerOf, digest: str
+) -> Response:
+    """Keeps an opening, to be put before the statement that names its digest."""
+    body = parse_object(await read_body(request, limit=OPENING_MAX), what="body")
+    match body:
+        case {"salt": str(salt_text), "terms": dict(terms), **others} if not others:
+            salt = b64url_decode(salt_text, what="body/salt", length=16)
+        case _:
+            raise MalformedError(what="body", reason="not exactly a salt and an object of terms")
+    computed = salted_digest(salt, terms)
+    if computed != digest:
+        raise OpeningDiffersError(computed=computed, digest=digest)
+    opening = Opening(digest=digest, salt=salt, terms=format_json(terms), by=caller.party)
+    service.store.put_opening(opening)
+    return Response(status_code=204)
+
+
+@router.get("/openings/{digest}", operation_id="openings.read")
+async def read_opening(
+    service: ServiceOf,
+    caller: CallerOf,
+    digest: str,
+    statement: Annotated[
+        str | None, Query(description="A statement of the caller's that names the digest.")
+    ] = None,
+) -> JSONResponse:
+    """Shows an opening to those entitled to it."""
+    opening = service.store.opening(digest)
+    if opening is None or not _is_entitled(service, caller, opening, statement):
+        raise NotFoundError(what="opening", name=digest)
+    terms = parse_json(opening.terms, what="terms")
+    return answer({"digest": digest, "salt": b64url_encode(opening.salt), "terms": terms})
+
+
+def _is_entitled(service: Service, caller: Caller, opening: Opening, sid: str | None) -> bool:
+    """Tells whether the caller put the opening, audits, or is party to what names it."""
+    if caller.is_auditor or opening.by == caller.party:
+        return True
+    index = service.store.find_statements([Sid(sid)]).get(Sid(sid)) if sid else None
+    if index is None:
+        return False
+    entry = open_entry(next(iter(service.store.entries(index, index + 1))))
+    names_it = opening.digest in _texts(payload_of(entry)["body"])
+    return names_it and sees_statement(caller, entry, service.store)
+
+
+def _texts(value: Json) -> set[str]:
+    """Returns all texts in a statement's body."""
+    if isinstance(value, str):
+        return {value}
+    members = (
+        value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    )
+    return {text for member in members for text in _texts(member)}

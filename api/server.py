@@ -1,0 +1,119 @@
+"""The server process: `python -m api.server --origin … --database … --dir …`.
+
+It listens first and writes the port to a file once requests are answered, so that
+whoever started it with port 0 learns when and where. SIGTERM ends it within a bound.
+"""
+
+import argparse
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvicorn
+
+from api.app import create_app
+from api.service import open_service
+from api.settings import Settings
+from registry.errors import RegistryError
+from registry.ids import parse_origin
+
+_BACKLOG = 1_024
+
+
+class Server(uvicorn.Server):
+    """Tells the port once it serves."""
+
+    def __init__(self, config: uvicorn.Config, *, port: int, port_file: Path | None) -> None:
+        """Takes the port that the socket is bound to."""
+        super().__init__(config)
+        self._port = port
+        self._port_file = port_file
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts serving, then tells."""
+        await super().startup(sockets=sockets)
+        if not self.started:
+            return
+        print(f"listening on {self.config.host}:{self._port}", flush=True)
+        if self._port_file is not None:
+            fresh = self._port_file.with_name(self._port_file.name + ".new")
+            fresh.write_text(f"{self._port}\n")
+            fresh.replace(self._port_file)
+
+
+def serve(settings: Settings) -> None:
+    """Serves one ledger until the process is told to stop.
+
+    Raises:
+        RegistryError: The ledger cannot be opened.
+        OSError: The address is taken.
+    """
+    listener = _listen(settings.host, settings.port)
+    app = create_app(open_service(settings))
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=settings.stop_seconds,
+    )
+    port = listener.getsockname()[1]
+    server = Server(config, port=port, port_file=settings.port_file)
+    # The server raises the signal again when it has stopped; by then it has been obeyed.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    server.run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Binds a socket; port 0 takes a free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen(_BACKLOG)
+    return listener
+
+
+def parse_settings(arguments: Sequence[str]) -> Settings:
+    """Reads settings from a command line.
+
+    Raises:
+        MalformedError: The origin is none.
+    """
+    parser = argparse.ArgumentParser(prog="python -m api.server", description="Serves one ledger.")
+    parser.add_argument("--origin", required=True, help="the log's name")
+    parser.add_argument("--database", required=True, help="sqlite:///path, or memory:")
+    parser.add_argument(
+        "--dir", required=True, type=Path, help="keeps log key and memory"
+    )
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--port-file", type=Path, help="where to write the port once it serves")
+    given = parser.parse_args(arguments)
+    return Settings(
+        origin=parse_origin(given.origin),
+        database=given.database,
+        directory=given.dir,
+        host=given.host,
+        port=given.port,
+        port_file=given.port_file,
+    )
+
+
+def main() -> None:
+    """Runs the server; says on stderr why it does not start."""
+    try:
+        serve(parse_settings(sys.argv[1:]))
+    except (RegistryError, OSError) as error:
+        print(f"cannot serve: {error}", file=sys.stderr)
+        sys.exit(os.EX_UNAVAILABLE)
+
+
+if __name__ == "__main__":
+    main()

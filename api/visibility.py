@@ -1,0 +1,125 @@
+"""What a caller sees of what there is; the rest does not exist for it.
+
+An auditor sees everything and nobody else does. That no assignee sees another rests on
+these rules: they say, per kind of row and per kind of statement, whose it is.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from api.auth import Caller
+from clearing.model import InstructionRecord
+from registry.canonical import Json, parse_object
+from registry.entries import Entry, open_entry
+from registry.ids import Sid
+from registry.model import LOTS, Account, Lot, Notice, Offer, Voucher
+from registry.ports import LedgerStore
+from registry.signing import split_jws
+
+READERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "genesis": (),
+    "clock.set": (),
+    "party.register": ("party",),
+    "vehicle.register": ("party",),
+    "party.admit": ("party",),
+    "key.add": ("party",),
+    "key.revoke": ("party",),
+    "account.register": ("owner", "bank"),
+    "account.verify": (),
+    "mandate.grant": ("owner",),
+    "voucher.issue": ("debtor", "creditor"),
+    "voucher.accede": (),
+    "voucher.accept": ("creditor",),
+    "voucher.refuse": (),
+    "voucher.withdraw": (),
+    "transfer.offer": ("assignor", "assignee"),
+    "transfer.accept": ("assignor", "assignee"),
+    "transfer.reject": ("assignor",),
+    "transfer.withdraw": (),
+    # One acknowledgement names many assignees, who must not see one another.
+    "notice.acknowledge": (),
+    "snapshot.request": (),
+    "clearing.plan": (),
+    "clearing.confirm": ("payer", "payee"),
+}
+"""By kind: the members of its effects that name who may see the statement.
+
+Besides them its signer may, and those who may see the statement that it answers.
+"""
+
+_ANSWERS_SHOWN: Final = frozenset(
+    {"account.register", "voucher.issue", "transfer.offer", "party.register", "vehicle.register"}
+)
+"""Kinds whose readers see the answers too."""
+
+
+def sees_statement(caller: Caller, entry: Entry, store: LedgerStore) -> bool:
+    """Tells whether a caller may see a sealed statement."""
+    return caller.is_auditor or any(map(caller.is_or_manages, readers_of(entry, store)))
+
+
+def readers_of(entry: Entry, store: LedgerStore) -> Iterator[str]:
+    """Yields the parties of a sealed statement."""
+    payload = payload_of(entry)
+    yield str(payload["by"])
+    for change in changes_of(entry):
+        for member in READERS.get(entry.kind, ()):
+            if isinstance(name := change.get(member), str):
+                yield name
+    re = payload.get("re")
+    index = store.find_statements([Sid(str(re))]).get(Sid(str(re))) if re else None
+    if index is not None:
+        answered = open_entry(next(iter(store.entries(index, index + 1))))
+        if answered.kind in _ANSWERS_SHOWN:
+            yield from readers_of(answered, store)
+
+
+def payload_of(entry: Entry) -> Mapping[str, Json]:
+    """Returns the payload of an entry's statement."""
+    return parse_object(split_jws(entry.statement, what="statement").payload, what="payload")
+
+
+def changes_of(entry: Entry) -> Iterator[Mapping[str, Json]]:
+    """Yields an entry's changes."""
+    changes = entry.effects.get("changes")
+    for change in changes if isinstance(changes, list) else ():
+        if isinstance(change, dict):
+            yield change
+
+
+def sees_lot(caller: Caller, lot: Lot) -> bool:
+    """Tells whether a caller may see a lot: who holds it, as of the size asked for."""
+    return caller.is_auditor or caller.is_or_manages(lot.holder)
+
+
+def sees_voucher(caller: Caller, voucher: Voucher) -> bool:
+    """Tells whether a caller is a party to a voucher itself."""
+    parties = (voucher.debtor, voucher.creditor, *voucher.co_debtors)
+    return caller.is_auditor or any(map(caller.is_or_manages, parties))
+
+
+def has_held(caller: Caller, voucher: Voucher, store: LedgerStore, *, as_of: int) -> bool:
+    """Tells whether a caller stands in the chain of a lot of the voucher that was live then."""
+    lots = store.select(LOTS, field="voucher", value=voucher.voucher, as_of=as_of)
+    return any(caller.is_or_manages(holder) for lot in lots for holder in lot.path)
+
+
+def sees_offer(caller: Caller, offer: Offer) -> bool:
+    """Tells whether a caller made an offer or was made it."""
+    return caller.is_auditor or any(map(caller.is_or_manages, (offer.assignor, offer.assignee)))
+
+
+def sees_notice(caller: Caller, notice: Notice) -> bool:
+    """Tells whether a notice is in the caller's inbox."""
+    return caller.is_auditor or caller.is_or_manages(notice.recipient)
+
+
+def sees_account(caller: Caller, account: Account) -> bool:
+    """Tells whether a caller owns an account or keeps it."""
+    return caller.is_auditor or any(map(caller.is_or_manages, (account.owner, account.bank)))
+
+
+def sees_instruction(caller: Caller, record: InstructionRecord) -> bool:
+    """Tells whether a caller pays, is paid, or keeps the payee's account."""
+    parties = (record.payer, record.payee, record.bank)
+    return caller.is_auditor or any(map(caller.is_or_manages, parties))

@@ -1,0 +1,1 @@
+"""How the registry is said to people and programs: REST, client, command line."""

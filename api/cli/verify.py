@@ -1,0 +1,170 @@
+"""Offline verification: an export, a snapshot, a lot's proof. Needs files and one key."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from api.cli.common import AsJson, LogKey, OriginText, pinned, print_json, talk
+from clearing.rulebook import RULEBOOK
+from registry.audit import Audit, audit_export
+from registry.errors import MissingFileError, RegistryError
+from registry.export import DirectoryFiles
+from registry.money import format_yuan
+from registry.proofs import FILES, Holding, verify_lot_proof, verify_snapshot
+from registry.verdicts import Verdict
+
+
+def audit(
+    directory: Annotated[Path, typer.Argument(help="The export.")],
+    log_key: LogKey,
+    origin: OriginText = "",
+    held: Annotated[
+        Path | None, typer.Option(help="An older checkpoint that you have kept.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Replays a whole log from its files and says what is wrong with it.
+
+    Exit codes: 0 verified, 10 invalid, 12 diverged, 13 incomplete.
+    """
+    name, key = pinned(origin, log_key)
+    if not directory.is_dir():
+        talk.print(f"{directory} is no directory")
+        raise typer.Exit(1)
+    columns = (TextColumn("replay"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=talk, transient=True, disable=not talk.is_terminal) as bar:
+        task = bar.add_task("replay", total=None)
+        found = audit_export(
+            DirectoryFiles(directory),
+            origin=name,
+            key=key,
+            rulebook=RULEBOOK,
+            held=_read_held(held),
+            progress=lambda done, size: bar.update(task, completed=done, total=size),
+        )
+    if as_json:
+        print_json(_as_data(found))
+    else:
+        _tell(found)
+    raise typer.Exit(int(found.verdict))
+
+
+def _read_held(held: Path | None) -> str:
+    """Reads the checkpoint that the auditor has kept."""
+    if held is None:
+        return ""
+    try:
+        return held.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        talk.print(f"cannot read the held checkpoint: {error}")
+        raise typer.Exit(1) from None
+
+
+def _tell(found: Audit) -> None:
+    """Prints a verdict for people."""
+    print(f"{int(found.verdict)} {found.verdict.name}")
+    for finding in found.findings:
+        print(f"  {finding.where}: {finding.reason}")
+    if found.verdict is Verdict.VERIFIED:
+        print(f"  {found.size} entries, {found.statements} statements, witnesses: none")
+        print(f"  root {found.root}")
+        print(f"  replay digest {found.digest}")
+    for note in found.notes:
+        print(note)
+
+
+def _as_data(found: Audit) -> dict[str, Any]:
+    """Returns a verdict as data."""
+    return {
+        "verdict": int(found.verdict),
+        "name": found.verdict.name,
+        "size": found.size,
+        "root": found.root,
+        "statements": found.statements,
+        "replay_digest": found.digest,
+        "witnesses": "none",
+        "findings": [
+            {"verdict": int(f.verdict), "where": f.where, "reason": f.reason}
+            for f in found.findings
+        ],
+        "notes": list(found.notes),
+    }
+
+
+def verify(
+    file: Annotated[Path, typer.Argument(help="A lot's proof.")],
+    log_key: LogKey,
+    origin: OriginText = "",
+    as_json: AsJson = False,
+) -> None:
+    """Verifies one lot's proof, offline."""
+    name, key = pinned(origin, log_key)
+    try:
+        holding = verify_lot_proof(file.read_bytes(), origin=name, key=key)
+    except OSError as error:
+        talk.print(str(error))
+        raise typer.Exit(1) from None
+    except RegistryError as error:
+        _refuse(error, as_json=as_json)
+    else:
+        _accept(holding, as_json=as_json)
+
+
+def snapshot_verify(
+    directory: Annotated[Path, typer.Argument(help="The snapshot's directory.")],
+    log_key: LogKey,
+    origin: OriginText = "",
+    as_json: AsJson = False,
+) -> None:
+    """Verifies a holder snapshot offline: nothing left out, nothing added, adding up."""
+    name, key = pinned(origin, log_key)
+    files = DirectoryFiles(directory)
+    try:
+        names = files.names()
+        for path in FILES:
+            if path not in names:
+                raise MissingFileError(path=path)
+        holding = verify_snapshot({path: files.read(path) for path in names}, origin=name, key=key)
+    except OSError as error:
+        talk.print(str(error))
+        raise typer.Exit(1) from None
+    except RegistryError as error:
+        _refuse(error, as_json=as_json)
+    else:
+        _accept(holding, as_json=as_json)
+
+
+def _refuse(error: RegistryError, *, as_json: bool) -> None:
+    """Prints why something does not verify, and exits with the verdict."""
+    missing = isinstance(error, MissingFileError)
+    verdict = Verdict.INCOMPLETE if missing else Verdict.INVALID
+    if as_json:
+        print_json({"verdict": int(verdict), "code": error.code, "reason": str(error)})
+    else:
+        print(f"{int(verdict)} {verdict.name}\n  {error}")
+    raise typer.Exit(int(verdict))
+
+
+def _accept(holding: Holding, *, as_json: bool) -> None:
+    """Prints what verified."""
+    if as_json:
+        print_json(
+            {
+                "verdict": 0,
+                "family": holding.family,
+                "bucket": holding.bucket,
+                "at": holding.at,
+                "size": holding.size,
+                "lots": holding.count,
+                "sum": str(holding.total),
+                "witnesses": "none",
+            }
+        )
+        return
+    print(f"0 VERIFIED\n  {holding.family} {holding.bucket}, as of {holding.at} entries")
+    print(f"  {holding.count} lots, sum {format_yuan(holding.total)}, witnesses: none")
+
+
+COMMANDS = (("snapshot", "verify", snapshot_verify),)

@@ -1,0 +1,142 @@
+"""The demonstration's other processes: a registry server, and a bank each.
+
+They are the same programs that an operator would run, started with the same commands,
+and spoken to over HTTP; a bank is told on its standard input which plan to look at.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from api.demo.cast import Actor
+from registry.errors import StorageError
+from registry.ids import Origin, Sid
+
+
+class ProcessFailedError(StorageError):
+    """A process of the demonstration did not start, or ended early."""
+
+    template = "the process did not answer; see {log}"
+
+
+START_SECONDS = 30
+STOP_SECONDS = 10
+
+
+@dataclass(slots=True, kw_only=True)
+class ServerProcess:
+    """A registry server on a free port."""
+
+    directory: Path
+    origin: Origin
+    database: str
+    _process: subprocess.Popen[bytes] | None = None
+    port: int = 0
+
+    def __enter__(self) -> "ServerProcess":
+        """Starts it and waits until it answers."""
+        port_file = self.directory / "server" / "port"
+        port_file.parent.mkdir(parents=True, exist_ok=True)
+        port_file.unlink(missing_ok=True)
+        log = (self.directory / "server" / "server.log").open("ab")
+        command = [
+            *(sys.executable, "-m", "api.server", "--origin", self.origin),
+            *("--database", self.database, "--dir", str(port_file.parent)),
+            *("--port", "0", "--port-file", str(port_file)),
+        ]
+        with log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603
+        waited_until = time.monotonic() + START_SECONDS
+        while not port_file.exists() or not port_file.read_text().strip():
+            if self._process.poll() is not None or time.monotonic() > waited_until:
+                raise ProcessFailedError(log=str(port_file.parent / "server.log"))
+            time.sleep(0.02)
+        self.port = int(port_file.read_text())
+        return self
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid if self._process else 0
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stops it."""
+        if self._process is not None:
+            _stop(self._process)
+
+
+class BankProcess:
+    """A simulated bank with its own key, which posts what a plan tells it to."""
+
+    def __init__(self, actor: Actor, *, url: str, origin: Origin, keys: Path, seed: int) -> None:
+        """Starts it.
+
+        Args:
+            actor: The bank.
+            url: The registry.
+            origin: The log's name.
+            keys: Where its keys are: `<short>.pem` to sign, `<short>.read.pem` to read.
+            seed: Its statements' ids follow from it.
+        """
+        command = [
+            *(sys.executable, "-m", "api.rail", "--url", url, "--origin", origin),
+            *("--bank", actor.party, "--seed", f"{seed}/{actor.short}"),
+            *("--key", str(keys / f"{actor.short}.pem")),
+            *("--read-key", str(keys / f"{actor.short}.read.pem")),
+            *("--log-key", str(keys.parent / "log.vkey")),
+        ]
+        self._process = subprocess.Popen(  # noqa: S603
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def __enter__(self) -> "BankProcess":
+        """Is running."""
+        return self
+
+    def confirm(self, plan: Sid, *, now: int) -> int:
+        """Has the bank post and confirm what it can of a plan; returns how many."""
+        if self._process.stdin is None or self._process.stdout is None:
+            raise AssertionError("started without pipes")
+        self._process.stdin.write(json.dumps({"now": now, "plan": plan}) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise ProcessFailedError(log="the bank's standard error")
+        return int(json.loads(answer)["confirmed"])
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Ends it."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        _stop(self._process)
+
+
+def _stop(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
+    """Ends a process, and makes sure of it."""
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,178 @@
+"""What a person sees of the demonstration: trees, tables, the notice, the verdicts."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.columns import Columns
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.tree import Tree
+
+from api.demo.cast import Actor
+from api.demo.deals import Deals
+from api.demo.pool import Bucket, Means
+from registry.audit import Audit
+from registry.money import format_wan, format_yuan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """A holder of the small tree: what came in, how, and what it keeps, in fen."""
+
+    name: str
+    words: str
+    came: int
+    keeps: int
+    below: tuple["Branch", ...] = ()
+
+
+class Show:
+    """Prints the story to a console; silent with `--json`."""
+
+    def __init__(self, console: Console) -> None:
+        """Writes to a console."""
+        self.console = console
+
+    def chapter(self, number: int, title: str, words: str = "") -> None:
+        """Begins a chapter."""
+        self.console.print()
+        self.console.rule(f"[bold]{number}  {title}[/bold]", align="left")
+        if words:
+            self.console.print(words)
+
+    def say(self, words: str) -> None:
+        """Prints a line."""
+        self.console.print(words)
+
+    def progress(self) -> Progress:
+        """Returns a progress bar that a terminal shows and a file does not."""
+        return Progress(
+            TextColumn("  {task.description}"),
+            BarColumn(bar_width=32),
+            MofNCompleteColumn(),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+
+    def split_tree(self, debtor: str, face: int, root: Branch) -> None:
+        """Draws a voucher and its parts."""
+        tree = Tree(f"[bold]{debtor}[/bold] 开立 {format_yuan(face)}")
+        _grow(tree, root)
+        self.console.print(tree)
+
+    def notice(self, notice: Mapping[str, Any], cast: Mapping[str, Actor]) -> None:
+        """Prints a notice of assignment in Chinese, and its receipt."""
+        names = {actor.party: actor.name for actor in cast.values()}
+        self.console.print(
+            Panel(
+                f"致：{names[notice['recipient']]}\n"
+                f"贵司开立的电子凭证 {notice['voucher'][:12]}… 项下应收账款债权，"
+                f"金额人民币 {format_yuan(int(notice['amount']))} 元，\n"
+                f"已由 {names[notice['assignor']]} 转让予 {names[notice['assignee']]}。"
+                "自本通知到达时起，请向受让人履行付款义务。\n"
+                f"通知人：{names[notice['assignor']]}（本平台仅代为送达）\n"
+                f"编号：{notice['notice'][:20]}…   到达：{notice['arrived_text']}\n"
+                f"[green]回执：{'已确认' if notice['acknowledged'] else '待确认'}[/green]",
+                title="应收账款债权转让通知书",
+                subtitle="notice of assignment, and its acknowledgement",
+                expand=False,
+            )
+        )
+
+    def twins(
+        self, plan: Sequence[Mapping[str, Any]], names: Mapping[str, str], vouchers: Sequence[str]
+    ) -> None:
+        """Prints the instructions of two vouchers side by side."""
+        tables = []
+        for voucher, title in zip(vouchers, ("直接清分 direct", "逐级清分 tiered"), strict=True):
+            rows = [row for row in plan if row["voucher"] == voucher]
+            table = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
+            for heading in ("from", "to"):
+                table.add_column(heading)
+            table.add_column("yuan", justify="right")
+            for row in rows:
+                table.add_row(
+                    names[row["payer"]], names[row["payee"]], format_yuan(int(row["amount"]))
+                )
+            total = sum(int(row["amount"]) for row in rows)
+            table.add_section()
+            table.add_row(f"{len(rows)} instructions", "gross", f"[bold]{format_yuan(total)}[/]")
+            tables.append(table)
+        self.console.print(Columns(tables, padding=(0, 4)))
+
+    def outcome(self, direct: Mapping[str, int], tiered: Mapping[str, int]) -> None:
+        """Prints what each holder was paid by both routes."""
+        table = Table("holder", box=SIMPLE_HEAD)
+        table.add_column("by direct", justify="right")
+        table.add_column("by tiered", justify="right")
+        table.add_column("")
+        for name in direct:
+            same = "[green]same[/]" if direct[name] == tiered.get(name) else "[red]differs[/]"
+            table.add_row(name, format_yuan(direct[name]), format_yuan(tiered.get(name, 0)), same)
+        self.console.print(table)
+
+    def published(
+        self, tables: Mapping[str, Sequence[Bucket]], means: Means, checks: Mapping[str, bool]
+    ) -> None:
+        """Prints the pool's published tables by claim and principal."""
+        drawn = []
+        for title, buckets in tables.items():
+            table = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
+            table.add_column("bucket")
+            table.add_column("claims", justify="right")
+            table.add_column("万元", justify="right")
+            for bucket in buckets:
+                table.add_row(bucket.label, str(bucket.count), bucket.wan)
+            drawn.append(table)
+        self.console.print(Columns(drawn, padding=(0, 3)))
+        self.console.print(
+            f"mean rate {means.rate}   mean claim {means.claim_wan} 万元   "
+            f"mean remaining term {means.months} months"
+        )
+        verdict = "[green]digit for digit[/]" if all(checks.values()) else "[red]differs[/]"
+        self.console.print(f"against the published tables: {verdict}")
+
+    def tiers(self, deals: Deals) -> None:
+        """Prints who was financed, by lot and tier."""
+        table = Table(title="by lot and tier", box=SIMPLE_HEAD, title_justify="left")
+        table.add_column("tier")
+        for heading in ("lots financed", "principal 万元", "lots kept", "face kept 万元"):
+            table.add_column(heading, justify="right")
+        for tier in sorted({*deals.financed, *deals.kept}):
+            table.add_row(
+                f"{tier} 级",
+                str(deals.financed_lots[tier]),
+                format_wan(deals.financed[tier]),
+                str(deals.kept_lots[tier]),
+                format_wan(deals.kept[tier]),
+            )
+        self.console.print(table)
+
+    def audit(self, audit: Audit, title: str) -> None:
+        """Prints a verdict with its findings."""
+        colour = "green" if audit.verdict == 0 else "red"
+        lines = [
+            f"[{colour} bold]{int(audit.verdict)} {audit.verdict.name}[/]",
+            *(f"{finding.where}: {finding.reason}" for finding in audit.findings),
+        ]
+        self.console.print(Panel(Group(*lines), title=title, expand=False))
+
+    def facts(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Prints names and values."""
+        table = Table(box=None, show_header=False, padding=(0, 2))
+        for name, value in pairs:
+            table.add_row(name, value)
+        self.console.print(table)
+
+
+def _grow(tree: Tree, branch: Branch) -> None:
+    """Adds a branch and everything below it."""
+    kept = f"  持有 [green]{format_yuan(branch.keeps)}[/]" if branch.keeps else ""
+    node = tree.add(f"{branch.words} {format_yuan(branch.came)} → [bold]{branch.name}[/]{kept}")
+    for below in branch.below:
+        _grow(node, below)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from registry.canonical import b64url_encode
-from registry.checkpoint import Checkpoint, open_checkpoint
+from registry.checkpoint import Checkpoint, open_checkpoint, split_note
 from registry.errors import EntryInvalidError, MissingFileError, RegistryError
 from registry.export import DirectoryFiles, verify_files
 from registry.ids import Origin
@@ -80,20 +80,23 @@ def audit_export(
         The findings; never raises for what is wrong with the files.
     """
     audit = Audit()
-    note = _read(audit, files, "checkpoint")
-    checkpoint = _open(audit, note.decode(errors="replace"), "checkpoint", origin, key)
+    # What is not UTF-8 becomes a character that no note holds in its signed part.
+    note = _read(audit, files, "checkpoint").decode(errors="replace")
+    checkpoint = _open(audit, note, "checkpoint", origin, key)
     kept = _open(audit, held, "held checkpoint", origin, key) if held else None
     if checkpoint is None:
         return audit
     audit.size, audit.root = checkpoint.size, b64url_encode(checkpoint.root)
     if kept is not None and kept.size == checkpoint.size and kept.root != checkpoint.root:
-        _diverged(audit, held, note.decode(), f"two roots at size {kept.size}")
+        _diverged(audit, held, note, f"two roots at size {kept.size}")
+    if len(split_note(note)[1]) != 1:
+        audit.add(Verdict.INVALID, "checkpoint", "carries other lines than the log's own")
     if not _complete(audit, files, checkpoint.size):
         return audit
     if not _hashed(audit, files, checkpoint.head):
         return audit
     if kept is not None:
-        _compare_held(audit, files, checkpoint, kept, held=held, note=note.decode())
+        _compare_held(audit, files, checkpoint, kept, held=held, note=note)
     _replay(audit, files, checkpoint, rulebook, progress)
     return audit
 
@@ -176,7 +179,11 @@ def _differing(files: DirectoryFiles, tiles: tuple[TileWrite, ...]) -> list[tupl
     found = []
     for tile in tiles:
         path = tile_path(tile.level, tile.index, len(tile.data) // HASH)
-        stored = files.read(path)
+        try:
+            stored = files.read(path)
+        except RegistryError as error:
+            found.append((path, str(error)))
+            continue
         if stored == tile.data:
             continue
         place = next(

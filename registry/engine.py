@@ -19,6 +19,7 @@ from registry.errors import (
     ClockBackError,
     IdReusedError,
     RegistryError,
+    StorageError,
     StorageUnknownError,
 )
 from registry.ids import Origin, PartyId, Sid
@@ -96,6 +97,7 @@ class Engine:
         self._commitments: Commitments | None = None
         self._dirty: set[tuple[str, str]] = set()
         self._computed: list[StateCommitted] = []
+        self._uncomputed = False
         self._stopped = False
         self._restore_requests()
 
@@ -126,6 +128,8 @@ class Engine:
         waiting = deque(statements)
         try:
             while True:
+                if self._uncomputed:
+                    self._compute_state()
                 work = _Work(self)
                 done = self._fill(work, waiting, outcomes)
                 self._commit(work)
@@ -203,18 +207,25 @@ class Engine:
         taken = work.ids.get(name) or self.store.find_ids([name]).get(name)
         if taken is not None:
             return IdReusedError(id=statement.id, by=statement.by, sid=taken)
+        time = work.time
         if statement.kind == "genesis" and statement.body.clock == "manual" and not work.size:
             work.time = statement.iat * 1000
         now = self._now(work)
         try:
             view = View(work.rows, self.rulebook.reads(statement, now))
             effects = self.rulebook.decide(view, statement, now, root_at=work.tree.root_at)
-            entry = self._seal(work, kind=statement.kind, effects=effects, statement=statement)
+            entry = self._entry(work, statement.kind, effects, statement=statement)
+            data = seal_entry(entry)
+        except StorageError:
+            # Not the statement's fault: the whole batch may be tried again.
+            raise
         except RegistryError as error:
+            work.time = time
             return error
-        work.sids[statement.sid] = entry
+        sealed_now = self._adopt(work, entry, data, effects, statement=statement)
+        work.sids[statement.sid] = sealed_now
         work.ids[name] = statement.sid
-        return entry
+        return sealed_now
 
     def sealed(self, sid: Sid, index: int) -> Sealed:
         """Returns the first result of a statement that is sealed at an index."""
@@ -230,49 +241,58 @@ class Engine:
         )
 
     def _seal(
+        self, work: _Work, *, kind: str, effects: tuple[Effect, ...], due: Due | None = None
+    ) -> None:
+        """Seals an entry without a statement and applies its effects to the batch's rows."""
+        entry = self._entry(work, kind, effects, due=due)
+        self._adopt(work, entry, seal_entry(entry), effects)
+
+    def _entry(
         self,
         work: _Work,
-        *,
         kind: str,
         effects: tuple[Effect, ...],
+        *,
         statement: Statement[Any] | None = None,
         due: Due | None = None,
-    ) -> Sealed:
-        """Seals an entry and applies its effects to the batch's rows.
-
-        Raises:
-            EntryTooLargeError: It would not fit; nothing has changed.
-        """
-        index = work.size
-        rendered = format_effects(effects, due=due)
-        text = statement.text if statement else ""
-        entry = Entry(
-            index=index,
+    ) -> Entry:
+        """Returns the batch's next entry; nothing has changed yet."""
+        return Entry(
+            index=work.size,
             time=work.time,
             kind=kind,
             origin=self.origin,
             previous=work.previous,
-            statement=text,
-            effects=rendered,
+            statement=statement.text if statement else "",
+            effects=format_effects(effects, due=due),
         )
-        data = seal_entry(entry)
 
-        # Past this line the entry stands, unless the commit fails.
+    def _adopt(
+        self,
+        work: _Work,
+        entry: Entry,
+        data: bytes,
+        effects: tuple[Effect, ...],
+        *,
+        statement: Statement[Any] | None = None,
+    ) -> Sealed:
+        """Applies a sealed entry to the batch's rows; what is raised here ends the batch."""
         leaf_hash = hash_leaf(data)
-        work.rows.index = index
+        seal = Seal(
+            index=entry.index, time=entry.time, leaf_hash=leaf_hash, statement=entry.statement
+        )
+        work.rows.index = entry.index
         before = len(work.rows.changes)
-        apply(work.rows, effects, Seal(
-            index=index, time=work.time, leaf_hash=leaf_hash, statement=text
-        ))  # fmt: skip
+        apply(work.rows, effects, seal)
         work.states_requested += sum(
             change.table is STATE_REQUESTS and change.row is not None
             for change in work.rows.changes[before:]
         )
         work.entries.append(
             NewEntry(
-                index=index,
-                time=work.time,
-                kind=kind,
+                index=entry.index,
+                time=entry.time,
+                kind=entry.kind,
                 leaf_hash=leaf_hash,
                 data=data,
                 sid=statement.sid if statement else None,
@@ -282,10 +302,14 @@ class Engine:
         )
         work.tree.append(leaf_hash)
         work.touched.update(touches_of(effects))
-        work.previous = leaf_hash
-        work.size = index + 1
-        sid = statement.sid if statement else Sid("")
-        return Sealed(sid=sid, index=index, time=work.time, leaf_hash=leaf_hash, effects=rendered)
+        work.previous, work.size = leaf_hash, entry.index + 1
+        return Sealed(
+            sid=statement.sid if statement else Sid(""),
+            index=entry.index,
+            time=entry.time,
+            leaf_hash=leaf_hash,
+            effects=entry.effects,
+        )
 
     def _commit(self, work: _Work) -> None:
         """Makes a batch durable, then adopts what it changed."""
@@ -300,17 +324,20 @@ class Engine:
         self.time = work.time
         self._dirty |= work.touched
         del self._computed[: work.states_sealed]
-        if work.states_requested:
-            self._compute_state()
+        self._uncomputed = work.states_requested > 0
 
     def _compute_state(self) -> None:
-        """Computes the commitment that the newest entry asks for, as of itself included."""
-        if self._commitments is None:
-            self._commitments = Commitments()
-            self._dirty = {(row.family, row.bucket) for row in self.store.select(BUCKETS)}
-        self._commitments.update(self.store.fetch, self._dirty)
-        self._dirty = set()
-        self._computed.append(self._commitments.roots(at=self.tree.head.size))
+        """Computes the commitment that the newest entry asks for, as of itself included.
+
+        Nothing is sealed before this has been done, so a read that failed can be repeated.
+        """
+        commitments, dirty = self._commitments, self._dirty
+        if commitments is None:
+            commitments = Commitments()
+            dirty = {(row.family, row.bucket) for row in self.store.select(BUCKETS)}
+        commitments.update(self.store.fetch, dirty)
+        self._computed.append(commitments.roots(at=self.tree.head.size))
+        self._commitments, self._dirty, self._uncomputed = commitments, set(), False
 
     def _restore_requests(self) -> None:
         """Computes again what was owed when the last writer stopped, as of then."""

@@ -7,13 +7,14 @@ exactly the bucket's root, sum and count. So nothing was left out, added or alte
 Source: docs/formats.md, State tree and Snapshot.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from registry.canonical import b64url_decode, b64url_encode, format_json, parse_object, sha256
+from registry.canonical import Json, b64url_decode, b64url_encode, format_json, parse_object, sha256
 from registry.checkpoint import open_checkpoint
 from registry.commitments import lot_record
 from registry.entries import Entry, open_entry
@@ -25,6 +26,7 @@ from registry.sumtree import SumNode, hash_record, root_of_records, verify_path
 
 VERSION = 1
 FILES = ("checkpoint", "lots.ndjson", "manifest.json", "proof.json")
+_SUM = re.compile("0|[1-9][0-9]{0,18}")
 FOUNDING = {
     "holder": {"party-admitted": "party", "founder-admitted": "party"},
     "voucher": {"voucher-activated": "voucher"},
@@ -100,7 +102,7 @@ def _verify_snapshot(files: Mapping[str, bytes], *, origin: Origin, key: PublicK
         odd = ", ".join(sorted(set(files) ^ set(FILES)))
         raise MalformedError(what="snapshot", reason=f"missing or superfluous: {odd}")
     proof = _object(files["proof.json"], "proof.json")
-    note = files["checkpoint"].decode(errors="replace")
+    note = files["checkpoint"].decode()
     record, state, size = _verify_bucket(proof, note, origin=origin, key=key)
     lots = tuple(
         _object(line, f"lots.ndjson line {number}")
@@ -142,9 +144,11 @@ def _verify_lot_proof(data: bytes, *, origin: Origin, key: PublicKey) -> Holding
     proof = _object(data, "proof")
     note = b64url_decode(proof.pop("checkpoint"), what="checkpoint").decode()
     lot = proof.pop("lot")
-    index = lot.pop("index")
+    index = _count(lot.pop("index"))
     path = tuple(_node(node) for node in lot.pop("path"))
     record, state, size = _verify_bucket(proof, note, origin=origin, key=key)
+    if record["family"] != "holder":
+        raise ProofFailedError(reason="one lot is proved among its holder's, not a voucher's")
     leaf = _verify_lot(lot, 1, record, state)
     root = _node({name: record[name] for name in ("count", "sum")} | {"hash": record["root"]})
     verify_path(path, leaf=leaf, index=index, root=root)
@@ -161,11 +165,32 @@ def _verify_lot_proof(data: bytes, *, origin: Origin, key: PublicKey) -> Holding
 
 def _node(node: Mapping[str, Any]) -> SumNode:
     """Returns a node of a sum tree."""
+    _require_members(node, "count", "hash", "sum")
     return SumNode(
         hash=b64url_decode(node["hash"], what="path", length=32),
-        total=int(node["sum"]),
-        count=node["count"],
+        total=_sum(node["sum"]),
+        count=_count(node["count"]),
     )
+
+
+def _require_members(part: Mapping[str, Any], *names: str) -> None:
+    """Checks that a part of a proof has these members and no others."""
+    if set(part) != set(names):
+        raise MalformedError(what="proof", reason=f"a part has other members than {names}")
+
+
+def _count(value: Any) -> int:
+    """Returns an index, size or count; Python would take `true` for 1."""
+    if type(value) is not int:
+        raise MalformedError(what="proof", reason=f"{value!r} is no index or count")
+    return value
+
+
+def _sum(value: Any) -> int:
+    """Returns a sum of minor units from its one spelling."""
+    if not _SUM.fullmatch(value):
+        raise MalformedError(what="proof", reason=f"{value!r} is no sum of minor units")
+    return int(value)
 
 
 def _object(data: bytes, what: str) -> dict[str, Any]:
@@ -179,13 +204,15 @@ def _verify_bucket(
     proof: Mapping[str, Any], note: str, *, origin: Origin, key: PublicKey
 ) -> tuple[dict[str, Any], dict[str, Any], int]:
     """Verifies everything above the lots; returns bucket record, state and log size."""
-    if set(proof) != {"bucket", "founding", "state", "v"} or proof["v"] != VERSION:
-        raise MalformedError(what="proof", reason="members or version differ from the format's")
+    _require_members(proof, "bucket", "founding", "state", "v")
+    if _count(proof["v"]) != VERSION:
+        raise MalformedError(what="proof", reason=f"is of version {proof['v']}")
     checkpoint = open_checkpoint(note, origin=origin, key=key)
     state_entry = _verify_entry(proof["state"], checkpoint.head, "state entry")
     if state_entry.kind != "state":
         raise ProofFailedError(reason=f"entry {state_entry.index} is no state entry")
     state = committed_state(state_entry)
+    _require_members(proof["bucket"], "path", "record")
     data = b64url_decode(proof["bucket"]["record"], what="bucket record")
     record: dict[str, Any] = dict(parse_object(data, what="bucket record"))
     family = record.get("family")
@@ -195,9 +222,9 @@ def _verify_bucket(
     verify_inclusion(
         _path(proof["bucket"]),
         leaf_hash=hash_leaf(data),
-        leaf_index=record["ordinal"],
+        leaf_index=_count(record["ordinal"]),
         head=TreeHead(
-            size=committed["buckets"],
+            size=_count(committed["buckets"]),
             root=b64url_decode(committed["root"], what="family root", length=32),
         ),
     )
@@ -205,8 +232,8 @@ def _verify_bucket(
     if founding.index >= state["at"] or not _founds(founding, record):
         raise ProofFailedError(reason="the ordinal entry does not give the bucket its ordinal")
     if family == "voucher":
-        parts = sum(int(record[name]) for name in ("sum", "discharged", "cancelled"))
-        if parts != int(record["face"]):
+        parts = sum(_sum(record[name]) for name in ("sum", "discharged", "cancelled"))
+        if parts != _sum(record["face"]):
             raise ProofFailedError(reason="sum, discharged and cancelled do not add up to face")
     return record, state, checkpoint.size
 
@@ -218,9 +245,10 @@ def _path(part: Mapping[str, Any]) -> tuple[bytes, ...]:
 
 def _verify_entry(part: Mapping[str, Any], head: TreeHead, what: str) -> Entry:
     """Verifies that an entry is in the log."""
+    _require_members(part, "entry", "index", "path")
     data = b64url_decode(part["entry"], what=what)
     entry = open_entry(data)
-    if part["index"] != entry.index:
+    if _count(part["index"]) != entry.index:
         raise ProofFailedError(reason=f"{what}: its index says {entry.index}")
     verify_inclusion(_path(part), leaf_hash=hash_leaf(data), leaf_index=entry.index, head=head)
     return entry
@@ -280,11 +308,10 @@ def _require_root(root: SumNode, record: Mapping[str, Any], reason: str) -> None
 
 def _verify_manifest(files: Mapping[str, bytes], holding: Holding) -> None:
     """Checks the index against what was proved."""
-    manifest = _object(files["manifest.json"], "manifest.json")
-    digests = {
+    digests: dict[str, Json] = {
         name: b64url_encode(sha256(data)) for name, data in files.items() if name != "manifest.json"
     }
-    expected = {
+    expected: dict[str, Json] = {
         "at": holding.at,
         "bucket": holding.bucket,
         "count": holding.count,
@@ -293,5 +320,5 @@ def _verify_manifest(files: Mapping[str, bytes], holding: Holding) -> None:
         "sum": str(holding.total),
         "v": VERSION,
     }
-    if manifest != expected:
+    if files["manifest.json"] != format_json(expected) + b"\n":
         raise ProofFailedError(reason="manifest.json differs from what the files prove")

@@ -21,7 +21,7 @@ from registry.state import MemoryRows, View, replay_digest
 from registry.statements import CLOCK_SKEW, LIFETIME_MAX, Now, Statement, admit
 
 STATE_WITHIN = 600_000
-"""Milliseconds within which a state entry follows its request."""
+"""Milliseconds after a request in which statements may still come before its state entry."""
 
 IDS_KEPT = (LIFETIME_MAX + CLOCK_SKEW) * 1000
 """Milliseconds after which an id cannot be used again, because its statement has expired."""
@@ -135,8 +135,10 @@ class Replay:
         begins = ledger is None and statement is not None and statement.body.clock == "manual"
         if begins and statement is not None and entry.time != statement.iat * 1000:
             self._refuse("a manual clock begins at the time of genesis")
-        if self._owed and entry.time > self._owed[0][1] + STATE_WITHIN:
-            self._refuse(f"the state entry as of {self._owed[0][0].at} is more than late")
+        # Down time does not count: what waited then is sealed before any statement.
+        late = self._owed and entry.time > self._owed[0][1] + STATE_WITHIN
+        if late and statement is not None:
+            self._refuse(f"the state entry as of {self._owed[0][0].at} should stand before it")
 
     def _admit(self, entry: Entry) -> Statement[Any]:
         """Checks form and signature of the entry's statement."""
@@ -177,8 +179,8 @@ class Replay:
     ) -> None:
         """Seals what must stand here and compares the bytes."""
         expected = Entry(
-            index=entry.index,
-            time=entry.time,
+            index=self.size,
+            time=int(entry.time),
             kind=kind,
             origin=self._origin,
             previous=self._previous,
@@ -194,7 +196,9 @@ class Replay:
             for name in {*expected.effects, *entry.effects}
             if expected.effects.get(name) != entry.effects.get(name)
         )
-        self._refuse(f"its effects differ from what the rules say, in {', '.join(odd) or 'form'}")
+        if not odd:
+            self._refuse("it is not in the form in which entries are sealed")
+        self._refuse(f"its effects differ from what the rules say, in {', '.join(odd)}")
 
     def _adopt(
         self,

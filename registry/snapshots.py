@@ -16,7 +16,7 @@ Files of a snapshot:
 from collections.abc import Sequence
 
 from registry.canonical import Json, b64url_encode, format_json, parse_object, sha256
-from registry.checkpoint import split_note
+from registry.checkpoint import parse_checkpoint, split_note
 from registry.commitments import (
     Commitments,
     bucket_record,
@@ -43,7 +43,7 @@ class _Prover:
     def __init__(self, store: LedgerStore, *, note: str, state_index: int) -> None:
         self.store = store
         self.note = note
-        self.size = int(split_note(note)[0].splitlines()[1])
+        self.size = parse_checkpoint(split_note(note)[0]).size
         if not 0 <= state_index < min(self.size, store.size()):
             raise SnapshotUnknownError(index=state_index)
         self.state_index = state_index
@@ -133,6 +133,7 @@ def take_snapshot(
         The files by name; the same input gives the same bytes.
 
     Raises:
+        NoteFailedError: The note is no checkpoint.
         SnapshotUnknownError: No state entry stands there, or it knows no such bucket.
     """
     prover = _Prover(store, note=note, state_index=state_index)
@@ -160,6 +161,7 @@ def take_lot_proof(store: LedgerStore, *, note: str, state_index: int, lot: str)
     """Proves one lot to its holder, or to whom the holder shows it, and shows no other holder.
 
     Raises:
+        NoteFailedError: The note is no checkpoint.
         SnapshotUnknownError: No state entry stands there.
         LotNotFoundError: The lot was not live then.
     """

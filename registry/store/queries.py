@@ -21,6 +21,8 @@ VARIABLES_MAX: Final = 16_384
 
 Records = Sequence[tuple[Any, ...]]
 Compile = Callable[[Any], str]
+Cursor = Any
+"""A cursor of the driver (PEP 249), under SQLAlchemy's pool: drivers have no common type."""
 
 
 def compiler(dialect: sa.Dialect) -> Compile:
@@ -55,9 +57,7 @@ class Lookup:
         self._texts: dict[int, str] = {}
         self._length_max = VARIABLES_MAX >> (len(by) - 1).bit_length()
 
-    def ask(
-        self, connection: sa.Connection, ledger_id: int, values: Records
-    ) -> Iterator[Sequence[Any]]:
+    def ask(self, cursor: Cursor, ledger_id: int, values: Records) -> Iterator[tuple[Any, ...]]:
         """Yields the rows of the answers, in any order."""
         for start in range(0, len(values), self._length_max):
             some = values[start : start + self._length_max]
@@ -67,7 +67,8 @@ class Lookup:
                 *chain.from_iterable(some),
                 *(some[-1] * (length - len(some))),
             )
-            yield from connection.exec_driver_sql(self.text(length), parameters)
+            cursor.execute(self.text(length), parameters)
+            yield from cursor.fetchall()
 
     def text(self, length: int) -> str:
         """Returns the SQL for lists of this length."""
@@ -104,18 +105,18 @@ class RowSql:
             for name in rows.table.indexes
         }
 
-    def get(self, connection: sa.Connection, ledger_id: int, keys: Sequence[Key]) -> dict[Any, Any]:
+    def get(self, cursor: Cursor, ledger_id: int, keys: Sequence[Key]) -> dict[Any, Any]:
         """Returns the live rows by key."""
-        records = self._get.ask(connection, ledger_id, keys)
+        records = self._get.ask(cursor, ledger_id, keys)
         return {self.rows.table.key_of(row): row for row in self.rows.parse(records)}
 
     def where(
-        self, connection: sa.Connection, ledger_id: int, field: str, values: Sequence[Value]
+        self, cursor: Cursor, ledger_id: int, field: str, values: Sequence[Value]
     ) -> dict[Any, list[Any]]:
         """Returns the live rows by the value of a field, each list in key order."""
         self.check_field(field)
         found: dict[Any, list[Any]] = {value: [] for value in values}
-        records = self._where[field].ask(connection, ledger_id, [(value,) for value in values])
+        records = self._where[field].ask(cursor, ledger_id, [(value,) for value in values])
         # Sorted here: told of an order, SQLite takes the index that has it, and reads all rows.
         for row in sorted(self.rows.parse(records), key=self.rows.table.key_of):
             found[getattr(row, field)].append(row)
@@ -145,26 +146,30 @@ class RowSql:
         self, ledger_id: int, field: str, value: Value, as_of: int | None
     ) -> tuple[str, tuple[Value, ...]]:
         """Returns the SQL for a stream of rows, and its parameters."""
-        columns = self.rows.sql.c
+        columns, is_live = self.rows.sql.c, self.rows.is_live
+        rows: sa.Select[Any] = sa.select(*self.rows.columns).where(columns.ledger_id == given())
         parameters: tuple[Value, ...] = (ledger_id,)
-        conditions = [columns.ledger_id == given()]
         if field:
             self.check_field(field)
-            conditions.append(columns[field] == given())
+            rows = rows.where(columns[field] == given())
             parameters += (value,)
         if as_of is None:
-            conditions.append(self.rows.is_live)
+            found: Any = rows.where(is_live)
         else:
-            # A log of size n ends with entry n - 1.
-            conditions += [columns.since < given(), columns.until >= given()]
-            parameters += (as_of, as_of)
-        rows: sa.Select[Any] = sa.select(*self.rows.columns).where(*conditions)
+            # A log of size n ends with entry n - 1. Live and ended are asked for apart,
+            # so that each part is found by all that is known of it.
+            since, until = columns.since < given(), columns.until >= given()
+            found = sa.union_all(
+                rows.where(since, is_live), rows.where(since, until, sa.not_(is_live))
+            )
+            parameters = (*parameters, as_of, *parameters, as_of, as_of)
         if not field:
-            return self._compile(rows.order_by(*self.rows.key)), parameters
-        # Found first and sorted then, so that it is the index of the field that finds.
-        found = rows.cte("found").prefix_with("MATERIALIZED")
-        order = (found.c[name] for name in self.rows.table.key)
-        return self._compile(sa.select(found).order_by(*order)), parameters
+            order = (found.selected_columns[name] for name in self.rows.table.key)
+            return self._compile(found.order_by(*order)), parameters
+        # Found first and sorted then, lest SQLite takes the index that has the order.
+        rest = found.cte("found").prefix_with("MATERIALIZED")
+        order = (rest.c[name] for name in self.rows.table.key)
+        return self._compile(sa.select(rest).order_by(*order)), parameters
 
 
 class LogSql:

@@ -6,7 +6,7 @@ per table; reading takes a snapshot of what is committed, and never waits for wr
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import chain
 from typing import Any, Final, TypeVar
 
@@ -25,9 +25,9 @@ from registry.model import DEADLINES, Deadline
 from registry.ports import Commit, Opening
 from registry.state import Change
 from registry.store import verify_commit
-from registry.store.queries import LogSql, Records, RowSql, compiler
+from registry.store.queries import Cursor, LogSql, Records, RowSql, compiler
 from registry.store.schema import LIVE, log_tables, row_table
-from registry.store.sqlite import copy_wal, open_sqlite
+from registry.store.sqlite import BEGIN_READING, BEGIN_WRITING, copy_wal, open_sqlite
 from registry.tables import Get, Key, Read, Table, Value, Where
 
 R = TypeVar("R")
@@ -57,6 +57,8 @@ class SqlStore:
             raise StorageFailedError(reason=f"no store for {parsed.get_backend_name()}")
         self._ledger_id = ledger_id
         self._writer, self._readers = open_sqlite(parsed)
+        driver = self._writer.dialect.loaded_dbapi
+        self._errors: tuple[type[Exception], ...] = (driver.Error, SQLAlchemyError)
         compile_sql = compiler(self._writer.dialect)
         metadata = sa.MetaData()
         self._log = LogSql(log_tables(metadata), compile_sql=compile_sql)
@@ -65,8 +67,7 @@ class SqlStore:
             for table in tables
         }
         self._due = self._row_sql(DEADLINES.name).first("at")
-        with self._writing() as connection:
-            metadata.create_all(connection)
+        self._create(metadata)
 
     def close(self) -> None:
         """Closes the connections; a stream that is still read keeps its own."""
@@ -78,11 +79,13 @@ class SqlStore:
     def acquire(self) -> int:
         """Takes the writer's lease and returns its epoch; an older writer is fenced off."""
         ledger = (self._ledger_id,)
-        with self._writing() as connection:
+        with self._writing() as cursor:
             # Counting up comes first: on every engine that locks the row.
-            if connection.exec_driver_sql(self._log.next_epoch, ledger).rowcount == 0:
-                connection.exec_driver_sql(self._log.insert_lease, (*ledger, 1))
-            return int(connection.exec_driver_sql(self._log.epoch, ledger).scalar_one())
+            cursor.execute(self._log.next_epoch, ledger)
+            if cursor.rowcount == 0:
+                cursor.execute(self._log.insert_lease, (*ledger, 1))
+            cursor.execute(self._log.epoch, ledger)
+            return int(cursor.fetchone()[0])
 
     def append(self, commit: Commit, *, expected_size: int, epoch: int) -> None:
         """Stores all of a commit or nothing; see `LedgerStore`.
@@ -96,38 +99,41 @@ class SqlStore:
         """
         verify_commit(commit, expected_size=expected_size)
         work = self._work(commit)
-        with self._writing() as connection:
-            self._verify_head(connection, expected_size=expected_size, epoch=epoch)
+        with self._writing() as cursor:
+            self._verify_head(cursor, expected_size=expected_size, epoch=epoch)
             for sql, parameters in work:
                 if parameters:
-                    connection.exec_driver_sql(sql, parameters)
+                    cursor.executemany(sql, parameters)
 
     def put_opening(self, opening: Opening) -> None:
         """Keeps an opening beside the log; the same again changes nothing."""
-        with self._writing() as connection:
+        with self._writing() as cursor:
             where = (self._ledger_id, opening.digest)
-            if connection.exec_driver_sql(self._log.opening, where).one_or_none() is None:
+            cursor.execute(self._log.opening, where)
+            if cursor.fetchone() is None:
                 values = (*where, opening.salt, opening.terms, opening.by)
-                connection.exec_driver_sql(self._log.insert_opening, values)
+                cursor.execute(self._log.insert_opening, values)
 
     def put_note(self, note: str) -> None:
         """Keeps the newest signed checkpoint."""
-        with self._writing() as connection:
-            connection.exec_driver_sql(self._log.delete_note, (self._ledger_id,))
-            connection.exec_driver_sql(self._log.insert_note, (self._ledger_id, note))
+        with self._writing() as cursor:
+            cursor.execute(self._log.delete_note, (self._ledger_id,))
+            cursor.execute(self._log.insert_note, (self._ledger_id, note))
 
     def checkpoint_wal(self) -> None:
         """Copies the write-ahead log into the database; to be called between commits."""
-        with _storage_errors(), self._writer.connect() as connection:
-            copy_wal(connection)
+        with self._cursor(self._writer) as (_, cursor):
+            copy_wal(cursor)
 
-    def _verify_head(self, connection: sa.Connection, *, expected_size: int, epoch: int) -> None:
+    def _verify_head(self, cursor: Cursor, *, expected_size: int, epoch: int) -> None:
         """Refuses a writer without the lease, and one that has another log in mind."""
         ledger = (self._ledger_id,)
-        current = connection.exec_driver_sql(self._log.epoch, ledger).scalar()
+        cursor.execute(self._log.epoch, ledger)
+        (current,) = cursor.fetchone() or (0,)
         if current != epoch:
-            raise StaleWriterError(epoch=current or 0, held=epoch)
-        size = connection.exec_driver_sql(self._log.size, ledger).scalar_one()
+            raise StaleWriterError(epoch=current, held=epoch)
+        cursor.execute(self._log.size, ledger)
+        (size,) = cursor.fetchone()
         if size != expected_size:
             raise HeadMovedError(size=size, expected=expected_size)
 
@@ -166,13 +172,13 @@ class SqlStore:
                 case Where(table, field, value):
                     wanted[table.name, field][value] = None
         found: dict[tuple[str, str], dict[Any, Any]] = {}
-        with self._reading() as connection:
+        with self._reading() as cursor:
             for (name, field), values in wanted.items():
                 sql = self._row_sql(name)
                 found[name, field] = (
-                    sql.where(connection, self._ledger_id, field, list(values))
+                    sql.where(cursor, self._ledger_id, field, list(values))
                     if field
-                    else sql.get(connection, self._ledger_id, list(values))
+                    else sql.get(cursor, self._ledger_id, list(values))
                 )
         return [_answer(read, found) for read in reads]
 
@@ -191,21 +197,21 @@ class SqlStore:
 
     def due(self, *, until: int, limit: int) -> tuple[Deadline, ...]:
         """Returns the first `limit` live deadlines with `at` <= until, by (at, kind, id)."""
-        with self._reading() as connection:
-            records = connection.exec_driver_sql(self._due, (self._ledger_id, until, limit))
-            return tuple(self._row_sql(DEADLINES.name).rows.parse(records))
+        with self._reading() as cursor:
+            cursor.execute(self._due, (self._ledger_id, until, limit))
+            return tuple(self._row_sql(DEADLINES.name).rows.parse(cursor.fetchall()))
 
     def find_statements(self, sids: Sequence[Sid]) -> Mapping[Sid, int]:
         """Returns the entry indexes of those of the statements that are sealed."""
-        with self._reading() as connection:
+        with self._reading() as cursor:
             values = [(sid,) for sid in dict.fromkeys(sids)]
-            return dict(map(tuple, self._log.sids.ask(connection, self._ledger_id, values)))
+            return dict(self._log.sids.ask(cursor, self._ledger_id, values))
 
     def find_ids(self, ids: Sequence[tuple[PartyId, str]]) -> Mapping[tuple[PartyId, str], Sid]:
         """Returns the statements in which parties have used ids."""
-        with self._reading() as connection:
+        with self._reading() as cursor:
             values = list(dict.fromkeys(ids))
-            found = self._log.ids.ask(connection, self._ledger_id, values)
+            found = self._log.ids.ask(cursor, self._ledger_id, values)
             return {(by, name): sid for by, name, sid in found}
 
     def entries(self, start: int, stop: int) -> Iterator[bytes]:
@@ -222,9 +228,9 @@ class SqlStore:
 
     def opening(self, digest: str) -> Opening | None:
         """Returns an opening, or None if it never came or was erased."""
-        with self._reading() as connection:
-            where = (self._ledger_id, digest)
-            found = connection.exec_driver_sql(self._log.opening, where).one_or_none()
+        with self._reading() as cursor:
+            cursor.execute(self._log.opening, (self._ledger_id, digest))
+            found = cursor.fetchone()
         if found is None:
             return None
         salt, terms, by = found
@@ -242,58 +248,71 @@ class SqlStore:
             raise InvariantBrokenError(f"the store has no table {name}")
         return self._rows[name]
 
+    def _create(self, metadata: sa.MetaData) -> None:
+        """Makes the tables that are missing, all or none."""
+        try:
+            with self._writer.connect() as connection:
+                connection.exec_driver_sql(BEGIN_WRITING)
+                metadata.create_all(connection)
+                connection.commit()
+        except self._errors as error:
+            raise StorageFailedError(reason=str(getattr(error, "orig", error))) from error
+
     @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
+    def _cursor(self, engine: sa.Engine) -> Iterator[tuple[sa.PoolProxiedConnection, Cursor]]:
+        """Gives a connection and its cursor; what is not committed in the end is rolled back.
+
+        Raises:
+            StorageFailedError: The database refused or failed.
+        """
+        try:
+            with closing(engine.raw_connection()) as connection:
+                yield connection, connection.cursor()
+        except self._errors as error:
+            raise StorageFailedError(reason=str(error)) from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[Cursor]:
         """Gives a transaction of the one connection that writes, and commits it.
 
         Raises:
             StorageUnknownError: COMMIT failed, so the outcome is not known.
             StorageFailedError: Something failed before; nothing was stored.
         """
-        with _storage_errors(), self._writer.connect() as connection:
-            yield connection
+        with self._cursor(self._writer) as (connection, cursor):
+            cursor.execute(BEGIN_WRITING)
+            yield cursor
             # The commit point: from here until it returns, the outcome is not known.
             try:
                 connection.commit()
-            except SQLAlchemyError as error:
+            except self._errors as error:
                 connection.invalidate()
-                raise StorageUnknownError(reason=_reason(error)) from error
+                raise StorageUnknownError(reason=str(error)) from error
 
     @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
+    def _reading(self) -> Iterator[Cursor]:
         """Gives a transaction that reads what was committed when it began to."""
-        with _storage_errors(), self._readers.connect() as connection:
-            yield connection
+        with self._cursor(self._readers) as (_, cursor):
+            cursor.execute(BEGIN_READING)
+            yield cursor
 
     def _scalar(self, sql: str, *parameters: Value) -> Any:
         """Returns the one value that a statement gives, or None."""
-        with self._reading() as connection:
-            return connection.exec_driver_sql(sql, parameters).scalar()
+        with self._reading() as cursor:
+            cursor.execute(sql, parameters)
+            return (cursor.fetchone() or (None,))[0]
 
-    def _stream(self, sql: str, parameters: tuple[Value, ...]) -> Iterator[Sequence[Sequence[Any]]]:
+    def _stream(self, sql: str, parameters: tuple[Value, ...]) -> Iterator[Records]:
         """Yields a result in parts, all of one moment."""
-        with self._reading() as connection:
-            streaming = connection.execution_options(stream_results=True)
-            yield from streaming.exec_driver_sql(sql, parameters).partitions(_STREAM_ROWS)
+        with self._reading() as cursor:
+            cursor.execute(sql, parameters)
+            while part := cursor.fetchmany(_STREAM_ROWS):
+                yield part
 
     def _column(self, sql: str, start: int, stop: int) -> Iterator[bytes]:
         """Streams one column of the entries of a span."""
         parts = self._stream(sql, (self._ledger_id, start, stop))
         return (record[0] for part in parts for record in part)
-
-
-@contextmanager
-def _storage_errors() -> Iterator[None]:
-    """Turns what the database raises into the ledger's own error."""
-    try:
-        yield
-    except SQLAlchemyError as error:
-        raise StorageFailedError(reason=_reason(error)) from error
-
-
-def _reason(error: SQLAlchemyError) -> str:
-    """Returns the driver's words, without the statement and its parameters."""
-    return str(getattr(error, "orig", None) or error)
 
 
 def _row_work(sql: RowSql, changes: Sequence[Change], ledger_id: int) -> list[tuple[str, Records]]:

@@ -19,6 +19,9 @@ BUSY_MS: Final = 10_000
 WAL_PAGES_MAX: Final = 16_384
 """Pages in the write-ahead log (64 MiB) at which a commit copies them itself."""
 
+BEGIN_WRITING: Final = "BEGIN IMMEDIATE"
+BEGIN_READING: Final = "BEGIN"
+
 _CACHE_KIB: Final = 65_536
 _STATEMENTS_MAX: Final = 1_024
 _READERS_KEPT: Final = 8
@@ -48,24 +51,22 @@ def open_sqlite(url: sa.URL) -> tuple[sa.Engine, sa.Engine]:
         raise StorageFailedError(reason="a ledger in SQLite needs a file")
     url = url.set(drivername="sqlite+pysqlite")
     # One connection is the whole pool: threads that write wait for one another here.
-    writer = _engine(url, begin="BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
+    writer = _engine(url, pool_size=1, max_overflow=0)
     sa.event.listen(writer, "connect", _set_up_writer)
-    readers = _engine(url, begin="BEGIN", pool_size=_READERS_KEPT, max_overflow=-1)
+    readers = _engine(url, pool_size=_READERS_KEPT, max_overflow=-1)
     sa.event.listen(readers, "connect", _set_up_reader)
     return writer, readers
 
 
-def copy_wal(connection: sa.Connection) -> None:
+def copy_wal(cursor: Any) -> None:
     """Copies the write-ahead log into the database file, as far as readers let it."""
-    cursor = connection.connection.cursor()
     cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
     cursor.fetchall()
-    cursor.close()
 
 
-def _engine(url: sa.URL, *, begin: str, pool_size: int, max_overflow: int) -> sa.Engine:
-    """Returns an engine whose transactions begin as said, and not when the driver thinks."""
-    engine = sa.create_engine(
+def _engine(url: sa.URL, *, pool_size: int, max_overflow: int) -> sa.Engine:
+    """Returns an engine whose transactions begin when told to, and not when the driver thinks."""
+    return sa.create_engine(
         url,
         module=pysqlite3,
         poolclass=sa.QueuePool,
@@ -79,12 +80,6 @@ def _engine(url: sa.URL, *, begin: str, pool_size: int, max_overflow: int) -> sa
             "timeout": BUSY_MS // 1000,
         },
     )
-
-    @sa.event.listens_for(engine, "begin")
-    def begin_transaction(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
 
 
 def _set_up_writer(connection: Any, _record: object) -> None:

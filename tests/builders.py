@@ -18,7 +18,7 @@ from registry.kinds import Rulebook
 from registry.model import KEYS
 from registry.ports import LedgerStore
 from registry.rules.keys import POSSESSION_TYP, possession_payload
-from registry.signing import PrivateKey, PublicKey, seal_jws
+from registry.signing import PrivateKey, PublicKey, jws_id, seal_jws, split_jws
 from registry.state import replay_digest
 from registry.statements import admit, seal_statement
 
@@ -112,6 +112,10 @@ class World:
             **odd,
         )
 
+    def sid_of(self, text: str) -> Sid:
+        """Returns the id of a statement that was only signed."""
+        return jws_id(split_jws(text, what="statement").signing_input)
+
     def submit(self, *texts: str) -> list[Outcome]:
         """Admits and commits statements as one batch."""
         keys = StoredKeys(self.store)
@@ -121,7 +125,7 @@ class World:
         outcomes = self.engine.submit(statements)
         ledger = self.engine.ledger
         if ledger is not None:
-            self.time = ledger.time
+            self.time = ledger.time if ledger.clock == "manual" else self.clock.time
         return outcomes
 
     def do(

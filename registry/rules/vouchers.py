@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from registry.effects import (
     DeadlineSet,
@@ -91,19 +91,29 @@ class Evidence(Body):
     file: FileRef
 
 
+def _only_true(value: object) -> object:
+    """Refuses a 1, which equals true in Python and is another value in JSON."""
+    if value is not True:
+        raise ValueError("can only be true")
+    return value
+
+
+Promise = Annotated[Literal[True], BeforeValidator(_only_true)]
+
+
 class Promises(Body):
     """What the debtor represents and promises (SD-03, SD-04): each can only be true."""
 
-    trade_is_real: Literal[True]
-    creditor_has_performed: Literal[True]
-    payment_conditions_met: Literal[True]
-    amount_agreed: Literal[True]
-    unconditional: Literal[True]
-    no_defence: Literal[True]
-    no_set_off: Literal[True]
-    consent_split: Literal[True]
-    consent_transfer: Literal[True]
-    consent_finance: Literal[True]
+    trade_is_real: Promise
+    creditor_has_performed: Promise
+    payment_conditions_met: Promise
+    amount_agreed: Promise
+    unconditional: Promise
+    no_defence: Promise
+    no_set_off: Promise
+    consent_split: Promise
+    consent_transfer: Promise
+    consent_finance: Promise
 
 
 class VoucherIssue(Body):

@@ -1,0 +1,79 @@
+"""Bank accounts and the authority to debit them."""
+
+from typing import Any
+
+import pytest
+
+from registry.canonical import Json
+from registry.errors import NotBankError, RegistryError
+from registry.model import ACCOUNTS, MANDATES
+from registry.rules.accounts import KINDS
+from tests.builders import World, uscc
+from tests.scenario import (
+    Draft,
+    account_faults,
+    attempt,
+    cases,
+    fault,
+    good,
+    setting,
+    verify_everything,
+    verify_refused,
+    verify_rows,
+)
+
+
+def _at_a_party_that_is_no_bank(world: World, draft: Draft) -> None:
+    draft.body["bank"] = world.ids["s2"]
+
+
+def _by_another_bank(world: World, draft: Draft) -> None:
+    world.admit("second bank", "bank")
+    draft.by = "second bank"
+
+
+FAULTS = {
+    "account.register": (
+        fault(NotBankError, "no bank", _at_a_party_that_is_no_bank, "bank"),
+        fault(NotBankError, "no party", setting(bank=uscc(999)), "bank"),
+    ),
+    "account.verify": (fault(NotBankError, "another bank", _by_another_bank, "by"),),
+    "mandate.grant": account_faults("s1"),
+}
+
+
+@pytest.mark.parametrize(("kind", "faults"), cases(FAULTS))
+def test_refuses_in_documented_order(kind: str, faults: Any) -> None:
+    verify_refused(kind, faults)
+
+
+def test_every_documented_refusal_has_a_row() -> None:
+    verify_rows(KINDS, FAULTS)
+
+
+def test_an_account_is_named_by_its_statement_and_known_by_its_digest() -> None:
+    world, draft = good("account.register")
+    made = attempt(world, draft)
+    assert not isinstance(made, RegistryError)
+    (account,) = (row for row in world.store.select(ACCOUNTS) if row.account == made.sid)
+    assert (account.owner, account.bank) == (world.ids["s1"], world.ids["bank"])
+    assert (account.digest, account.verified) == (draft.body["terms"], False)
+    verify_everything(world)
+
+
+def test_a_mandate_is_its_owners_authority_over_one_account() -> None:
+    world, draft = good("mandate.grant")
+    made = attempt(world, draft)
+    assert not isinstance(made, RegistryError)
+    (mandate,) = (row for row in world.store.select(MANDATES) if row.mandate == made.sid)
+    assert (mandate.owner, mandate.account) == (world.ids["s1"], world.accounts["s1"])
+    verify_everything(world)
+
+
+@pytest.mark.parametrize("odd", [{"number": "62220000"}, {"name": "s1"}])
+def test_no_account_number_stands_in_the_log(odd: dict[str, Json]) -> None:
+    world, draft = good("account.register")
+    draft.body |= odd
+    found = attempt(world, draft)
+    assert isinstance(found, RegistryError)
+    assert found.facts["what"] == f"body/{next(iter(odd))}"

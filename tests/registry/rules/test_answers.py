@@ -1,0 +1,146 @@
+"""What becomes of an offer: accepted, rejected, withdrawn, expired or cancelled."""
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from registry.canonical import Json
+from registry.errors import (
+    DeadlinePassedError,
+    NotAssigneeError,
+    NotAssignorError,
+    RegistryError,
+)
+from registry.model import DEADLINES, NOTICES, OFFERS
+from registry.rules.answers import KINDS
+from tests.builders import DIGEST, World, instant
+from tests.scenario import (
+    Draft,
+    account_faults,
+    attempt,
+    cases,
+    cast_world,
+    fault,
+    good,
+    lots_of,
+    verify_everything,
+    verify_refused,
+    verify_rows,
+)
+
+END = instant(date(2025, 12, 2), hour=0)
+"""The end of the last day for acceptance, 2025-12-01."""
+
+
+def _by(name: str) -> Any:
+    def make(_world: World, draft: Draft) -> None:
+        draft.by = name
+
+    return make
+
+
+def _at_the_end(_world: World, draft: Draft) -> None:
+    draft.time = END
+
+
+FAULTS = {
+    "transfer.accept": (
+        fault(NotAssigneeError, "by another", _by("s3"), "by"),
+        fault(NotAssigneeError, "by the assignor", _by("s1"), "by"),
+        fault(DeadlinePassedError, "at the deadline", _at_the_end, "time"),
+        *account_faults("s2"),
+    ),
+    "transfer.reject": (
+        fault(NotAssigneeError, "by another", _by("s3"), "by"),
+        fault(NotAssigneeError, "by the assignor", _by("s1"), "by"),
+    ),
+    "transfer.withdraw": (
+        fault(NotAssignorError, "by another", _by("s3"), "by"),
+        fault(NotAssignorError, "by the assignee", _by("s2"), "by"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("kind", "faults"), cases(FAULTS))
+def test_refuses_in_documented_order(kind: str, faults: Any) -> None:
+    verify_refused(kind, faults)
+
+
+def test_every_documented_refusal_has_a_row() -> None:
+    verify_rows(KINDS, FAULTS)
+
+
+def test_acceptance_moves_the_claim_and_grows_the_chain() -> None:
+    world, draft = good("transfer.accept")
+    made = attempt(world, draft)
+    assert not isinstance(made, RegistryError)
+    lots = lots_of(world)
+    moved = lots.pop(f"{draft.re}.2")
+    assert list(lots) == [f"{draft.re}.1"]
+    assert (moved.amount, moved.holder, moved.status) == (60_000_000, world.ids["s2"], "free")
+    assert moved.path == (world.ids["s1"], world.ids["s2"])
+    assert (moved.tier, moved.acquired, moved.born) == (2, draft.re, made.index)
+    assert not moved.acknowledged
+    verify_everything(world)
+
+
+def test_only_settling_adds_a_tier() -> None:
+    world = cast_world()
+    first = world.transfer(f"{world.issue()}.0", 100, by="s1", to="s2")
+    second = world.transfer(f"{first}.2", 100, by="s2", to="factor", purpose="finance")
+    third = world.transfer(f"{second}.2", 100, by="factor", to="trustee#T1", purpose="securitise")
+    lot = lots_of(world)[f"{third}.2"]
+    assert (lot.tier, lot.assignments) == (2, 3)
+    verify_everything(world)
+
+
+@pytest.mark.parametrize("kind", ["transfer.reject", "transfer.withdraw"])
+def test_an_offer_that_ends_frees_the_identical_lot(kind: str) -> None:
+    world, draft = good(kind)
+    locked = lots_of(world)[f"{draft.re}.0"]
+    assert not isinstance(attempt(world, draft), RegistryError)
+    free = lots_of(world)[f"{draft.re}.0"]
+    assert free == replace(locked, status="free")
+    assert list(world.store.select(OFFERS)) == []
+    assert [row.kind for row in world.store.select(DEADLINES)] == ["day.cut-off"]
+    # Free again means that it can be offered again.
+    world.transfer(free.lot, free.amount, by="s1", to="s3")
+    verify_everything(world)
+
+
+def test_every_debtor_is_notified_in_order_and_nobody_else() -> None:
+    world = cast_world()
+    voucher = world.issue()
+    for name in ("s3", "factor2"):
+        if name not in world.ids:
+            world.admit(name, "participant")
+        body: dict[str, Json] = {
+            "scope": "full",
+            "addressee": "holders",
+            "resolution": {"digest": DIGEST, "name": "resolution.pdf"},
+        }
+        world.do(name, "voucher.accede", body, re=voucher)
+    transfer = world.transfer(f"{voucher}.0", 5, by="s1", to="s2")
+    notices = [(row.notice, row.recipient) for row in world.store.select(NOTICES)]
+    recipients = ("core", "s3", "factor2")
+    assert notices == [
+        (f"{transfer}.2!{rank}", world.ids[name]) for rank, name in enumerate(recipients)
+    ]
+    assert {row.arrived for row in world.store.select(NOTICES)} == {world.time}
+    verify_everything(world)
+
+
+def test_an_offer_or_its_end_notifies_nobody() -> None:
+    world, draft = good("transfer.reject")
+    assert not isinstance(attempt(world, draft), RegistryError)
+    assert list(world.store.select(NOTICES)) == []
+
+
+def test_acceptance_a_millisecond_before_the_deadline_stands() -> None:
+    world, draft = good("transfer.accept")
+    world.advance(END - 1)
+    world.time = END - 1
+    assert not isinstance(attempt(world, draft), RegistryError)
+    verify_everything(world)

@@ -1,0 +1,168 @@
+"""Keys: adding one for one use, and ending one."""
+
+from typing import Any
+
+import pytest
+
+from registry.canonical import Json
+from registry.errors import (
+    KeyRevokedError,
+    KeyTakenError,
+    KeyUnknownError,
+    KeyUseError,
+    MalformedError,
+    PossessionError,
+    RegistryError,
+)
+from registry.ids import Origin
+from registry.model import KEYS
+from registry.rules.keys import KINDS
+from registry.signing import seal_jws
+from tests.builders import ORIGIN, World, key_of, possession_proof
+from tests.scenario import (
+    Draft,
+    attempt,
+    cases,
+    cast_world,
+    fault,
+    key_add,
+    refusal,
+    setting,
+    verify_everything,
+    verify_refused,
+    verify_rows,
+)
+
+
+def _proof_by(name: str, *, party: str = "s1", origin: str = ORIGIN) -> Any:
+    def make(world: World, draft: Draft) -> None:
+        draft.body["proof"] = possession_proof(
+            key_of(name), origin=Origin(origin), party=world.ids[party]
+        )
+
+    return make
+
+
+def _proof_of_another_type(world: World, draft: Draft) -> None:
+    payload = b'{"aud":"%s","by":"%s","kid":"%s"}' % (
+        ORIGIN.encode(),
+        world.ids["s1"].encode(),
+        key_of("further").public.kid.encode(),
+    )
+    draft.body["proof"] = seal_jws(key_of("further"), typ="ts-key.add+jws", payload=payload)
+
+
+def _tampered_proof(_world: World, draft: Draft) -> None:
+    head, _, signature = str(draft.body["proof"]).rpartition(".")
+    draft.body["proof"] = f"{head}.{'B' if signature[0] != 'B' else 'C'}{signature[1:]}"
+
+
+def _key_of_s2(world: World, draft: Draft) -> None:
+    draft.body["key"] = dict(world.keys["s2"].public.jwk())
+
+
+def _kid_of_s2(world: World, draft: Draft) -> None:
+    draft.body["kid"] = world.keys["s2"].public.kid
+
+
+def _revoked_before(world: World, _draft: Draft) -> None:
+    world.do("s1", "key.revoke", {"kid": key_of("further").public.kid})
+
+
+def _by_the_vehicle(_world: World, draft: Draft) -> None:
+    draft.by = "trustee#T1"
+
+
+FAULTS = {
+    "key.add": (
+        fault(MalformedError, "for a vehicle", _by_the_vehicle, "by"),
+        fault(MalformedError, "no JWS for proof", setting(proof="x"), "proof"),
+        fault(KeyTakenError, "somebody's key", _key_of_s2, "key"),
+        fault(PossessionError, "another party's proof", _proof_by("further", party="s2"), "proof"),
+        fault(PossessionError, "another key's proof", _proof_by("s1"), "proof"),
+        fault(
+            PossessionError,
+            "another log's proof",
+            _proof_by("further", origin="sandbox.example/other"),
+            "proof",
+        ),
+        fault(PossessionError, "a proof of another type", _proof_of_another_type, "proof"),
+        fault(PossessionError, "a tampered proof", _tampered_proof, "proof"),
+    ),
+    "key.revoke": (
+        fault(KeyUnknownError, "another's key", _kid_of_s2, "kid"),
+        fault(KeyUnknownError, "no key", setting(kid="A" * 43), "kid"),
+        fault(KeyUnknownError, "revoked before", _revoked_before, "revoked"),
+        fault(MalformedError, "suspect from later on", setting(suspect_from=10_000), "suspect"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("kind", "faults"), cases(FAULTS))
+def test_refuses_in_documented_order(kind: str, faults: Any) -> None:
+    verify_refused(kind, faults)
+
+
+def test_every_documented_refusal_has_a_row() -> None:
+    verify_rows(KINDS, FAULTS)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        {"crv": "Ed25519", "kty": "RSA", "x": "A" * 43},
+        {"crv": "Ed25519", "kty": "OKP", "x": "A" * 43},
+        {"crv": "Ed25519", "kty": "OKP", "x": "AAAA"},
+    ],
+    ids=["no-suite", "low-order", "short"],
+)
+def test_a_key_of_no_suite_is_refused_at_admission_and_spoils_no_batch(key: Json) -> None:
+    world = cast_world()
+    draft = key_add(world, by="s2")
+    draft.body["key"] = key
+    found = refusal(world, draft)
+    assert isinstance(found, MalformedError)
+    assert found.facts["what"] == "body/key"
+
+
+def test_a_key_signs_from_the_entry_after_its_own() -> None:
+    world = cast_world()
+    text = world.sign("s1", "key.revoke", {"kid": key_of("s1").public.kid}, key=key_of("further"))
+    # In no committed entry yet, even if it is on its way.
+    with pytest.raises(KeyUnknownError):
+        world.submit(key_add(world, by="s1").sign(world), text)
+    assert not isinstance(attempt(world, key_add(world, by="s1")), RegistryError)
+    (made,) = world.submit(text)
+    assert not isinstance(made, RegistryError)
+    verify_everything(world)
+
+
+def test_a_key_signs_its_own_revocation_and_nothing_after() -> None:
+    world = cast_world()
+    kid = key_of("s1").public.kid
+    revoked = Draft(by="s1", kind="key.revoke", body={"kid": kid})
+    later = Draft(by="s1", kind="mandate.grant", body={"account": world.accounts["s1"]})
+    first, second = world.submit(revoked.sign(world), later.sign(world))
+    assert not isinstance(first, RegistryError)
+    assert isinstance(second, KeyRevokedError)
+    assert isinstance(refusal(world, later), KeyRevokedError)
+    (row,) = world.store.select(KEYS, field="party", value=world.ids["s1"])
+    assert (row.added < first.index, row.revoked) == (True, first.index)
+    verify_everything(world)
+
+
+@pytest.mark.parametrize("use", ["read", "receipt"])
+def test_a_key_of_another_use_signs_no_statement(use: str) -> None:
+    world = cast_world()
+    assert not isinstance(attempt(world, key_add(world, by="s1", use=use)), RegistryError)
+    draft = Draft(by="s1", kind="mandate.grant", body={"account": world.accounts["s1"]})
+    draft.key = key_of("further")
+    assert isinstance(refusal(world, draft), KeyUseError)
+
+
+def test_a_revoked_key_never_comes_back() -> None:
+    world = cast_world()
+    attempt(world, key_add(world, by="s1"))
+    world.do("s1", "key.revoke", {"kid": key_of("further").public.kid})
+    for name in ("s1", "s2"):
+        assert isinstance(refusal(world, key_add(world, by=name)), KeyTakenError)

@@ -1,0 +1,300 @@
+"""Issuing a voucher, the promises inside it, and joining its debt."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from registry.canonical import Json
+from registry.errors import (
+    AlreadyJoinedError,
+    DeadlinePassedError,
+    DueTooSoonError,
+    InputError,
+    MalformedError,
+    MandateMissingError,
+    NotHolderRoleError,
+    RegistryError,
+    TooManyRecipientsError,
+    VoucherDueError,
+    VoucherNumberTakenError,
+    VoucherStatusError,
+)
+from registry.model import DEADLINES, LOTS, VOUCHERS
+from registry.rules.vouchers import KINDS, Promises
+from tests.builders import DIGEST, World, instant, uscc
+from tests.scenario import (
+    Draft,
+    account_faults,
+    attempt,
+    cases,
+    fault,
+    good,
+    refusal,
+    setting,
+    sign_edited,
+    verify_everything,
+    verify_refused,
+    verify_rows,
+)
+
+DUE = instant(date(2025, 12, 19), hour=0)
+PROMISES = tuple(Promises.model_fields)
+
+
+def _without_evidence(kind: str) -> Any:
+    def make(_world: World, draft: Draft) -> None:
+        documents: Any = draft.body["evidence"]
+        contract = next(each for each in documents if each["type"] != kind)
+        # As many documents as before, so that only the type is missing.
+        draft.body["evidence"] = [each if each["type"] != kind else contract for each in documents]
+
+    return make
+
+
+def _to(name: str) -> Any:
+    def make(world: World, draft: Draft) -> None:
+        draft.body["creditor"] = world.ids[name]
+
+    return make
+
+
+def _number_used(world: World, draft: Draft) -> None:
+    world.do("core", "voucher.issue", world.issue_body(voucher_no=draft.body["voucher_no"]))
+
+
+def _mandate_for_another_account(world: World, draft: Draft) -> None:
+    before = world.accounts["core"]
+    world.bank_account("core")
+    draft.body["mandate"], world.accounts["core"] = world.mandates["core"], before
+
+
+def _withdrawn(world: World, draft: Draft) -> None:
+    world.do("core", "voucher.withdraw", {}, re=draft.re)
+
+
+def _on_the_due_date(_world: World, draft: Draft) -> None:
+    draft.time = DUE
+
+
+def _by_the_debtor(_world: World, draft: Draft) -> None:
+    draft.by = "core"
+
+
+def _accede(world: World, name: str, voucher: str) -> None:
+    body: dict[str, Json] = {
+        "scope": "full",
+        "addressee": "holders",
+        "resolution": {"digest": DIGEST, "name": "resolution.pdf"},
+    }
+    world.do(name, "voucher.accede", body, re=voucher)
+
+
+def _joined_before(world: World, draft: Draft) -> None:
+    _accede(world, "s3", draft.re or "")
+
+
+def _seven_joined(world: World, draft: Draft) -> None:
+    for number in range(7):
+        world.admit(f"joint{number}", "participant")
+        _accede(world, f"joint{number}", draft.re or "")
+
+
+FAULTS = {
+    "voucher.issue": (
+        *(
+            fault(MalformedError, f"no {kind}", _without_evidence(kind), "evidence")
+            for kind in ("contract", "invoice", "acceptance")
+        ),
+        fault(NotHolderRoleError, "to nobody", setting(creditor=uscc(999)), "creditor"),
+        fault(NotHolderRoleError, "to a bank", _to("bank"), "creditor"),
+        fault(NotHolderRoleError, "to the operator", _to("operator"), "creditor"),
+        fault(NotHolderRoleError, "to itself", _to("core"), "creditor"),
+        fault(DueTooSoonError, "due today", setting(due_on="2025-07-01"), "due_on"),
+        fault(DueTooSoonError, "due yesterday", setting(due_on="2025-06-30"), "due_on"),
+        fault(DeadlinePassedError, "accept by yesterday", setting(accept_by="2025-06-30"), "by"),
+        fault(DeadlinePassedError, "accept by the due date", setting(accept_by="2025-12-19"), "by"),
+        fault(
+            DeadlinePassedError, "accept by the last date", setting(accept_by="9999-12-31"), "by"
+        ),
+        fault(VoucherNumberTakenError, "number used", _number_used, "number"),
+        *account_faults("core"),
+        fault(MandateMissingError, "no mandate", setting(mandate=DIGEST), "mandate"),
+        fault(MandateMissingError, "other account's", _mandate_for_another_account, "mandate"),
+    ),
+    "voucher.accede": (
+        fault(MalformedError, "a cap of full scope", setting(cap="5"), "scope"),
+        fault(MalformedError, "capped without cap", setting(scope="capped"), "scope"),
+        fault(VoucherStatusError, "withdrawn", _withdrawn, "status"),
+        fault(VoucherDueError, "on the due date", _on_the_due_date, "time"),
+        fault(AlreadyJoinedError, "the debtor", _by_the_debtor, "by"),
+        fault(AlreadyJoinedError, "joined before", _joined_before, "joined", "status"),
+        fault(TooManyRecipientsError, "the ninth", _seven_joined, "joined", "status"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("kind", "faults"), cases(FAULTS))
+def test_refuses_in_documented_order(kind: str, faults: Any) -> None:
+    verify_refused(kind, faults)
+
+
+def test_every_documented_refusal_has_a_row() -> None:
+    verify_rows(KINDS, FAULTS)
+
+
+class TestPromises:
+    """Every promise stands in the signed bytes, and can only be true (SD-03, SD-04)."""
+
+    def refused(self, change: Any) -> RegistryError:
+        world, draft = good("voucher.issue")
+        change(draft.body)
+        return refusal(world, draft)
+
+    def test_there_are_ten(self) -> None:
+        assert len(PROMISES) == 10
+
+    @pytest.mark.parametrize("name", PROMISES)
+    def test_refuses_a_dropped_promise(self, name: str) -> None:
+        found = self.refused(lambda body: body["promises"].pop(name))
+        assert (type(found), found.facts["what"]) == (MalformedError, f"body/promises/{name}")
+
+    @pytest.mark.parametrize("name", PROMISES)
+    @pytest.mark.parametrize("value", [False, 0, 1, "true", []], ids=repr)
+    def test_refuses_a_promise_that_is_not_true(self, name: str, value: Json) -> None:
+        found = self.refused(lambda body: body["promises"].update({name: value}))
+        assert (type(found), found.facts["what"]) == (MalformedError, f"body/promises/{name}")
+
+    def test_refuses_a_promise_of_ones_own(self) -> None:
+        found = self.refused(lambda body: body["promises"].update(subject_to_offset=True))
+        assert found.facts["what"] == "body/promises/subject_to_offset"
+
+
+ISSUE = ("voucher_no", "creditor", "face", "due_on", "accept_by", "basis", "promises", "evidence",
+         "route", "account", "mandate")  # fmt: skip
+
+
+class TestBody:
+    """A body has one accepted spelling, and a refusal points to the member."""
+
+    @pytest.mark.parametrize("name", ISSUE)
+    def test_refuses_a_missing_member(self, name: str) -> None:
+        world, draft = good("voucher.issue")
+        del draft.body[name]
+        found = refusal(world, draft)
+        assert (type(found), found.facts["what"]) == (MalformedError, f"body/{name}")
+
+    @pytest.mark.parametrize(
+        ("member", "value"),
+        [
+            ("face", 100),
+            ("face", "0"),
+            ("face", "-1"),
+            ("face", "01"),
+            ("face", "1.5"),
+            ("face", "1e3"),
+            ("face", "1000000000000000"),
+            ("due_on", "2025-02-30"),
+            ("due_on", "20251219"),
+            ("due_on", 20251219),
+            ("basis", "prepayment"),
+            ("route", "both"),
+            ("voucher_no", ""),
+            ("voucher_no", "V 1"),
+            ("voucher_no", "V" * 65),
+            ("creditor", "91310000MA00000990"),
+            ("evidence", []),
+            ("account", "A" * 42),
+            ("currency", "USD"),
+            ("extend_to", "2026-12-19"),
+        ],
+        ids=repr,
+    )
+    def test_refuses_a_wrong_spelling(self, member: str, value: Json) -> None:
+        world, draft = good("voucher.issue")
+        draft.body[member] = value
+        found = refusal(world, draft)
+        assert isinstance(found, InputError)
+        assert found.facts["what"] == f"body/{member}"
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            (b'"route":"direct"', b'"route":null'),
+            (b'"route":"direct"', b'"route":"direct","terms":null'),
+            (b'"face":"100000000"', b'"face":100000000.0'),
+            (b'"face":"100000000"', b'"face":1e8'),
+            (b'"face":"100000000"', b'"face":"100000000","face":"1"'),
+            (b'"face":"100000000"', b'"face": "100000000"'),
+            (b'"route":"direct"', b'"route":"d\\u0069rect"'),
+            (b'"route":"direct"', b'"route":"direct\\n"'),
+        ],
+        ids=[
+            "null",
+            "null-optional",
+            "fraction",
+            "exponent",
+            "twice",
+            "space",
+            "escape",
+            "newline",
+        ],
+    )
+    def test_refuses_what_is_in_no_statement(self, old: bytes, new: bytes) -> None:
+        world, draft = good("voucher.issue")
+        before = (world.digest(), world.store.size())
+        with pytest.raises(InputError):
+            world.submit(sign_edited(world, draft, old, new))
+        assert (world.digest(), world.store.size()) == before
+
+    def test_every_optional_member_can_stand(self) -> None:
+        world, draft = good("voucher.issue")
+        draft.body["terms"] = DIGEST
+        assert not isinstance(attempt(world, draft), RegistryError)
+
+
+def test_an_issue_makes_no_lot_and_sets_its_deadline() -> None:
+    world, draft = good("voucher.issue")
+    made = attempt(world, draft)
+    assert not isinstance(made, RegistryError)
+    assert list(world.store.select(LOTS)) == []
+    (voucher,) = world.store.select(VOUCHERS)
+    assert (voucher.voucher, voucher.status, voucher.ordinal) == (made.sid, "issued", None)
+    (deadline,) = world.store.select(DEADLINES)
+    end = instant(date(2025, 7, 11), hour=0)
+    assert (deadline.at, deadline.kind, deadline.id) == (end, "voucher.expire", made.sid)
+    verify_everything(world)
+
+
+def test_the_number_of_a_refused_voucher_is_not_used_again() -> None:
+    world, draft = good("voucher.refuse")
+    (voucher,) = world.store.select(VOUCHERS)
+    assert not isinstance(attempt(world, draft), RegistryError)
+    again = Draft(by="core", kind="voucher.issue", body=world.issue_body())
+    again.body["voucher_no"] = voucher.voucher_no
+    assert isinstance(refusal(world, again), VoucherNumberTakenError)
+
+
+def test_numbers_are_unique_per_debtor_only() -> None:
+    world, draft = good("voucher.issue")
+    other: dict[str, Json] = {
+        **draft.body,
+        "creditor": world.ids["s2"],
+        "account": world.accounts["s1"],
+        "mandate": world.mandates["s1"],
+    }
+    assert not isinstance(attempt(world, draft), RegistryError)
+    world.do("s1", "voucher.issue", other)
+    verify_everything(world)
+
+
+def test_co_debtors_join_in_order_and_at_most_seven() -> None:
+    world, draft = good("voucher.accede")
+    for number in range(6):
+        world.admit(f"joint{number}", "participant")
+        _accede(world, f"joint{number}", draft.re or "")
+    assert not isinstance(attempt(world, draft), RegistryError)
+    (voucher,) = world.store.select(VOUCHERS)
+    names = [*(f"joint{number}" for number in range(6)), "s3"]
+    assert voucher.co_debtors == tuple(world.ids[name] for name in names)
+    verify_everything(world)

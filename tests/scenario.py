@@ -1,0 +1,471 @@
+"""Scenarios: one acceptable statement of every kind, named faults, and full re-checks.
+
+A `Draft` is a statement before it is signed. `GOOD` makes one of every kind that the
+registry would accept; a `Fault` spoils it in one respect and says which refusal follows.
+What a draft needs to stand on is done to the world as the draft is made.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import groupby
+from typing import Any
+
+import pytest
+
+from registry.canonical import Json
+from registry.effects import Effect
+from registry.engine import Outcome
+from registry.errors import (
+    AccountNotVerifiedError,
+    AccountUnknownError,
+    NotOwnerError,
+    RegistryError,
+)
+from registry.kinds import Rulebook
+from registry.merkle import MemoryHashes, hash_leaf, root_at
+from registry.model import LOTS, VOUCHERS, Lot
+from registry.ports import Commit
+from registry.replay import Replay
+from registry.signing import PrivateKey, seal_jws, split_jws
+from registry.state import MemoryRows, View
+from registry.statements import Kind, Now, Statement, admit, typ_of
+from registry.store.memory import MemoryStore
+from tests.builders import DIGEST, ORIGIN, StoredKeys, World, key_of, possession_proof, uscc
+
+RULEBOOK = Rulebook()
+
+
+def new_world() -> World:
+    """Returns a world without genesis."""
+    return World(MemoryStore(RULEBOOK.tables), RULEBOOK)
+
+
+class _Recording(MemoryStore):
+    """A store that remembers its commits, so that another can be given the same."""
+
+    def __init__(self) -> None:
+        super().__init__(RULEBOOK.tables)
+        self.commits: list[Commit] = []
+
+    def append(self, commit: Commit, *, expected_size: int, epoch: int) -> None:
+        super().append(commit, expected_size=expected_size, epoch=epoch)
+        self.commits.append(commit)
+
+
+@cache
+def _cast() -> tuple[World, _Recording]:
+    store = _Recording()
+    return World(store, RULEBOOK).cast(), store
+
+
+def cast_world() -> World:
+    """Returns a world with the people of the story, each with an account.
+
+    Their statements are signed once; every world gets the same commits.
+    """
+    first, recorded = _cast()
+    store = MemoryStore(RULEBOOK.tables)
+    epoch = store.acquire()
+    for commit in recorded.commits:
+        store.append(commit, expected_size=store.size(), epoch=epoch)
+    world = World(store, RULEBOOK)
+    for name in ("keys", "ids", "accounts", "mandates"):
+        setattr(world, name, dict(getattr(first, name)))
+    world._count = first._count
+    return world
+
+
+# --- Full re-checks -----------------------------------------------------------------
+
+
+def replayed(world: World) -> Replay:
+    """Judges the whole log again and returns the judge."""
+    hashes = MemoryHashes()
+    replay = Replay(
+        world.rulebook, origin=ORIGIN, root_at=lambda size: root_at(hashes, size) if size else b""
+    )
+    for data in world.entries():
+        replay.feed(data)
+        hashes.append(hash_leaf(data))
+    return replay
+
+
+def verify_conservation(world: World) -> None:
+    """Checks that every voucher adds up to its face once it is active, and to no more before."""
+    live: dict[str, int] = {}
+    for lot in world.store.select(LOTS):
+        assert lot.amount > 0
+        live[lot.voucher] = live.get(lot.voucher, 0) + lot.amount
+    for voucher in world.store.select(VOUCHERS):
+        held = live.pop(voucher.voucher, 0)
+        if voucher.status == "issued":
+            assert (held, voucher.discharged, voucher.cancelled) == (0, 0, 0)
+        else:
+            assert held + voucher.discharged + voucher.cancelled == voucher.face
+    assert not live, "lots of no voucher"
+
+
+def verify_everything(world: World) -> None:
+    """Checks chain, effects, deadlines, commitments, conservation and the replay digest."""
+    replay = replayed(world)
+    assert replay.size == world.store.size() == world.engine.head.size
+    assert replay.digest() == world.digest()
+    verify_conservation(world)
+
+
+def lots_of(world: World) -> dict[str, Lot]:
+    """Returns the live lots by their ids."""
+    return {row.lot: row for row in world.store.select(LOTS)}
+
+
+# --- Drafts -------------------------------------------------------------------------
+
+
+@dataclass(slots=True, kw_only=True)
+class Draft:
+    """A statement before it is signed.
+
+    Attributes:
+        by: The signer's short name.
+        kind: The statement's kind.
+        body: Its body.
+        re: What it answers.
+        key: The key that signs, if it is not the signer's.
+        time: The instant of the decision, in milliseconds; 0 for the world's own. Another
+            one is decided over the state of now, as if no deadline had been sealed.
+        odd: Members of the envelope that differ from the usual.
+    """
+
+    by: str
+    kind: str
+    body: dict[str, Json] = field(default_factory=dict)
+    re: str | None = None
+    key: PrivateKey | None = None
+    time: int = 0
+    odd: dict[str, Any] = field(default_factory=dict)
+
+    def sign(self, world: World) -> str:
+        """Signs the draft."""
+        return world.sign(self.by, self.kind, self.body, re=self.re, key=self.key, **dict(self.odd))
+
+
+def sign_edited(world: World, draft: Draft, old: bytes, new: bytes) -> str:
+    """Signs a draft whose payload was edited, for bytes that nobody can write with our own code."""
+    payload = split_jws(draft.sign(world), what="draft").payload
+    assert payload.count(old) == 1
+    key = draft.key or world.keys[draft.by.partition("#")[0]]
+    return seal_jws(key, typ=typ_of(draft.kind), payload=payload.replace(old, new))
+
+
+def attempt(world: World, draft: Draft) -> Outcome:
+    """Signs and submits a draft; a refusal at admission counts like one in a decision."""
+    try:
+        (outcome,) = world.submit(draft.sign(world))
+    except RegistryError as error:
+        return error
+    return outcome
+
+
+def decide(world: World, draft: Draft, rows: MemoryRows | None = None) -> tuple[Effect, ...]:
+    """Decides a draft over a state of one's own making, at an instant of one's own choosing.
+
+    Raises:
+        RegistryError: The refusal.
+    """
+    now_ms = draft.time or world.time
+    before, world.time = world.time, now_ms
+    try:
+        text = draft.sign(world)
+    finally:
+        world.time = before
+    keys = StoredKeys(world.store)
+    statement: Statement[Any] = admit(text, kinds=world.rulebook.kinds, origin=ORIGIN, keys=keys)
+    state = replayed(world).rows if rows is None else rows
+    now = Now(index=world.store.size(), time=now_ms, ledger=world.engine.ledger)
+    view = View(state, world.rulebook.reads(statement, now))
+    return world.rulebook.decide(view, statement, now, root_at=lambda _: b"")
+
+
+def refusal(world: World, draft: Draft) -> RegistryError:
+    """Returns why a draft is refused, and checks that the refusal left nothing behind."""
+    before = (world.digest(), world.store.size(), world.engine.head)
+    if draft.time:
+        outcome: Outcome | None = None
+        try:
+            decide(world, draft)
+        except RegistryError as error:
+            outcome = error
+    else:
+        outcome = attempt(world, draft)
+    assert (world.digest(), world.store.size(), world.engine.head) == before
+    assert isinstance(outcome, RegistryError), f"{draft.kind} was accepted"
+    return outcome
+
+
+# --- Faults -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One way to spoil a draft.
+
+    Attributes:
+        error: The refusal that follows.
+        what: What is wrong, for the test's name.
+        make: Spoils the draft, or the world.
+        spoils: What it takes; two faults that take the same cannot be combined.
+    """
+
+    error: type[RegistryError]
+    what: str
+    make: Callable[[World, Draft], None]
+    spoils: frozenset[str]
+
+
+def fault(
+    error: type[RegistryError], what: str, make: Callable[[World, Draft], None], *spoils: str
+) -> Fault:
+    """Returns a fault."""
+    return Fault(error=error, what=what, make=make, spoils=frozenset(spoils))
+
+
+def setting(**members: Json) -> Callable[[World, Draft], None]:
+    """Returns what sets members of the body."""
+
+    def make(_world: World, draft: Draft) -> None:
+        draft.body |= members
+
+    return make
+
+
+def pairs(faults: Sequence[Fault]) -> Iterator[tuple[Fault, Fault]]:
+    """Yields every two faults that one statement can have, the earlier refusal first."""
+    for rank, first in enumerate(faults):
+        for second in faults[rank + 1 :]:
+            if not first.spoils & second.spoils:
+                yield first, second
+
+
+def become(world: World, other: World) -> None:
+    """Lets a world be another one, for faults that no single statement can bring about."""
+    world.__dict__.update(other.__dict__)
+
+
+def cases(table: Mapping[str, Sequence[Fault]]) -> list[Any]:
+    """Returns a parameter for every fault alone and for every two in one statement."""
+    found = []
+    for kind, faults in table.items():
+        found += [pytest.param(kind, (one,), id=f"{kind}: {one.what}") for one in faults]
+        found += [
+            pytest.param(kind, two, id=f"{kind}: {two[0].what}, and {two[1].what}")
+            for two in pairs(faults)
+        ]
+    return found
+
+
+def verify_refused(kind: str, faults: Sequence[Fault]) -> None:
+    """Checks that a statement with these faults gets the first one's refusal."""
+    world, draft = good(kind)
+    for one in faults:
+        one.make(world, draft)
+    found = refusal(world, draft)
+    assert type(found) is faults[0].error, f"{found.code}: {found}"
+
+
+def verify_rows(kinds: Iterable[Kind[Any]], table: Mapping[str, Sequence[Fault]]) -> None:
+    """Checks that faults stand in the order of the docstrings, and that none is missing."""
+    listed = {kind.name: documented(kind.decide) for kind in kinds}
+    rows = {
+        name: [error.__name__ for error, _ in groupby(one.error for one in faults)]
+        for name, faults in table.items()
+    }
+    assert rows == {name: errors for name, errors in listed.items() if errors}
+
+
+def documented(decide: Callable[..., Any]) -> list[str]:
+    """Returns the names of a decision's refusals in the order of its docstring."""
+    _, _, raises = (decide.__doc__ or "").partition("Raises:\n")
+    listed = re.findall(r"^ {8}((?:\w+Error, )*\w+Error):", raises, re.MULTILINE)
+    return [name for names in listed for name in names.split(", ")]
+
+
+def account_faults(owner: str) -> tuple[Fault, ...]:
+    """Returns what can be wrong with an account that a body names."""
+
+    def somebody_elses(world: World, draft: Draft) -> None:
+        draft.body["account"] = world.accounts["factor"]
+
+    def unverified(world: World, draft: Draft) -> None:
+        body: dict[str, Json] = {
+            "bank": world.ids["bank"],
+            "account_kind": "settlement",
+            "terms": DIGEST,
+        }
+        draft.body["account"] = world.do(owner, "account.register", body).sid
+
+    return (
+        fault(AccountUnknownError, "no such account", setting(account=DIGEST), "account"),
+        fault(NotOwnerError, "somebody else's account", somebody_elses, "account"),
+        fault(AccountNotVerifiedError, "account not verified", unverified, "account"),
+    )
+
+
+# --- One acceptable statement of every kind -------------------------------------------
+
+
+def _genesis(world: World) -> Draft:
+    return Draft(by="operator", kind="genesis", body=world.genesis_body())
+
+
+def _party_register(world: World) -> Draft:
+    world.keys["new"], world.ids["new"] = key_of("new"), uscc(900)
+    key: dict[str, Json] = dict(key_of("new").public.jwk())
+    return Draft(by="new", kind="party.register", body={"name": "new", "key": key})
+
+
+def _vehicle_register(world: World) -> Draft:
+    vehicle = f"{world.ids['trustee']}#T2"
+    return Draft(by="trustee", kind="vehicle.register", body={"vehicle": vehicle, "name": "T2"})
+
+
+def _party_admit(world: World) -> Draft:
+    made = attempt(world, _party_register(world))
+    assert not isinstance(made, RegistryError)
+    return Draft(by="registrar", kind="party.admit", body={"roles": ["participant"]}, re=made.sid)
+
+
+def key_add(world: World, *, by: str, name: str = "further", use: str = "sign") -> Draft:
+    """Returns the addition of a key that a name stands for."""
+    new = key_of(name)
+    body: dict[str, Json] = {
+        "key": dict(new.public.jwk()),
+        "use": use,
+        "proof": possession_proof(new, origin=ORIGIN, party=world.ids[by]),
+    }
+    return Draft(by=by, kind="key.add", body=body)
+
+
+def _key_revoke(world: World) -> Draft:
+    attempt(world, key_add(world, by="s1"))
+    return Draft(by="s1", kind="key.revoke", body={"kid": key_of("further").public.kid})
+
+
+def _account_register(world: World) -> Draft:
+    body: dict[str, Json] = {
+        "bank": world.ids["bank"],
+        "account_kind": "settlement",
+        "terms": DIGEST,
+    }
+    return Draft(by="s1", kind="account.register", body=body)
+
+
+def _account_verify(world: World) -> Draft:
+    made = attempt(world, _account_register(world))
+    assert not isinstance(made, RegistryError)
+    return Draft(by="bank", kind="account.verify", re=made.sid)
+
+
+def _mandate_grant(world: World) -> Draft:
+    return Draft(by="s1", kind="mandate.grant", body={"account": world.accounts["s1"]})
+
+
+def _voucher_issue(world: World) -> Draft:
+    return Draft(by="core", kind="voucher.issue", body=world.issue_body())
+
+
+def pending_voucher(world: World, **changes: Json) -> str:
+    """Issues a voucher that waits for its acceptance."""
+    return world.do("core", "voucher.issue", world.issue_body(**changes)).sid
+
+
+def _voucher_accede(world: World) -> Draft:
+    body: dict[str, Json] = {
+        "scope": "full",
+        "addressee": "holders",
+        "resolution": {"digest": DIGEST, "name": "resolution.pdf"},
+    }
+    return Draft(by="s3", kind="voucher.accede", body=body, re=pending_voucher(world))
+
+
+def _payee(world: World, name: str) -> dict[str, Json]:
+    return {"account": world.accounts[name], "collection_route": True}
+
+
+def _voucher_accept(world: World) -> Draft:
+    return Draft(
+        by="s1", kind="voucher.accept", body=_payee(world, "s1"), re=pending_voucher(world)
+    )
+
+
+def _voucher_refuse(world: World) -> Draft:
+    return Draft(by="s1", kind="voucher.refuse", re=pending_voucher(world))
+
+
+def _voucher_withdraw(world: World) -> Draft:
+    return Draft(by="core", kind="voucher.withdraw", re=pending_voucher(world))
+
+
+def _transfer_offer(world: World) -> Draft:
+    lot = f"{world.issue()}.0"
+    return Draft(by="s1", kind="transfer.offer", body=world.offer_body(lot, 60_000_000, "s2"))
+
+
+def open_offer(world: World) -> str:
+    """Makes an offer from s1 to s2 that waits for its acceptance."""
+    return world.offer(f"{world.issue()}.0", 60_000_000, by="s1", to="s2")
+
+
+def _transfer_accept(world: World) -> Draft:
+    return Draft(by="s2", kind="transfer.accept", body=_payee(world, "s2"), re=open_offer(world))
+
+
+def _transfer_reject(world: World) -> Draft:
+    return Draft(by="s2", kind="transfer.reject", re=open_offer(world))
+
+
+def _transfer_withdraw(world: World) -> Draft:
+    return Draft(by="s1", kind="transfer.withdraw", re=open_offer(world))
+
+
+def _notice_acknowledge(world: World) -> Draft:
+    transfer = world.transfer(f"{world.issue()}.0", 60_000_000, by="s1", to="s2")
+    return Draft(by="core", kind="notice.acknowledge", body={"notices": [f"{transfer}.2!0"]})
+
+
+def _snapshot_request(_world: World) -> Draft:
+    return Draft(by="trustee#T1", kind="snapshot.request")
+
+
+GOOD: dict[str, Callable[[World], Draft]] = {
+    "genesis": _genesis,
+    "clock.set": lambda world: Draft(
+        by="operator", kind="clock.set", body={"time": world.time + 1}
+    ),
+    "party.register": _party_register,
+    "vehicle.register": _vehicle_register,
+    "party.admit": _party_admit,
+    "key.add": lambda world: key_add(world, by="s1"),
+    "key.revoke": _key_revoke,
+    "account.register": _account_register,
+    "account.verify": _account_verify,
+    "mandate.grant": _mandate_grant,
+    "voucher.issue": _voucher_issue,
+    "voucher.accede": _voucher_accede,
+    "voucher.accept": _voucher_accept,
+    "voucher.refuse": _voucher_refuse,
+    "voucher.withdraw": _voucher_withdraw,
+    "transfer.offer": _transfer_offer,
+    "transfer.accept": _transfer_accept,
+    "transfer.reject": _transfer_reject,
+    "transfer.withdraw": _transfer_withdraw,
+    "notice.acknowledge": _notice_acknowledge,
+    "snapshot.request": _snapshot_request,
+}
+
+
+def good(kind: str) -> tuple[World, Draft]:
+    """Returns a new world and a statement of a kind that it accepts."""
+    world = new_world() if kind == "genesis" else cast_world()
+    return world, GOOD[kind](world)

@@ -1,0 +1,524 @@
+"""The engine: one append per batch, a failing store, restarts, clocks, and two writers."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from functools import cache
+from typing import Any
+
+import pytest
+
+from registry.audit import Audit
+from registry.calendars import DAY_MS
+from registry.commitments import Commitments, committed_rows
+from registry.engine import CLOCK_BACK_MAX, Engine, Outcome, Sealed
+from registry.entries import open_entry
+from registry.errors import (
+    ClockBackError,
+    HeadMovedError,
+    IdReusedError,
+    InvariantBrokenError,
+    LotNotFoundError,
+    RegistryError,
+    StaleWriterError,
+    StorageFailedError,
+    StorageUnknownError,
+)
+from registry.ids import Sid, format_uuid7
+from registry.kinds import Rulebook
+from registry.merkle import hash_leaf, root_of
+from registry.model import BUCKETS, STATE_REQUESTS
+from registry.ports import Commit
+from registry.proofs import committed_state
+from registry.replay import STATE_WITHIN
+from registry.state import replay_digest
+from registry.statements import LIFETIME_MAX, Statement, admit
+from registry.store.memory import MemoryStore
+from registry.tables import Read, Table, to_json
+from tests.builders import ORIGIN, FixedClock, StoredKeys, World, instant
+from tests.logs import DUE_ON, audit, export, story
+
+
+class WatchedStore(MemoryStore):
+    """A store that counts calls, keeps commits, and fails when it is told to."""
+
+    def __init__(self, tables: Sequence[Table[Any]]) -> None:
+        super().__init__(tables)
+        self.commits: list[Commit] = []
+        self.calls = 0
+        self.fail_at = -1
+        self.failure: RegistryError = StorageFailedError(reason="the disk is full")
+        self.stores_anyway = False
+
+    def _call(self) -> None:
+        self.calls += 1
+        if self.calls - 1 == self.fail_at:
+            raise self.failure
+
+    def append(self, commit: Commit, *, expected_size: int, epoch: int) -> None:
+        if self.stores_anyway:
+            super().append(commit, expected_size=expected_size, epoch=epoch)
+        self._call()
+        super().append(commit, expected_size=expected_size, epoch=epoch)
+        self.commits.append(commit)
+
+    def fetch(self, reads: Sequence[Read]) -> list[tuple[Any, ...]]:
+        self._call()
+        return super().fetch(reads)
+
+    def select(self, table: Table[Any], **how: Any) -> Iterator[Any]:
+        self._call()
+        return super().select(table, **how)
+
+    def due(self, *, until: int, limit: int) -> tuple[Any, ...]:
+        self._call()
+        return super().due(until=until, limit=limit)
+
+    def find_statements(self, sids: Sequence[Sid]) -> Any:
+        self._call()
+        return super().find_statements(sids)
+
+    def find_ids(self, ids: Sequence[Any]) -> Any:
+        self._call()
+        return super().find_ids(ids)
+
+    def entries(self, start: int, stop: int) -> Iterator[bytes]:
+        self._call()
+        return super().entries(start, stop)
+
+    def tile(self, *, level: int, index: int) -> bytes:
+        self._call()
+        return super().tile(level=level, index=index)
+
+    def copy(self) -> "WatchedStore":
+        """Returns a store with the same log, as after a restart of the machine."""
+        copied = WatchedStore(RULEBOOK.tables)
+        for commit in self.commits:
+            epoch = copied.acquire()
+            copied.append(commit, expected_size=copied.size(), epoch=epoch)
+        copied.calls = 0
+        return copied
+
+
+RULEBOOK = Rulebook()
+
+
+@cache
+def cast() -> World:
+    """Opens a ledger with its people; tests work on copies of its store."""
+    return World(WatchedStore(RULEBOOK.tables), RULEBOOK).cast()
+
+
+def store_of(world: World) -> WatchedStore:
+    assert isinstance(world.store, WatchedStore)
+    return world.store
+
+
+class Plan:
+    """Statements with their ids, signed before the first of them is submitted."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.statements: list[Statement[Any]] = []
+        self.texts: list[str] = []
+        self._keys = StoredKeys(world.store)
+
+    def sign(self, name: str, kind: str, body: Any, *, re: str | None = None) -> Sid:
+        text = self.world.sign(name, kind, body, re=re)
+        statement = admit(text, kinds=RULEBOOK.kinds, origin=ORIGIN, keys=self._keys)
+        self.texts.append(text)
+        self.statements.append(statement)
+        return statement.sid
+
+
+@cache
+def planned() -> tuple[Statement[Any], ...]:
+    """Plans a day with all that an engine does: a state, deadlines, a cut-off, refusals."""
+    world = cast()
+    before, accounts = world.time, world.accounts
+    plan = Plan(world)
+    voucher = plan.sign("core", "voucher.issue", world.issue_body(due_on="2025-07-09",
+                        accept_by="2025-07-08"))  # fmt: skip
+    consent = {"account": accounts["s1"], "collection_route": True}
+    plan.sign("s1", "voucher.accept", consent, re=voucher)
+    body = world.offer_body(f"{voucher}.0", 40, "s2", accept_by="2025-07-03")
+    offer = plan.sign("s1", "transfer.offer", body)
+    consent = {"account": accounts["s2"], "collection_route": True}
+    plan.sign("s2", "transfer.accept", consent, re=offer)
+    plan.sign("trustee#T1", "snapshot.request", {})
+    plan.sign("s2", "transfer.accept", consent, re=offer)
+    body = world.offer_body(f"{offer}.1", 30, "s3", accept_by="2025-07-04")
+    expiring = plan.sign("s1", "transfer.offer", body)
+    plan.sign("core", "voucher.issue", world.issue_body(accept_by="2025-07-04"))
+    plan.sign("operator", "clock.set", {"time": instant(date(2025, 7, 9))})
+    world.time = instant(date(2025, 7, 9))
+    plan.sign("s3", "mandate.grant", {"account": accounts["s3"]})
+    plan.sign("s1", "transfer.offer", world.offer_body(f"{expiring}.0", 5, "s3"))
+    plan.sign("trustee#T1", "snapshot.request", {})
+    world.time = before
+    return tuple(plan.statements)
+
+
+def engine_on(store: WatchedStore) -> Engine:
+    return Engine(store, RULEBOOK, FixedClock(), origin=ORIGIN)
+
+
+def entries_of(store: WatchedStore) -> list[bytes]:
+    return list(MemoryStore.entries(store, 0, store.size()))
+
+
+def digest_of(store: WatchedStore) -> str:
+    return replay_digest(RULEBOOK.tables, store.select)
+
+
+@cache
+def uninterrupted() -> tuple[tuple[bytes, ...], str]:
+    """Runs the plan in one go; returns entries and digest."""
+    store = store_of(cast()).copy()
+    engine_on(store).submit(planned())
+    return tuple(entries_of(store)), digest_of(store)
+
+
+def audited(entries: Sequence[bytes]) -> Audit:
+    found = audit(export(entries))
+    assert found.findings == []
+    return found
+
+
+def kinds_of(outcomes: Sequence[Outcome]) -> list[str]:
+    return [o.code if isinstance(o, RegistryError) else "sealed" for o in outcomes]
+
+
+class TestBatches:
+    def test_the_plan_holds_what_it_promises(self) -> None:
+        store = store_of(cast()).copy()
+        outcomes = engine_on(store).submit(planned())
+        refused = {5: "answer-missing", 10: "voucher-due"}
+        assert kinds_of(outcomes) == [refused.get(number, "sealed") for number in range(12)]
+        kinds = [open_entry(data).kind for data in entries_of(store)[cast().store.size() :]]
+        assert kinds == [
+            "voucher.issue", "voucher.accept", "transfer.offer", "transfer.accept",
+            "snapshot.request", "state", "transfer.offer", "voucher.issue", "clock.set",
+            "transfer.expire", "voucher.expire", "day.cut-off", "state",
+            "mandate.grant", "snapshot.request", "state",
+        ]  # fmt: skip
+        assert audited(entries_of(store)).digest == digest_of(store) == uninterrupted()[1]
+
+    def test_many_statements_are_one_append(self) -> None:
+        store = store_of(cast()).copy()
+        world, engine = cast(), engine_on(store)
+        plan = Plan(world)
+        for _ in range(100):
+            plan.sign("s1", "mandate.grant", {"account": world.accounts["s1"]})
+        before = len(store.commits)
+        outcomes = engine.submit(plan.statements)
+        assert kinds_of(outcomes) == ["sealed"] * 100
+        assert [len(commit.entries) for commit in store.commits[before:]] == [100]
+
+    def test_batches_of_any_size_give_the_same_bytes(self) -> None:
+        statements = planned()
+        for size in (1, 2, 3, 7):
+            store = store_of(cast()).copy()
+            engine = engine_on(store)
+            for start in range(0, len(statements), size):
+                engine.submit(statements[start : start + size])
+            engine.submit([])
+            assert (tuple(entries_of(store)), digest_of(store)) == uninterrupted()
+
+    def test_the_head_is_the_root_of_the_stored_entries(self) -> None:
+        store = store_of(cast()).copy()
+        engine = engine_on(store)
+        for statement in planned():
+            engine.submit([statement])
+            entries = entries_of(store)
+            assert engine.head.size == len(entries)
+            assert engine.head.root == root_of(map(hash_leaf, entries))
+            assert list(store.leaf_hashes(0, len(entries))) == [hash_leaf(e) for e in entries]
+
+    def test_a_repeated_statement_gets_the_first_result(self) -> None:
+        store = store_of(cast()).copy()
+        engine = engine_on(store)
+        first, again = engine.submit([planned()[0], planned()[0]])
+        (later,) = engine.submit([planned()[0]])
+        assert isinstance(first, Sealed)
+        assert isinstance(again, Sealed)
+        assert isinstance(later, Sealed)
+        assert (first.replayed, again.replayed, later.replayed) == (False, True, True)
+        assert (first.index, first.leaf_hash, first.effects, first.time) == (
+            again.index, again.leaf_hash, again.effects, again.time,
+        ) == (later.index, later.leaf_hash, later.effects, later.time)  # fmt: skip
+        assert store.size() == cast().store.size() + 1
+
+    @pytest.mark.parametrize("apart", [False, True])
+    def test_an_id_used_for_other_bytes_is_refused(self, apart: bool) -> None:
+        world = cast()
+        engine = engine_on(store_of(world).copy())
+        plan = Plan(world)
+        iat = world.time // 1000
+        for exp in (iat + 60, iat + 61):
+            text = world.sign(
+                "s1", "mandate.grant", {"account": world.accounts["s1"]}, exp=exp,
+                id=format_uuid7(world.time, bytes(10)),
+            )  # fmt: skip
+            plan.statements.append(
+                admit(text, kinds=RULEBOOK.kinds, origin=ORIGIN, keys=StoredKeys(world.store))
+            )
+        if apart:
+            outcomes = [engine.submit([statement])[0] for statement in plan.statements]
+        else:
+            outcomes = engine.submit(plan.statements)
+        assert isinstance(outcomes[1], IdReusedError)
+        assert outcomes[1].facts["sid"] == plan.statements[0].sid
+
+    def test_a_refused_statement_changes_nothing(self) -> None:
+        world, store = cast(), store_of(cast()).copy()
+        engine, plan = engine_on(store), Plan(cast())
+        plan.sign("s1", "transfer.offer", world.offer_body(f"{'A' * 43}.0", 1, "s2"))
+        before = digest_of(store), store.size()
+        assert isinstance(engine.submit(plan.statements)[0], LotNotFoundError)
+        assert (digest_of(store), store.size()) == before
+        assert store.commits == store_of(world).commits
+
+
+class TestFailingStore:
+    def test_whatever_call_fails_the_same_batch_can_be_tried_again(self) -> None:
+        """The store fails once, at each of its calls in turn; then the batch comes again."""
+        counting = store_of(cast()).copy()
+        engine = engine_on(counting)
+        start = counting.calls
+        engine.submit(planned())
+        calls = counting.calls
+        assert calls - start > 50
+        failed = 0
+        for site in range(start, calls):
+            store = store_of(cast()).copy()
+            engine = engine_on(store)
+            store.fail_at = site
+            try:
+                engine.submit(planned())
+            except StorageFailedError:
+                failed += 1
+                assert engine.head.size == store.size()
+                engine.submit(planned())
+            entries = tuple(entries_of(store))
+            assert entries == uninterrupted()[0], site
+            assert digest_of(store) == uninterrupted()[1], site
+        assert failed == calls - start
+
+    def test_a_failed_append_leaves_the_engine_as_before(self) -> None:
+        store = store_of(cast()).copy()
+        engine = engine_on(store)
+        before = engine.head, engine.previous, engine.time, engine.tree
+        for _ in range(3):
+            store.calls, store.fail_at = 0, _site_of_append()
+            with pytest.raises(StorageFailedError):
+                engine.submit(planned()[:4])
+            assert (engine.head, engine.previous, engine.time, engine.tree) == before
+        engine.submit(planned()[:4])
+        assert entries_of(store) == list(uninterrupted()[0][: store.size()])
+
+    @pytest.mark.parametrize("stored", [False, True])
+    def test_an_unknown_outcome_stops_the_engine_and_the_next_one_goes_on(
+        self, stored: bool
+    ) -> None:
+        store = store_of(cast()).copy()
+        engine = engine_on(store)
+        store.failure = StorageUnknownError(reason="the connection was lost")
+        store.calls, store.fail_at = 0, _site_of_append()
+        store.stores_anyway = stored
+        with pytest.raises(StorageUnknownError):
+            engine.submit(planned()[:4])
+        store.fail_at, store.stores_anyway = -1, False
+        with pytest.raises(StorageUnknownError, match="the writer has stopped"):
+            engine.submit(planned()[:4])
+        outcomes = engine_on(store).submit(planned())
+        assert isinstance(outcomes[0], Sealed)
+        assert outcomes[0].replayed is stored
+        assert tuple(entries_of(store)) == uninterrupted()[0]
+
+    def test_a_broken_invariant_stops_the_engine(self) -> None:
+        class Broken(Rulebook):
+            def decide(self, *_args: Any, **_named: Any) -> Any:
+                raise InvariantBrokenError("a bug")
+
+        engine = Engine(store_of(cast()).copy(), Broken(), FixedClock(), origin=ORIGIN)
+        with pytest.raises(InvariantBrokenError):
+            engine.submit(planned()[:1])
+        with pytest.raises(StorageUnknownError, match="the writer has stopped"):
+            engine.submit([])
+
+    def test_the_older_of_two_engines_is_fenced(self) -> None:
+        store = store_of(cast()).copy()
+        older = engine_on(store)
+        newer = engine_on(store)
+        for _ in range(2):
+            with pytest.raises(StaleWriterError):
+                older.submit(planned()[:1])
+        assert isinstance(newer.submit(planned()[:1])[0], Sealed)
+        with pytest.raises(StaleWriterError):
+            older.submit(planned()[1:2])
+        newer.submit(planned()[1:])
+        assert tuple(entries_of(store)) == uninterrupted()[0]
+
+    def test_a_head_that_moved_under_the_engine_is_refused(self) -> None:
+        store = store_of(cast()).copy()
+        engine = engine_on(store)
+        other = store.copy()
+        engine_on(other).submit(planned()[:1])
+        MemoryStore.append(
+            store, other.commits[-1], expected_size=store.size(), epoch=engine._epoch
+        )
+        with pytest.raises(HeadMovedError):
+            engine.submit(planned()[1:2])
+
+
+def _site_of_append() -> int:
+    """Finds which call of a batch without states is its append."""
+
+    class Noting(WatchedStore):
+        at = -1
+
+        def append(self, commit: Commit, *, expected_size: int, epoch: int) -> None:
+            self.at = self.calls
+            super().append(commit, expected_size=expected_size, epoch=epoch)
+
+    store = Noting(RULEBOOK.tables)
+    for commit in store_of(cast()).commits:
+        store.append(commit, expected_size=store.size(), epoch=store.acquire())
+    engine = engine_on(store)
+    store.calls = 0
+    engine.submit(planned()[:4])
+    return store.at
+
+
+class TestRestarts:
+    def test_an_engine_made_anew_before_every_statement_seals_the_same_bytes(self) -> None:
+        store = store_of(cast()).copy()
+        for statement in planned():
+            engine_on(store).submit([statement])
+        engine_on(store).submit([])
+        assert (tuple(entries_of(store)), digest_of(store)) == uninterrupted()
+
+    def test_a_crash_after_any_commit_changes_nothing(self) -> None:
+        """Each prefix of the commits is what a crash may leave; the next engine goes on."""
+        whole = store_of(cast()).copy()
+        engine_on(whole).submit(planned())
+        first = len(store_of(cast()).commits)
+        assert len(whole.commits) - first > 3
+        owed = 0
+        for kept in range(first, len(whole.commits) + 1):
+            store = WatchedStore(RULEBOOK.tables)
+            for commit in whole.commits[:kept]:
+                store.append(commit, expected_size=store.size(), epoch=store.acquire())
+            owed += bool(list(store.select(STATE_REQUESTS)))
+            engine_on(store).submit(planned())
+            assert (tuple(entries_of(store)), digest_of(store)) == uninterrupted()
+        assert owed == 3
+
+    def test_a_state_is_as_of_its_request_though_the_next_engine_computes_it(self) -> None:
+        at = story().index("state", 1)
+        committed = committed_state(open_entry(story().entries[at]))["at"]
+        rows = committed_rows(story().world.store.select, as_of=committed)
+        commitments = Commitments()
+        buckets = [(row.family, row.bucket) for row in rows.select(BUCKETS)]
+        commitments.update(rows.fetch, buckets)
+        roots = to_json(commitments.roots(at=committed))
+        assert {"effect": "state-committed", **roots} == committed_state(
+            open_entry(story().entries[at])
+        )
+
+
+class TestClocks:
+    @pytest.fixture
+    def world(self) -> World:
+        return SystemWorld(WatchedStore(RULEBOOK.tables), RULEBOOK).cast()
+
+    def test_entries_bear_the_clocks_time(self, world: World) -> None:
+        world.clock.time += 1_234
+        sealed = world.do("s1", "mandate.grant", {"account": world.accounts["s1"]})
+        assert sealed.time == world.clock.time
+
+    def test_a_small_step_back_does_not_take_the_log_back(self, world: World) -> None:
+        before = world.engine.time
+        world.clock.time = before - CLOCK_BACK_MAX
+        sealed = world.do("s1", "mandate.grant", {"account": world.accounts["s1"]})
+        assert sealed.time == before
+        audited(world.entries())
+
+    def test_a_clock_that_steps_back_further_stops_writing(self, world: World) -> None:
+        size, before = world.store.size(), world.engine.time
+        world.clock.time = before - CLOCK_BACK_MAX - 1
+        text = world.sign("s1", "mandate.grant", {"account": world.accounts["s1"]})
+        with pytest.raises(ClockBackError):
+            world.submit(text)
+        assert world.store.size() == size
+        world.clock.time = before
+        (outcome,) = world.submit(text)
+        assert isinstance(outcome, Sealed)
+
+    def test_deadlines_are_sealed_when_their_time_has_come(self, world: World) -> None:
+        voucher = world.issue()
+        world.offer(f"{voucher}.0", 5, by="s1", to="s2")
+        world.clock.time = world.time = instant(DUE_ON, hour=0) - 1
+        world.engine.submit([])
+        assert open_entry(world.entries()[-1]).kind == "transfer.expire"
+        world.clock.time += 1
+        world.engine.submit([])
+        last = [open_entry(data) for data in world.entries()[-2:]]
+        assert [entry.kind for entry in last] == ["day.cut-off", "state"]
+        assert {entry.time for entry in last} == {world.clock.time}
+        assert audited(world.entries()).digest == world.digest()
+
+    def test_down_time_between_a_request_and_its_state_does_not_spoil_the_log(
+        self, world: World
+    ) -> None:
+        store = store_of(world)
+        voucher = world.issue()
+        world.offer(f"{voucher}.0", 5, by="s1", to="s2")
+        text = world.sign("trustee#T1", "snapshot.request", {})
+        before = len(store.commits)
+        world.submit(text)
+        assert len(store.commits) == before + 2
+        crashed = WatchedStore(RULEBOOK.tables)
+        for commit in store.commits[: before + 1]:
+            crashed.append(commit, expected_size=crashed.size(), epoch=crashed.acquire())
+        # A day later, when a deadline has come, too.
+        clock = FixedClock(world.clock.time + STATE_WITHIN + 200 * DAY_MS)
+        Engine(crashed, RULEBOOK, clock, origin=ORIGIN).submit([])
+        kinds = [open_entry(data).kind for data in entries_of(crashed)[store.size() - 1 :]]
+        assert kinds[:3] == ["transfer.expire", "day.cut-off", "state"]
+        assert audited(entries_of(crashed)).digest == digest_of(crashed)
+
+    def test_a_refused_genesis_leaves_no_trace_of_its_time(self) -> None:
+        far = World(WatchedStore(RULEBOOK.tables), RULEBOOK)
+        far.time = instant(date(2099, 1, 1))
+        refused = genesis_of(far, exp=far.time // 1000 + LIFETIME_MAX + 1)
+        world = SystemWorld(WatchedStore(RULEBOOK.tables), RULEBOOK)
+        outcomes = world.engine.submit([refused, genesis_of(world)])
+        assert kinds_of(outcomes) == ["lifetime", "sealed"]
+        assert open_entry(world.entries()[0]).time == world.clock.time
+
+
+class SystemWorld(World):
+    """A ledger on the system clock."""
+
+    def sign(self, name: str, kind: str, body: Any, **how: Any) -> str:
+        if kind == "genesis":
+            body = {**body, "clock": "system"}
+        return super().sign(name, kind, body, **how)
+
+    def submit(self, *texts: str) -> list[Outcome]:
+        outcomes = super().submit(*texts)
+        self.time = self.clock.time
+        return outcomes
+
+
+def genesis_of(world: World, **odd: Any) -> Statement[Any]:
+    """Signs a world's genesis and admits it, without submitting it."""
+    texts: list[str] = []
+
+    def keep(name: str, kind: str, body: Any) -> None:
+        texts.append(world.sign(name, kind, body, **odd))
+
+    world.do = keep  # type: ignore[method-assign, assignment]
+    world.open()
+    return admit(texts[0], kinds=RULEBOOK.kinds, origin=ORIGIN, keys=StoredKeys(world.store))

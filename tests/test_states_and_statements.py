@@ -1,0 +1,311 @@
+"""States × statements: every status of a thing, and every kind that addresses it.
+
+Only the transitions listed here happen. A kind or a status without a row fails.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from registry.canonical import Json
+from registry.entries import open_entry
+from registry.errors import (
+    AccountNotVerifiedError,
+    AlreadyAcknowledgedError,
+    AnswerMissingError,
+    KeyRevokedError,
+    LotLockedError,
+    LotNotFoundError,
+    RegistryError,
+    VoucherStatusError,
+)
+from registry.model import NOTICES, OFFERS, VOUCHERS, LotStatus, VoucherStatus
+from tests.builders import DIGEST, World, instant, key_of
+from tests.scenario import (
+    GOOD,
+    RULEBOOK,
+    Draft,
+    attempt,
+    cast_world,
+    decide,
+    good,
+    key_add,
+    lots_of,
+    open_offer,
+    pending_voucher,
+    refusal,
+    replayed,
+    verify_everything,
+)
+
+# --- Vouchers -------------------------------------------------------------------------
+
+VOUCHER_TRANSITIONS = {
+    ("issued", "voucher.accept"): "active",
+    ("issued", "voucher.refuse"): "refused",
+    ("issued", "voucher.withdraw"): "withdrawn",
+    ("issued", "voucher.expire"): "expired",
+    ("issued", "voucher.accede"): "issued",
+    ("active", "voucher.accede"): "active",
+}
+VOUCHER_KINDS = [kind.name for kind in RULEBOOK.kinds.values() if "voucher.issue" in kind.answers]
+
+
+def _voucher_answer(world: World, kind: str, voucher: str) -> Draft:
+    accede: dict[str, Json] = {
+        "scope": "full",
+        "addressee": "holders",
+        "resolution": {"digest": DIGEST, "name": "resolution.pdf"},
+    }
+    payee: dict[str, Json] = {"account": world.accounts["s1"], "collection_route": True}
+    return {
+        "voucher.accept": Draft(by="s1", kind=kind, body=payee, re=voucher),
+        "voucher.refuse": Draft(by="s1", kind=kind, re=voucher),
+        "voucher.withdraw": Draft(by="core", kind=kind, re=voucher),
+        "voucher.accede": Draft(by="s3", kind=kind, body=accede, re=voucher),
+    }[kind]
+
+
+REACHES: dict[str, str] = {
+    "active": "voucher.accept",
+    "refused": "voucher.refuse",
+    "withdrawn": "voucher.withdraw",
+}
+
+
+def _voucher_in(status: str) -> tuple[World, str]:
+    world = cast_world()
+    voucher = pending_voucher(world)
+    if status == "expired":
+        world.advance(instant(date(2025, 7, 11), hour=0))
+        world.engine.submit([])
+    elif status in REACHES:
+        made = attempt(world, _voucher_answer(world, REACHES[status], voucher))
+        assert not isinstance(made, RegistryError)
+    return world, voucher
+
+
+def _status_of(world: World, voucher: str) -> str:
+    (row,) = (row for row in world.store.select(VOUCHERS) if row.voucher == voucher)
+    return row.status
+
+
+def test_the_table_names_every_kind_that_answers_a_voucher() -> None:
+    assert {kind for _, kind in VOUCHER_TRANSITIONS} == {*VOUCHER_KINDS, "voucher.expire"}
+
+
+@pytest.mark.parametrize("kind", VOUCHER_KINDS)
+@pytest.mark.parametrize("status", [s for s in VoucherStatus if s != VoucherStatus.SETTLED])
+def test_only_listed_transitions_of_a_voucher_happen(status: str, kind: str) -> None:
+    world, voucher = _voucher_in(status)
+    assert _status_of(world, voucher) == status
+    draft = _voucher_answer(world, kind, voucher)
+    if (status, kind) in VOUCHER_TRANSITIONS:
+        assert not isinstance(attempt(world, draft), RegistryError)
+        assert _status_of(world, voucher) == VOUCHER_TRANSITIONS[status, kind]
+    else:
+        assert isinstance(refusal(world, draft), VoucherStatusError)
+    verify_everything(world)
+
+
+@pytest.mark.parametrize("kind", VOUCHER_KINDS)
+def test_a_settled_voucher_is_final(kind: str) -> None:
+    world, voucher = _voucher_in("active")
+    rows = replayed(world).rows
+    row = rows.get(VOUCHERS, voucher)
+    assert row is not None
+    rows.put(VOUCHERS, replace(row, status=VoucherStatus.SETTLED))
+    with pytest.raises(VoucherStatusError):
+        decide(world, _voucher_answer(world, kind, voucher), rows)
+
+
+@pytest.mark.parametrize("status", [s for s in VoucherStatus if s != VoucherStatus.SETTLED])
+def test_only_a_voucher_that_waits_expires(status: str) -> None:
+    world, voucher = _voucher_in(status)
+    before = world.store.size()
+    world.advance(instant(date(2025, 7, 12)))
+    world.engine.submit([])
+    kinds = [open_entry(data).kind for data in world.entries()[before:]]
+    assert ("voucher.expire" in kinds) == ((status, "voucher.expire") in VOUCHER_TRANSITIONS)
+    expected = VOUCHER_TRANSITIONS.get((status, "voucher.expire"), status)
+    assert _status_of(world, voucher) == expected
+    verify_everything(world)
+
+
+# --- Lots -----------------------------------------------------------------------------
+
+LOT_KINDS = {"transfer.offer"}
+
+
+def test_offers_are_the_only_statements_that_name_a_lot() -> None:
+    names = {
+        kind.name
+        for kind in RULEBOOK.kinds.values()
+        if {"lot", "lots"} & set(kind.body.model_fields)
+    }
+    assert names == LOT_KINDS
+
+
+def _lot_in(status: str) -> tuple[World, str]:
+    world = cast_world()
+    voucher = world.issue()
+    if status == "free":
+        return world, f"{voucher}.0"
+    offer = world.offer(f"{voucher}.0", 60_000_000, by="s1", to="s2")
+    if status == "offered":
+        return world, f"{offer}.0"
+    world.accept(offer, by="s2")
+    return world, {"split": f"{voucher}.0", "assigned": f"{offer}.0", "not made": f"{offer}.9"}[
+        status
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (LotStatus.FREE, None),
+        (LotStatus.OFFERED, LotLockedError),
+        ("split", LotNotFoundError),
+        ("assigned", LotNotFoundError),
+        ("not made", LotNotFoundError),
+    ],
+)
+def test_only_a_free_lot_is_offered(status: str, error: type[RegistryError] | None) -> None:
+    world, lot = _lot_in(status)
+    draft = Draft(by="s1", kind="transfer.offer", body=world.offer_body(lot, 5, "s3"))
+    if error is None:
+        assert not isinstance(attempt(world, draft), RegistryError)
+    else:
+        assert type(refusal(world, draft)) is error
+    verify_everything(world)
+
+
+# --- Offers ---------------------------------------------------------------------------
+
+OFFER_KINDS = [kind.name for kind in RULEBOOK.kinds.values() if "transfer.offer" in kind.answers]
+
+
+def _offer_answer(world: World, kind: str, offer: str) -> Draft:
+    payee: dict[str, Json] = {"account": world.accounts["s2"], "collection_route": True}
+    return {
+        "transfer.accept": Draft(by="s2", kind=kind, body=payee, re=offer),
+        "transfer.reject": Draft(by="s2", kind=kind, re=offer),
+        "transfer.withdraw": Draft(by="s1", kind=kind, re=offer),
+    }[kind]
+
+
+def _end_by_time(world: World, _offer: str) -> None:
+    world.advance(instant(date(2025, 12, 2), hour=0))
+    world.engine.submit([])
+
+
+def _end_by_revocation(world: World, _offer: str) -> None:
+    attempt(world, key_add(world, by="s1"))
+    world.do("s1", "key.revoke", {"kid": key_of("s1").public.kid})
+    world.keys["s1"] = key_of("further")
+    world.engine.submit([])
+
+
+def _end_by(kind: str) -> Callable[[World, str], None]:
+    def end(world: World, offer: str) -> None:
+        assert not isinstance(attempt(world, _offer_answer(world, kind, offer)), RegistryError)
+
+    return end
+
+
+OFFER_ENDS: dict[str, Callable[[World, str], None]] = {
+    **{kind: _end_by(kind) for kind in OFFER_KINDS},
+    "transfer.expire": _end_by_time,
+    "transfer.cancel": _end_by_revocation,
+}
+
+
+def test_every_end_of_an_offer_has_a_row() -> None:
+    timed = {name for name in RULEBOOK.timed if name.startswith("transfer.")}
+    assert set(OFFER_ENDS) == {*OFFER_KINDS, *timed}
+
+
+@pytest.mark.parametrize("again", OFFER_KINDS)
+@pytest.mark.parametrize("end", OFFER_ENDS)
+def test_an_offer_ends_once(end: str, again: str) -> None:
+    world = cast_world()
+    offer = open_offer(world)
+    OFFER_ENDS[end](world, offer)
+    assert list(world.store.select(OFFERS)) == []
+    assert isinstance(refusal(world, _offer_answer(world, again, offer)), AnswerMissingError)
+    lots = lots_of(world)
+    owner, name = ("s2", f"{offer}.2") if end == "transfer.accept" else ("s1", f"{offer}.0")
+    assert (lots[name].holder, lots[name].status) == (world.ids[owner], "free")
+    assert len(lots) == 2
+    verify_everything(world)
+
+
+# --- What is open to an answer of another kind ------------------------------------------
+
+OPEN = {"party.register", "vehicle.register", "account.register", "voucher.issue", "transfer.offer"}
+
+
+@pytest.mark.parametrize("answered", sorted(OPEN))
+@pytest.mark.parametrize("kind", [k.name for k in RULEBOOK.kinds.values() if k.answers])
+def test_an_answer_names_the_kind_that_it_answers(kind: str, answered: str) -> None:
+    world, draft = good(kind)
+    assert set(RULEBOOK.kinds[kind].answers) <= OPEN
+    if answered in RULEBOOK.kinds[kind].answers:
+        return
+    if answered == "party.register" and "new" in world.ids:
+        del world.ids["new"], world.keys["new"]
+    made = attempt(world, GOOD[answered](world))
+    assert not isinstance(made, RegistryError)
+    draft.re = made.sid
+    assert isinstance(refusal(world, draft), AnswerMissingError)
+
+
+@pytest.mark.parametrize("kind", [k.name for k in RULEBOOK.kinds.values() if k.answers])
+def test_an_answer_needs_something_to_answer(kind: str) -> None:
+    world, draft = good(kind)
+    for odd in (None, DIGEST):
+        draft.re = odd
+        assert isinstance(refusal(world, draft), AnswerMissingError)
+
+
+@pytest.mark.parametrize("kind", [k.name for k in RULEBOOK.kinds.values() if not k.answers])
+def test_what_answers_nothing_names_nothing(kind: str) -> None:
+    world, draft = good(kind)
+    draft.re = DIGEST
+    assert isinstance(refusal(world, draft), AnswerMissingError)
+
+
+# --- Notices, accounts, keys ------------------------------------------------------------
+
+
+def test_a_notice_is_acknowledged_once() -> None:
+    world, draft = good("notice.acknowledge")
+    assert not isinstance(attempt(world, draft), RegistryError)
+    assert isinstance(refusal(world, draft), AlreadyAcknowledgedError)
+    assert [row.acknowledged for row in world.store.select(NOTICES)] == [True]
+
+
+@pytest.mark.parametrize("kind", ["mandate.grant", "voucher.accept", "transfer.accept"])
+def test_an_account_is_used_once_its_bank_has_verified_it(kind: str) -> None:
+    world, draft = good(kind)
+    body: dict[str, Json] = {
+        "bank": world.ids["bank"],
+        "account_kind": "settlement",
+        "terms": DIGEST,
+    }
+    account = world.do(draft.by, "account.register", body).sid
+    draft.body["account"] = account
+    assert isinstance(refusal(world, draft), AccountNotVerifiedError)
+    world.do("bank", "account.verify", {}, re=account)
+    assert not isinstance(attempt(world, draft), RegistryError)
+    verify_everything(world)
+
+
+@pytest.mark.parametrize("kind", ["voucher.issue", "transfer.offer", "transfer.accept", "key.add"])
+def test_a_revoked_key_signs_nothing(kind: str) -> None:
+    world, draft = good(kind)
+    world.do(draft.by, "key.revoke", {"kid": world.keys[draft.by].public.kid})
+    world.engine.submit([])
+    assert isinstance(refusal(world, draft), KeyRevokedError)

@@ -1,0 +1,297 @@
+"""A valid signature never suffices: who may sign what, and about whose things.
+
+A kind without a row in these tables fails the tests.
+"""
+
+from typing import Any
+
+import pytest
+
+from registry.canonical import Json
+from registry.errors import (
+    AlreadyAdmittedError,
+    AlreadyStartedError,
+    AuthenticationError,
+    HeaderMismatchError,
+    KeyNotOfPartyError,
+    KeyUnknownError,
+    MandateMissingError,
+    NotAssigneeError,
+    NotAssignorError,
+    NotBankError,
+    NotCreditorError,
+    NotDebtorError,
+    NotHolderError,
+    NoticeNotFoundError,
+    NotOwnerError,
+    NotTrusteeError,
+    PossessionError,
+    RegistryError,
+    RoleMissingError,
+)
+from registry.model import Role
+from registry.rules.parties import ADMISSIBLE
+from tests.builders import ORIGIN, World, key_of, possession_proof, uscc
+from tests.scenario import GOOD, RULEBOOK, Draft, attempt, good, refusal, verify_everything
+
+ANYONE: set[str] = set(Role)
+HOLDERS = {"participant", "financier", "vehicle"}
+IN_BODY: set[str] = set()
+"""Signed with the key in the body, before there is any role."""
+
+WHO: dict[str, set[str]] = {
+    "genesis": IN_BODY,
+    "clock.set": {"operator"},
+    "party.register": IN_BODY,
+    "vehicle.register": {"trustee"},
+    "party.admit": {"registrar"},
+    "key.add": ANYONE,
+    "key.revoke": ANYONE,
+    "account.register": HOLDERS,
+    "account.verify": {"bank"},
+    "mandate.grant": HOLDERS,
+    "voucher.issue": {"participant"},
+    "voucher.accede": {"participant"},
+    "voucher.accept": HOLDERS,
+    "voucher.refuse": HOLDERS,
+    "voucher.withdraw": {"participant"},
+    "transfer.offer": HOLDERS,
+    "transfer.accept": HOLDERS,
+    "transfer.reject": HOLDERS,
+    "transfer.withdraw": HOLDERS,
+    "notice.acknowledge": {"participant"},
+    "snapshot.request": {"vehicle"},
+}
+
+PARTY_IN_ROLE = {
+    "operator": "operator",
+    "registrar": "registrar",
+    "participant": "s2",
+    "financier": "factor",
+    "trustee": "trustee",
+    "vehicle": "trustee#T1",
+    "bank": "bank",
+    "auditor": "auditor",
+}
+SIGNED_BY_A_KNOWN_KEY = [kind for kind in WHO if WHO[kind] is not IN_BODY]
+
+
+def test_every_kind_has_its_rows() -> None:
+    kinds = set(RULEBOOK.kinds)
+    assert set(WHO) == set(GOOD) == kinds
+    assert set(NAMES_ANOTHERS) | NAMES_NOTHING_OF_ANOTHERS == kinds
+    assert not set(NAMES_ANOTHERS) & NAMES_NOTHING_OF_ANOTHERS
+    assert set(PARTY_IN_ROLE) == set(Role)
+
+
+@pytest.mark.parametrize("kind", WHO)
+def test_the_right_signer_is_let_through(kind: str) -> None:
+    world, draft = good(kind)
+    assert not isinstance(attempt(world, draft), RegistryError)
+    world.engine.submit([])
+    verify_everything(world)
+
+
+@pytest.mark.parametrize("role", PARTY_IN_ROLE)
+@pytest.mark.parametrize("kind", WHO)
+def test_a_role_that_is_not_listed_signs_nothing(kind: str, role: str) -> None:
+    world, draft = good(kind)
+    if kind == "genesis":
+        return
+    world.admit("auditor", "auditor")
+    draft.by = PARTY_IN_ROLE[role]
+    if kind == "party.register":
+        draft.key = key_of("new")
+        found = refusal(world, draft)
+        assert isinstance(found, AlreadyAdmittedError) or role == "vehicle"
+    elif role in WHO[kind]:
+        assert not isinstance(attempt(world, draft), RoleMissingError)
+    else:
+        assert isinstance(refusal(world, draft), RoleMissingError)
+
+
+@pytest.mark.parametrize("other", ["s2", "factor", "operator", "registrar", "bank", "trustee"])
+@pytest.mark.parametrize("kind", SIGNED_BY_A_KNOWN_KEY)
+def test_a_key_signs_for_its_own_party_only(kind: str, other: str) -> None:
+    world, draft = good(kind)
+    if other == draft.by.partition("#")[0]:
+        other = "core"
+    draft.key = world.keys[other]
+    assert isinstance(refusal(world, draft), KeyNotOfPartyError)
+
+
+@pytest.mark.parametrize("kind", SIGNED_BY_A_KNOWN_KEY)
+def test_a_key_in_no_entry_signs_nothing(kind: str) -> None:
+    world, draft = good(kind)
+    draft.key = key_of("nobody")
+    assert isinstance(refusal(world, draft), KeyUnknownError)
+
+
+@pytest.mark.parametrize("kind", SIGNED_BY_A_KNOWN_KEY)
+def test_a_party_that_was_never_admitted_signs_nothing(kind: str) -> None:
+    world, draft = good(kind)
+    _register_only(world)
+    draft.by = "waiting"
+    assert isinstance(refusal(world, draft), KeyUnknownError)
+
+
+def _register_only(world: World) -> None:
+    world.keys["waiting"], world.ids["waiting"] = key_of("waiting"), uscc(700)
+    key: dict[str, Json] = dict(key_of("waiting").public.jwk())
+    world.do("waiting", "party.register", {"name": "waiting", "key": key})
+
+
+@pytest.mark.parametrize("kind", ["genesis", "party.register"])
+def test_the_key_in_the_body_is_the_one_that_signs(kind: str) -> None:
+    world, draft = good(kind)
+    draft.key = key_of("somebody else")
+    assert isinstance(refusal(world, draft), HeaderMismatchError)
+
+
+def test_there_is_one_genesis() -> None:
+    world, draft = good("genesis")
+    assert not isinstance(attempt(world, draft), RegistryError)
+    assert isinstance(refusal(world, draft), AlreadyStartedError)
+
+
+def test_no_role_admits_an_operator_or_a_registrar() -> None:
+    assert set(Role) - {Role.OPERATOR, Role.REGISTRAR} == ADMISSIBLE
+
+
+# --- What belongs to another ----------------------------------------------------------
+
+
+def _as(name: str) -> Any:
+    def make(_world: World, draft: Draft) -> None:
+        draft.by = name
+
+    return make
+
+
+def _account_of(name: str) -> Any:
+    def make(world: World, draft: Draft) -> None:
+        draft.body["account"] = world.accounts[name]
+
+    return make
+
+
+def _mandate_of_s1(world: World, draft: Draft) -> None:
+    draft.body["mandate"] = world.mandates["s1"]
+
+
+def _as_another_bank(world: World, draft: Draft) -> None:
+    world.admit("second bank", "bank")
+    draft.by = "second bank"
+
+
+def _kid_of_s2(world: World, draft: Draft) -> None:
+    draft.body["kid"] = world.keys["s2"].public.kid
+
+
+def _vehicle_of_the_trustee(world: World, draft: Draft) -> None:
+    world.admit("second trustee", "trustee")
+    draft.by = "second trustee"
+
+
+def _vehicle_under_another_trustees_key(world: World, draft: Draft) -> None:
+    world.admit("second trustee", "trustee")
+    draft.key = world.keys["second trustee"]
+
+
+def _key_proved_for_s2(world: World, draft: Draft) -> None:
+    draft.body["proof"] = possession_proof(key_of("further"), origin=ORIGIN, party=world.ids["s2"])
+
+
+NAMES_ANOTHERS: dict[str, list[tuple[str, type[RegistryError], Any]]] = {
+    "vehicle.register": [("vehicle", NotTrusteeError, _vehicle_of_the_trustee)],
+    "key.add": [("key", PossessionError, _key_proved_for_s2)],
+    "key.revoke": [("key", KeyUnknownError, _kid_of_s2)],
+    "account.verify": [("account", NotBankError, _as_another_bank)],
+    "mandate.grant": [("account", NotOwnerError, _account_of("s2"))],
+    "voucher.issue": [
+        ("account", NotOwnerError, _account_of("s1")),
+        ("mandate", MandateMissingError, _mandate_of_s1),
+    ],
+    "voucher.accept": [
+        ("voucher", NotCreditorError, _as("s2")),
+        ("voucher, as a financier", NotCreditorError, _as("factor")),
+        ("account", NotOwnerError, _account_of("s2")),
+    ],
+    "voucher.refuse": [("voucher", NotCreditorError, _as("s2"))],
+    "voucher.withdraw": [("voucher", NotDebtorError, _as("s1"))],
+    "transfer.offer": [
+        ("lot", NotHolderError, _as("s3")),
+        ("lot, as the debtor", NotHolderError, _as("core")),
+        ("lot, as a vehicle", NotHolderError, _as("trustee#T1")),
+    ],
+    "transfer.accept": [
+        ("offer", NotAssigneeError, _as("s3")),
+        ("offer, as the assignor", NotAssigneeError, _as("s1")),
+        ("account", NotOwnerError, _account_of("s1")),
+    ],
+    "transfer.reject": [
+        ("offer", NotAssigneeError, _as("s3")),
+        ("offer, as the assignor", NotAssigneeError, _as("s1")),
+    ],
+    "transfer.withdraw": [
+        ("offer", NotAssignorError, _as("s3")),
+        ("offer, as the assignee", NotAssignorError, _as("s2")),
+    ],
+    "notice.acknowledge": [
+        ("notice", NoticeNotFoundError, _as("s3")),
+        ("notice, as the assignee", NoticeNotFoundError, _as("s2")),
+    ],
+    "snapshot.request": [("vehicle", KeyNotOfPartyError, _vehicle_under_another_trustees_key)],
+}
+
+NAMES_NOTHING_OF_ANOTHERS = {
+    "genesis",  # names its own founders, in an empty log
+    "clock.set",  # one operator, one clock
+    "party.register",  # names the signer; gives no right
+    "party.admit",  # one registrar answers all registrations
+    "account.register",  # names a bank, which then verifies or does not
+    "voucher.accede",  # open to any participant that is willing to owe
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "make"),
+    [
+        pytest.param(kind, error, make, id=f"{kind}: another's {what}")
+        for kind, rows in NAMES_ANOTHERS.items()
+        for what, error, make in rows
+    ],
+)
+def test_what_is_anothers_is_refused(kind: str, error: type[RegistryError], make: Any) -> None:
+    world, draft = good(kind)
+    make(world, draft)
+    found = refusal(world, draft)
+    assert type(found) is error, f"{found.code}: {found}"
+
+
+def test_a_trustee_signs_for_its_own_vehicles_only() -> None:
+    world, draft = good("snapshot.request")
+    world.admit("second trustee", "trustee")
+    world.admit("second trustee#T1", "vehicle")
+    assert not isinstance(attempt(world, Draft(by="second trustee#T1", kind=draft.kind)), Exception)
+    for by, key in (("trustee#T1", "second trustee"), ("second trustee#T1", "trustee")):
+        stolen = Draft(by=by, kind=draft.kind, key=world.keys[key])
+        assert isinstance(refusal(world, stolen), KeyNotOfPartyError)
+    assert not isinstance(attempt(world, draft), RegistryError)
+
+
+def test_a_trustees_own_rights_are_not_its_vehicles() -> None:
+    world, draft = good("vehicle.register")
+    draft.by = "trustee#T1"
+    assert isinstance(refusal(world, draft), RoleMissingError)
+
+
+@pytest.mark.parametrize("kind", WHO)
+def test_a_signature_over_other_bytes_is_no_signature(kind: str) -> None:
+    world, draft = good(kind)
+    text, other = draft.sign(world), draft.sign(world)
+    assert text != other
+    before = (world.digest(), world.store.size())
+    with pytest.raises(AuthenticationError):
+        world.submit(text.rpartition(".")[0] + "." + other.rpartition(".")[2])
+    assert (world.digest(), world.store.size()) == before

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
@@ -44,19 +44,11 @@ def create_app(service: Service) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.service = service
-    for router in (
-        operation.router,
-        writing_router(service.rulebook),
-        reading.router,
-        openings.router,
-        clearing.router,
-        proofs.router,
-        log.router,
-    ):
+    for router in routers_of(service):
+        for route in operations_of(router):
+            # An operation without a row in the table of access must not exist.
+            row_of(route.operation_id or "")
         app.include_router(router)
-    for route in operations_of(app):
-        # An operation without a row in the table of access must not exist.
-        row_of(route.operation_id or "")
     app.add_exception_handler(RegistryError, _on_registry_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
@@ -65,9 +57,22 @@ def create_app(service: Service) -> FastAPI:
     return app
 
 
-def operations_of(app: FastAPI) -> list[APIRoute]:
-    """Returns the routes that are operations of ours, and not the framework's."""
-    return [route for route in app.routes if isinstance(route, APIRoute)]
+def routers_of(service: Service) -> tuple[APIRouter, ...]:
+    """Returns all routers; those of statements are made from the table of kinds."""
+    return (
+        operation.router,
+        writing_router(service.rulebook),
+        reading.router,
+        openings.router,
+        clearing.router,
+        proofs.router,
+        log.router,
+    )
+
+
+def operations_of(router: APIRouter) -> list[APIRoute]:
+    """Returns a router's operations."""
+    return [route for route in router.routes if isinstance(route, APIRoute)]
 
 
 def _openapi(app: FastAPI, service: Service) -> dict[str, Any]:

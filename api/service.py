@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import clearing.kinds
-import registry.kinds
 from api.errors import LogKeyDiffersError
 from api.settings import Settings
 from api.states import StateIndex
+from clearing.rulebook import RULEBOOK
 from registry.canonical import b64url_encode
 from registry.engine import Engine
 from registry.ids import Origin
 from registry.kinds import Rulebook
-from registry.model import LEDGER, TABLES, Ledger
+from registry.model import LEDGER, Ledger
 from registry.ports import Clock, LedgerStore
 from registry.signer import CheckpointSigner
 from registry.signing import PrivateKey, PublicKey
@@ -26,13 +25,6 @@ from registry.store.memory import MemoryStore
 from registry.store.sql import SqlStore
 from registry.tables import Get
 from registry.writer import StoredKeys, Writer
-
-RULEBOOK = Rulebook(
-    (*registry.kinds.KINDS, *clearing.kinds.KINDS),
-    (*registry.kinds.TIMED, *clearing.kinds.TIMED),
-    (*TABLES, *clearing.kinds.TABLES),
-)
-"""All kinds, timed kinds and tables of this program."""
 
 
 class SystemClock:

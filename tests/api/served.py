@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
+
 from api.client import Client, Result
 from registry.canonical import Json
-from registry.checkpoint import parse_verifier_key
 from registry.ids import PartyId
 from registry.signing import PrivateKey
 from tests.builders import FIRST_DAY, ORIGIN, instant, key_of, possession_proof, uscc
@@ -28,7 +29,7 @@ def server(directory: Path, *, database: str = "") -> Iterator[str]:
     (directory / "log-key.pem").write_bytes(key_of("log").to_pem())
     port_file = directory / "port"
     port_file.unlink(missing_ok=True)
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 (our own program)
         [
             *(sys.executable, "-m", "api.server"),
             *("--origin", ORIGIN),
@@ -88,7 +89,7 @@ class Street:
 
     def genesis(self) -> str:
         """Signs genesis, with the tests' calendar."""
-        founders = {
+        founders: dict[str, dict[str, Json]] = {
             name: {
                 "party": self.name(name, number),
                 "name": name,
@@ -236,7 +237,7 @@ PROMISES = (
 )
 
 
-def connect(url: str) -> Client:
+def connect(url: str, *, transport: httpx.BaseTransport | None = None) -> Client:
     """Returns a client with the log key pinned, ids by count, and a clock that stands."""
     counter = itertools.count()
     return Client(
@@ -245,7 +246,5 @@ def connect(url: str) -> Client:
         log_key=key_of("log").public,
         clock=lambda: instant(FIRST_DAY),
         tail=lambda: hashlib.sha256(str(next(counter)).encode()).digest()[:10],
+        transport=transport,
     )
-
-
-__all__ = ["Street", "connect", "parse_verifier_key", "server"]

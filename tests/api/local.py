@@ -1,0 +1,60 @@
+"""The application in this process, behind the same client: no socket, nothing on disk."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from api.app import create_app
+from api.client import Client
+from api.service import Service, open_service
+from api.settings import Settings
+from tests.api.served import Street, connect
+from tests.builders import ORIGIN, key_of
+
+
+class Local(httpx.BaseTransport):
+    """Hands requests of a synchronous client to an ASGI application."""
+
+    def __init__(self, service: Service) -> None:
+        self.app = create_app(service)
+        self._asgi = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answers one request in an event loop of its own."""
+
+        async def answer() -> httpx.Response:
+            response = await self._asgi.handle_async_request(request)
+            content = await response.aread()
+            return httpx.Response(response.status_code, headers=response.headers, content=content)
+
+        return asyncio.run(answer())
+
+
+@contextmanager
+def local_service(directory: Path, *, waiting_max: int = 8_192) -> Iterator[Service]:
+    """Opens a ledger in memory, with the tests' log key."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "log-key.pem").write_bytes(key_of("log").to_pem())
+    settings = Settings(
+        origin=ORIGIN, database="memory:", directory=directory, waiting_max=waiting_max
+    )
+    service = open_service(settings)
+    try:
+        yield service
+    finally:
+        service.close()
+
+
+@contextmanager
+def street(directory: Path) -> Iterator[Street]:
+    """Opens a ledger in memory with its usual people."""
+    with local_service(directory) as service, client_of(service) as client:
+        yield Street(client).settle_in()
+
+
+def client_of(service: Service) -> Client:
+    """Returns a client of an application in this process."""
+    return connect("http://local", transport=Local(service))

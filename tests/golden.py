@@ -131,8 +131,13 @@ def story() -> Story:
 
 
 def wrap(text: str) -> str:
-    """Cuts a long line; joined without breaks, the pieces are the bytes."""
-    return "\n".join(text[at : at + WIDTH] for at in range(0, len(text), WIDTH))
+    """Cuts a long line, behind a comma if there is one; joined, the pieces are the bytes."""
+    pieces = []
+    while len(text) > WIDTH:
+        comma = text.rfind(",", WIDTH // 3, WIDTH) + 1
+        pieces.append(text[: comma or WIDTH])
+        text = text[comma or WIDTH :]
+    return "\n".join([*pieces, text])
 
 
 def _facts(**facts: str | int) -> str:

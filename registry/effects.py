@@ -20,7 +20,7 @@ from typing import ClassVar
 from registry.canonical import Json, b64url_decode, b64url_encode, sha256
 from registry.errors import InvariantBrokenError
 from registry.ids import Kid, PartyId, Sid
-from registry.merkle import CompactRange
+from registry.merkle import HASH_SIZE, CompactRange
 from registry.model import BUCKETS, DEADLINES, KEYS, Bucket, Deadline, KeyRecord
 from registry.tables import MutableRows, to_json
 
@@ -194,11 +194,13 @@ def _extended(bucket: Bucket, leaf_hash: bytes) -> Bucket:
     """Returns a bucket with one more leaf in its history."""
     history = history_of(bucket)
     history.append(leaf_hash)
-    frontier = tuple(b64url_encode(node) for node in history.frontier)
+    frontier = b64url_encode(b"".join(history.frontier))
     return replace(bucket, size=history.size, frontier=frontier)
 
 
 def history_of(bucket: Bucket) -> CompactRange:
     """Returns a bucket's history as a compact range."""
-    nodes = tuple(b64url_decode(node, what="history", length=32) for node in bucket.frontier)
-    return CompactRange(bucket.size, nodes)
+    nodes = b64url_decode(bucket.frontier, what="history")
+    return CompactRange(
+        bucket.size, (nodes[at : at + HASH_SIZE] for at in range(0, len(nodes), HASH_SIZE))
+    )

@@ -276,12 +276,15 @@ class StateRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bucket:
-    """A bucket's history: the compact range of the leaf hashes of the entries that touch it."""
+    """A bucket's history: the compact range of the leaf hashes of the entries that touch it.
+
+    `frontier` is the b64url of its hashes, one behind the other.
+    """
 
     family: str
     bucket: str
     size: int
-    frontier: tuple[str, ...]
+    frontier: str
     ordinal: int | None
     salt: str
     founded: int | None = None

@@ -117,8 +117,8 @@ class LedgerStore(Protocol):
     def tile(self, *, level: int, index: int) -> bytes:
         """Returns a hash tile as far as it is filled; empty if it was never written."""
 
-    def put_opening(self, opening: Opening) -> None:
-        """Keeps an opening beside the log; the same again changes nothing."""
+    def put_openings(self, openings: Sequence[Opening]) -> None:
+        """Keeps openings beside the log, all or none; the same again changes nothing."""
 
     def opening(self, digest: str) -> Opening | None:
         """Returns an opening, or None if it never came or was erased."""

@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
 from api.client import Client, Result
 from api.demo.cast import Actor
@@ -73,7 +72,7 @@ class Desk:
     notices: dict[str, list[str]] = field(default_factory=dict)
     statements: int = 0
     _waiting: list[str] = field(default_factory=list)
-    _openings: list[dict[str, Any]] = field(default_factory=list)
+    _openings: dict[str, list[dict[str, Json]]] = field(default_factory=dict)
     _count: int = 0
 
     def sign(
@@ -104,8 +103,8 @@ class Desk:
 
     def flush(self, told: Sent = lambda _done, _all: None) -> list[Result]:
         """Sends everything that waits, openings first; every statement must be accepted."""
-        for opening in self._openings:
-            self.client.put_opening(**opening)
+        for short, openings in self._openings.items():
+            self.client.put_openings(openings, by=self.cast[short].party)
         self._openings.clear()
         results: list[Result] = []
         waiting, self._waiting = self._waiting, []
@@ -126,13 +125,8 @@ class Desk:
         self._count += 1
         salt = self._random(f"salt/{self._count}")[:16]
         digest = salted_digest(salt, dict(terms))
-        self._openings.append(
-            {
-                "by": self.cast[short].party,
-                "digest": digest,
-                "salt": b64url_encode(salt),
-                "terms": dict(terms),
-            }
+        self._openings.setdefault(short, []).append(
+            {"digest": digest, "salt": b64url_encode(salt), "terms": dict(terms)}
         )
         return digest
 

@@ -134,7 +134,7 @@ class FounderAdmitted(Effect):
             family="holder",
             bucket=self.party,
             size=0,
-            frontier=(),
+            frontier="",
             ordinal=self.ordinal,
             salt=seal.bucket_salt(self.ordinal),
             founded=seal.index,

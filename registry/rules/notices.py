@@ -23,7 +23,7 @@ from registry.model import LOTS, NOTICES, Role
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import MutableRows, ReadPlan, Rows, get_many, where
 
-NOTICES_MAX = 200
+NOTICES_MAX = 160
 """Notices that one acknowledgement may cover; with effects it fits one entry."""
 
 

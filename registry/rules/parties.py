@@ -121,7 +121,7 @@ class PartyAdmitted(Effect):
             family="holder",
             bucket=self.party,
             size=0,
-            frontier=(),
+            frontier="",
             ordinal=self.ordinal,
             salt=registration.salt,
             founded=seal.index,

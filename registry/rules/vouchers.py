@@ -193,7 +193,7 @@ class VoucherIssued(Effect):
             family="voucher",
             bucket=self.voucher,
             size=0,
-            frontier=(),
+            frontier="",
             ordinal=None,
             salt=seal.bucket_salt(),
         )

@@ -193,9 +193,10 @@ class MemoryStore:
         """Returns a hash tile as far as it is filled; empty if it was never written."""
         return self._tiles.get((level, index), b"")
 
-    def put_opening(self, opening: Opening) -> None:
-        """Keeps an opening beside the log; the same again changes nothing."""
-        self._openings.setdefault(opening.digest, opening)
+    def put_openings(self, openings: Sequence[Opening]) -> None:
+        """Keeps openings beside the log, all or none; the same again changes nothing."""
+        for opening in openings:
+            self._openings.setdefault(opening.digest, opening)
 
     def opening(self, digest: str) -> Opening | None:
         """Returns an opening, or None if it never came or was erased."""

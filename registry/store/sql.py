@@ -105,14 +105,15 @@ class SqlStore:
                 if parameters:
                     cursor.executemany(sql, parameters)
 
-    def put_opening(self, opening: Opening) -> None:
-        """Keeps an opening beside the log; the same again changes nothing."""
+    def put_openings(self, openings: Sequence[Opening]) -> None:
+        """Keeps openings beside the log, all or none; the same again changes nothing."""
         with self._writing() as cursor:
-            where = (self._ledger_id, opening.digest)
-            cursor.execute(self._log.opening, where)
-            if cursor.fetchone() is None:
-                values = (*where, opening.salt, opening.terms, opening.by)
-                cursor.execute(self._log.insert_opening, values)
+            for opening in openings:
+                where = (self._ledger_id, opening.digest)
+                cursor.execute(self._log.opening, where)
+                if cursor.fetchone() is None:
+                    values = (*where, opening.salt, opening.terms, opening.by)
+                    cursor.execute(self._log.insert_opening, values)
 
     def put_note(self, note: str) -> None:
         """Keeps the newest signed checkpoint."""

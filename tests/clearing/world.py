@@ -98,7 +98,7 @@ class World:
         return party
 
     def _bucket(self, family: str, name: str) -> None:
-        bucket = Bucket(family=family, bucket=name, size=0, frontier=(), ordinal=0, salt="")
+        bucket = Bucket(family=family, bucket=name, size=0, frontier="", ordinal=0, salt="")
         self.rows.put(BUCKETS, bucket)
 
     def account(self, owner: str, n: int = 0, *, bank: str = "bank") -> Sid:

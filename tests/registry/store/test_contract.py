@@ -91,8 +91,8 @@ class TestLog:
         store.put_note("two")
         assert store.note() == "two"
         opening = Opening(digest="d", salt=b"s" * 16, terms=b"{}", by=PartyId("acme"))
-        store.put_opening(opening)
-        store.put_opening(opening)
+        store.put_openings([opening])
+        store.put_openings([opening])
         assert store.opening("d") == opening
         assert store.opening("e") is None
 

@@ -80,7 +80,7 @@ class TestFile:
         store.append(commit(0, part("a"), part("b")), expected_size=0, epoch=store.acquire())
         store.put_note("note")
         opening = Opening(digest="d", salt=bytes(16), terms=b"{}", by=PartyId("acme"))
-        store.put_opening(opening)
+        store.put_openings([opening])
         store.close()
         again = reopened(path)
         assert again.size() == 1

@@ -15,10 +15,29 @@ app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.command("audit")(verify.audit)
 app.command("verify")(verify.verify)
+
+WORDS = {
+    "account": "Bank accounts 账户.",
+    "clearing": "Maturity 清分: proposals, runs, instructions.",
+    "clock": "The manual clock of a sandbox.",
+    "key": "Keys: make one, add it, revoke it.",
+    "kind": "The table of kinds of statements.",
+    "log": "The log: checkpoint, export, proofs, journal.",
+    "lot": "Lots 子凭证.",
+    "mandate": "Authority to debit an account 扣款授权.",
+    "notice": "Notices of assignment 转让通知.",
+    "party": "Parties: registration and admission.",
+    "snapshot": "Holder snapshots 持有人名册（快照）.",
+    "terms": "Confidential terms.",
+    "transfer": "Transfers 流转, 融资.",
+    "vehicle": "Trust vehicles 专项计划.",
+    "voucher": "Vouchers 凭证.",
+}
+
 nouns: dict[str, typer.Typer] = {}
 for module in (verify, log, read, write):
     for noun, verb, command in module.COMMANDS:
         if noun not in nouns:
-            nouns[noun] = typer.Typer(no_args_is_help=True, help=f"Everything about a {noun}.")
+            nouns[noun] = typer.Typer(no_args_is_help=True, help=WORDS.get(noun, ""))
             app.add_typer(nouns[noun], name=noun)
         nouns[noun].command(verb)(command)

@@ -7,23 +7,21 @@ the right to it could fetch; what is concluded needs nothing from the server.
 import io
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from api.client import Client
 from api.demo.cast import Actor
-from clearing.journal import format_journal
+from api.files import read_entries, size_of, write_journal
 from clearing.rulebook import RULEBOOK
 from registry.audit import Audit, audit_export
-from registry.checkpoint import split_note
-from registry.entries import open_entry
 from registry.export import DirectoryFiles, write_export
 from registry.ids import Origin
 from registry.proofs import Holding, verify_lot_proof, verify_snapshot
 from registry.signing import PublicKey
-from registry.tiles import TILE_WIDTH, entries_path, parse_bundle
+from registry.tiles import TILE_WIDTH, entries_path
 
 OFFSET = 480
 _AMOUNT = b'"amount":"'
@@ -77,16 +75,13 @@ class Evidence:
     def export(self) -> int:
         """Downloads the log and writes it as an export; returns its number of entries."""
         note = self.client.get_bytes("/log/checkpoint").decode()
-        size = int(split_note(note)[0].splitlines()[1])
         target = self.directory / "export"
         shutil.rmtree(target, ignore_errors=True)
-        return write_export(target, note=note, entries=self._download(size))
-
-    def _download(self, size: int) -> Iterator[bytes]:
-        """Downloads the entries, bundle by bundle."""
-        return read_entries(
-            lambda path: self.client.get_bytes(path, by=self.auditor.party), size, prefix="/log/"
+        entries = read_entries(
+            lambda path: self.client.get_bytes(f"/log/{path}", by=self.auditor.party),
+            size_of(note),
         )
+        return write_export(target, note=note, entries=entries)
 
     def audit(self, name: str, told: Callable[[int, int], None]) -> Audit:
         """Audits an export that stands in the directory."""
@@ -103,7 +98,7 @@ class Evidence:
         copy = self.directory / "tampered"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(self.directory / "export", copy)
-        size = int((copy / "checkpoint").read_text().splitlines()[1])
+        size = size_of((copy / "checkpoint").read_text())
         path = copy / entries_path(size // TILE_WIDTH // 2, TILE_WIDTH)
         data = bytearray(path.read_bytes())
         at = data.index(_AMOUNT, len(data) // 2) + len(_AMOUNT)
@@ -113,26 +108,9 @@ class Evidence:
 
     def journal(self) -> Path:
         """Writes the journal of every claim and every posting."""
-        size = int((self.directory / "export" / "checkpoint").read_text().splitlines()[1])
         files = DirectoryFiles(self.directory / "export")
-        entries = (open_entry(data) for data in read_entries(files.read, size))
         path = self.directory / "journal.hledger"
-        path.write_text(
-            format_journal(
-                (
-                    {
-                        "index": entry.index,
-                        "time": entry.time,
-                        "kind": entry.kind,
-                        "effects": dict(entry.effects),
-                    }
-                    for entry in entries
-                ),
-                offset_minutes=OFFSET,
-                currency="CNY",
-            ),
-            encoding="utf-8",
-        )
+        path.write_text(write_journal(files.read, offset_minutes=OFFSET), encoding="utf-8")
         return path
 
 
@@ -140,16 +118,3 @@ def unpack_zip(data: bytes) -> dict[str, bytes]:
     """Returns the files of a snapshot's zip by name."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
-
-
-def read_entries(read: Callable[[str], bytes], size: int, *, prefix: str = "") -> Iterator[bytes]:
-    """Yields a log's entries, bundle by bundle.
-
-    Args:
-        read: Reads a file by its path.
-        size: Number of entries.
-        prefix: Stands before every path.
-    """
-    for bundle in range(-(-size // TILE_WIDTH)):
-        count = min(TILE_WIDTH, size - bundle * TILE_WIDTH)
-        yield from parse_bundle(read(prefix + entries_path(bundle, count)), count=count)

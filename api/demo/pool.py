@@ -103,10 +103,7 @@ def by_term(claims: Sequence[Claim]) -> tuple[Bucket, ...]:
 
 def by_rate(claims: Sequence[Claim]) -> tuple[Bucket, ...]:
     """Tabulates claims by rate, bounds in basis points."""
-    labels = tuple(
-        f"{low // 100}-{high // 100} %"
-        for low, high in pairwise(RATE_BOUNDS)
-    )
+    labels = tuple(f"{low // 100}-{high // 100} %" for low, high in pairwise(RATE_BOUNDS))
     return _buckets(claims, lambda claim: claim.rate_bp, RATE_BOUNDS, labels)
 
 

@@ -1,0 +1,76 @@
+"""Commands about the log: the checkpoint, an export, a proof, the journal."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli.common import print_json, talk, told
+from api.cli.connect import LogKey, Party, ReadKey, Url, open_client, refused
+from api.client import RefusedError
+from api.files import read_entries, size_of, write_journal
+from registry.calendars import parse_offset
+from registry.export import DirectoryFiles, write_export
+
+
+def checkpoint(url: Url, log_key: LogKey) -> None:
+    """Prints the newest checkpoint, verified; keep it, to hold the log to it later."""
+    with told():
+        client = open_client(url, log_key, party="")
+        try:
+            client.checkpoint()
+            print(client.get_bytes("/log/checkpoint").decode(), end="")
+        except RefusedError as error:
+            raise refused(error) from None
+
+
+def export(
+    directory: Annotated[Path, typer.Argument(help="Where it goes; must not exist yet.")],
+    url: Url,
+    party: Party,
+    read_key: ReadKey,
+    log_key: LogKey,
+) -> None:
+    """Downloads the whole log, as an auditor may, into a directory that `audit` takes."""
+    with told():
+        client = open_client(url, log_key, party=party, read_key=read_key)
+        try:
+            note = client.get_bytes("/log/checkpoint").decode()
+            entries = read_entries(
+                lambda path: client.get_bytes(f"/log/{path}", by=party), size_of(note)
+            )
+            written = write_export(directory, note=note, entries=entries)
+        except RefusedError as error:
+            raise refused(error) from None
+    talk.print(f"{written} entries in {directory}")
+
+
+def prove(
+    index: Annotated[int, typer.Argument(help="The entry's index.")], url: Url, log_key: LogKey
+) -> None:
+    """Prints the proof that an entry is in the log of the newest checkpoint."""
+    with told():
+        client = open_client(url, log_key, party="")
+        try:
+            size = client.checkpoint().size
+            print_json(client.get(f"/v1/log/proof/inclusion/{index}/{size}"))
+        except RefusedError as error:
+            raise refused(error) from None
+
+
+def journal(
+    directory: Annotated[Path, typer.Argument(help="An export that was audited.")],
+    zone: Annotated[str, typer.Option(help="The ledger's zone.")] = "+08:00",
+) -> None:
+    """Prints the journal of every claim and payment, for hledger."""
+    with told():
+        files = DirectoryFiles(directory)
+        print(write_journal(files.read, offset_minutes=parse_offset(zone)), end="")
+
+
+COMMANDS = (
+    ("log", "checkpoint", checkpoint),
+    ("log", "export", export),
+    ("log", "prove", prove),
+    ("log", "journal", journal),
+)

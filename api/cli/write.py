@@ -1,0 +1,143 @@
+"""Commands that sign and send: one for every kind, derived from the table of kinds.
+
+tallystick transfer accept --re OFFER --body '{"account": "…", "collection_route": true}'
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from api.cli.common import KeyFile, print_json, talk, told
+from api.cli.connect import LogKey, Party, Url, open_client, refused
+from api.client import RefusedError
+from clearing.rulebook import RULEBOOK
+from registry.canonical import b64url_encode
+from registry.ids import Origin, PartyId
+from registry.rules.keys import POSSESSION_TYP, possession_payload
+from registry.signing import PrivateKey, seal_jws
+from registry.statements import Kind
+
+
+def _write(kind: Kind[Any]) -> Callable[..., None]:
+    """Returns the command that signs and sends a statement of a kind."""
+
+    def write(
+        url: Url,
+        party: Party,
+        key: KeyFile,
+        log_key: LogKey,
+        body: Annotated[
+            str, typer.Option(help="The body as JSON, @FILE to read it from a file, - for stdin.")
+        ] = "{}",
+        re: Annotated[str | None, typer.Option(help="The statement that this answers.")] = None,
+        dry_run: Annotated[
+            bool, typer.Option("--print", help="Print the signed statement, and send nothing.")
+        ] = False,
+    ) -> None:
+        with told():
+            client = open_client(url, log_key, party=party, key=key)
+            try:
+                text = client.sign(kind.name, by=party, body=_read_body(body), re=re)
+                if dry_run:
+                    print(text)
+                    return
+                result = client.submit(text)
+            except RefusedError as error:
+                raise refused(error) from None
+        print_json(
+            {
+                "sid": result.sid,
+                "index": result.index,
+                "leaf_hash": result.leaf_hash,
+                "time": result.time,
+                "effects": result.effects,
+            }
+        )
+
+    write.__doc__ = f"{kind.summary}\n\nSigned by: {kind.relation}."
+    return write
+
+
+def _read_body(text: str) -> dict[str, Any]:
+    """Reads a body from an option, a file or standard input."""
+    if text == "-":
+        text = sys.stdin.read()
+    elif text.startswith("@"):
+        text = Path(text[1:]).read_text()
+    try:
+        body = json.loads(text)
+    except json.JSONDecodeError as error:
+        talk.print(f"the body is no JSON: {error}")
+        raise typer.Exit(2) from None
+    if not isinstance(body, dict):
+        talk.print("the body is no JSON object")
+        raise typer.Exit(2)
+    return body
+
+
+def new_key(
+    file: Annotated[Path, typer.Argument(help="Where to keep it; must not exist yet.")],
+) -> None:
+    """Makes a key, keeps it as PKCS #8 that only you can read, and prints its public half."""
+    if file.exists():
+        talk.print(f"{file} exists, and a key is never overwritten")
+        raise typer.Exit(2)
+    with told():
+        key = PrivateKey.generate()
+        file.touch(mode=0o600, exist_ok=False)
+        file.write_bytes(key.to_pem())
+    print_json({"kid": key.public.kid, "key": key.public.jwk()})
+
+
+def prove_key(
+    file: Annotated[Path, typer.Argument(help="The new key.")],
+    party: Party,
+    origin: Annotated[str, typer.Option(envvar="TALLYSTICK_ORIGIN", help="The log's name.")],
+    use: Annotated[str, typer.Option(help="sign, read or receipt.")] = "sign",
+) -> None:
+    """Prints the body of `key add` for a new key, with the proof of its possession."""
+    with told():
+        key = PrivateKey.from_pem(file.read_bytes())
+        payload = possession_payload(origin=Origin(origin), party=PartyId(party), key=key.public)
+        proof = seal_jws(key, typ=POSSESSION_TYP, payload=payload)
+    print_json({"key": key.public.jwk(), "use": use, "proof": proof})
+
+
+def kinds() -> None:
+    """Prints the table of kinds, with the JSON schema of each body."""
+    print_json(
+        {
+            kind.name: {
+                "summary": kind.summary,
+                "signed_by": kind.relation,
+                "answers": list(kind.answers),
+                "body": kind.body.model_json_schema(),
+            }
+            for kind in RULEBOOK.kinds.values()
+        }
+    )
+
+
+def salt() -> None:
+    """Prints a fresh salt for confidential terms."""
+    import secrets
+
+    print(b64url_encode(secrets.token_bytes(16)))
+
+
+COMMANDS = (
+    ("key", "new", new_key),
+    ("key", "prove", prove_key),
+    ("kind", "list", kinds),
+    ("terms", "salt", salt),
+    *(
+        (noun, verb, _write(kind))
+        for kind in RULEBOOK.kinds.values()
+        for noun, _, verb in [kind.name.partition(".")]
+        if verb
+    ),
+)

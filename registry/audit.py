@@ -16,6 +16,7 @@ from registry.ids import Origin
 from registry.kinds import Rulebook
 from registry.logtree import LogTree
 from registry.merkle import TreeHead, hash_leaf, root_at
+from registry.model import LEDGER
 from registry.ports import TileWrite
 from registry.replay import Replay
 from registry.signing import PublicKey
@@ -97,7 +98,7 @@ def audit_export(
         return audit
     if kept is not None:
         _compare_held(audit, files, checkpoint, kept, held=held, note=note)
-    _replay(audit, files, checkpoint, rulebook, progress)
+    _replay(audit, files, checkpoint, key, rulebook, progress)
     return audit
 
 
@@ -236,6 +237,7 @@ def _replay(
     audit: Audit,
     files: DirectoryFiles,
     checkpoint: Checkpoint,
+    key: PublicKey,
     rulebook: Rulebook,
     progress: Progress,
 ) -> None:
@@ -248,5 +250,9 @@ def _replay(
             progress(replay.size, checkpoint.size)
     except EntryInvalidError as error:
         audit.add(Verdict.INVALID, f"entry {error.facts['index']}", str(error.facts["reason"]))
+        return
+    ledger = replay.rows.get(LEDGER, "ledger")
+    if ledger is not None and ledger.log_key != b64url_encode(key.raw):
+        audit.add(Verdict.INVALID, "entry 0", f"genesis names another log key, {ledger.log_key}")
         return
     audit.statements, audit.digest = replay.statements, replay.digest()

@@ -85,20 +85,20 @@ def reads_key_add(statement: Statement[KeyAdd], _now: Now) -> ReadPlan:
     yield from get(KEYS, parse_jwk(statement.body.key.model_dump()).kid)
 
 
-def decide_key_add(state: Rows, statement: Statement[KeyAdd], _now: Now) -> tuple[Effect, ...]:
+def decide_key_add(state: Rows, statement: Statement[KeyAdd], now: Now) -> tuple[Effect, ...]:
     """Adds a key of the signer, for one use.
 
     Raises:
         MalformedError: The signer is a trust vehicle, for which its trustee's keys sign, or
             the proof is no compact JWS.
-        KeyTakenError: The key is somebody's already; a key belongs to one party for ever.
+        KeyTakenError: The key signs the log, or is somebody's; it is one party's for ever.
         PossessionError: The proof is not the new key's signature over log, party and key.
     """
     if is_vehicle(statement.by):
         raise MalformedError(what="by", reason="a trust vehicle's keys are its trustee's")
     key = parse_jwk(statement.body.key.model_dump())
     proof = split_jws(statement.body.proof, what="proof")
-    if state.get(KEYS, key.kid) is not None:
+    if state.get(KEYS, key.kid) is not None or key.jwk()["x"] == now.facts.log_key:
         raise KeyTakenError(kid=key.kid)
     expected = possession_payload(origin=statement.aud, party=statement.by, key=key)
     header = header_bytes(key.suite, kid=key.kid, typ=POSSESSION_TYP)

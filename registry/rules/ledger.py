@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from registry.calendars import parse_offset
+from registry.calendars import Calendar, parse_offset
 from registry.effects import Effect, Seal, Touch
 from registry.errors import (
     AlreadyStartedError,
@@ -177,8 +177,14 @@ def decide_genesis(_state: Rows, statement: Statement[Genesis], now: Now) -> tup
     if body.operator.party == body.registrar.party:
         raise MalformedError(what="registrar", reason="is the operator")
     parse_offset(body.zone)
-    if body.calendar.last < body.calendar.first:
-        raise MalformedError(what="calendar", reason="ends before it begins")
+    # Every clearing plan builds this calendar: one that cannot be built stops here.
+    Calendar(
+        name=body.calendar.name,
+        first=body.calendar.first,
+        last=body.calendar.last,
+        holidays=body.calendar.holidays,
+        workdays=body.calendar.workdays,
+    )
 
     # Past this line genesis must succeed.
     ledger = Ledger(

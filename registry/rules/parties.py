@@ -18,7 +18,7 @@ from registry.errors import (
     MalformedError,
     NotTrusteeError,
 )
-from registry.fields import LENIENT, KeyField, MachineText, PlainText
+from registry.fields import LENIENT, KeyField, PartyField, PlainText
 from registry.ids import Kid, PartyId, Sid, is_vehicle, trustee_of
 from registry.model import (
     BUCKETS,
@@ -53,7 +53,7 @@ class PartyRegister(Body):
 class VehicleRegister(Body):
     """A trustee's request to have a trust vehicle of its own admitted."""
 
-    vehicle: MachineText
+    vehicle: PartyField
     name: PlainText
 
 
@@ -139,21 +139,21 @@ def reads_party_register(statement: Statement[PartyRegister], _now: Now) -> Read
 
 
 def decide_party_register(
-    state: Rows, statement: Statement[PartyRegister], _now: Now
+    state: Rows, statement: Statement[PartyRegister], now: Now
 ) -> tuple[Effect, ...]:
     """Asks to be admitted as a party.
 
     Raises:
         MalformedError: The party is a trust vehicle, which its trustee registers.
         AlreadyAdmittedError: The party is admitted.
-        KeyTakenError: The key is somebody's already.
+        KeyTakenError: The key is somebody's already, or signs the log.
     """
     key = parse_jwk(statement.body.key.model_dump())
     if is_vehicle(statement.by):
         raise MalformedError(what="by", reason="a trust vehicle is registered by its trustee")
     if state.get(PARTIES, statement.by) is not None:
         raise AlreadyAdmittedError(party=statement.by)
-    if state.get(KEYS, key.kid) is not None:
+    if state.get(KEYS, key.kid) is not None or key.jwk()["x"] == now.facts.log_key:
         raise KeyTakenError(kid=key.kid)
     made = RegistrationMade(
         statement=statement.sid,
@@ -180,7 +180,7 @@ def decide_vehicle_register(
         NotTrusteeError: The vehicle's identifier is not `<signer>#<code>`.
         AlreadyAdmittedError: The vehicle is admitted.
     """
-    vehicle = PartyId(statement.body.vehicle)
+    vehicle = statement.body.vehicle
     if not is_vehicle(vehicle) or trustee_of(vehicle) != statement.by:
         raise NotTrusteeError(vehicle=vehicle, by=statement.by)
     if state.get(PARTIES, vehicle) is not None:

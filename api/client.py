@@ -14,12 +14,20 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
 
 import httpx
 
+from api.answers import (
+    RefusedError,
+    Result,
+    chunks_of,
+    problem_of,
+    result_of,
+    send_safely,
+    verify_receipt,
+)
 from api.auth import seal_token
 from registry.canonical import Json, b64url_decode, format_json, parse_object
 from registry.checkpoint import Checkpoint, open_checkpoint
@@ -28,69 +36,13 @@ from registry.errors import (
     LogCorruptError,
     MalformedError,
     ProofFailedError,
-    StorageUnknownError,
 )
-from registry.ids import Origin, PartyId, Sid, format_uuid7, trustee_of
-from registry.merkle import TreeHead, verify_consistency, verify_inclusion
+from registry.ids import Origin, PartyId, format_uuid7, trustee_of
+from registry.merkle import TreeHead, verify_consistency
 from registry.signing import PrivateKey, PublicKey, detach, jws_id, split_jws
 from registry.statements import seal_statement
 
-LINES_MAX: Final = 1_000
-BULK_BYTES_MAX: Final = 4 * 1024 * 1024
-ATTEMPTS: Final = 6
 TOKEN_SECONDS: Final = 240
-RETRY_SECONDS_MAX: Final = 5.0
-
-
-class RefusedError(Exception):
-    """The server has refused; `problem` is its RFC 9457 document."""
-
-    def __init__(self, problem: Mapping[str, Any]) -> None:
-        """Keeps the problem."""
-        self.problem = dict(problem)
-        self.status = int(problem.get("status", 0))
-        self.code = str(problem.get("code", "unknown"))
-        super().__init__(f"{self.code}: {problem.get('detail', problem.get('title', ''))}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """What became of one statement: sealed, or `problem` says why not.
-
-    Attributes:
-        sid: The statement's id.
-        status: The HTTP status of its line.
-        index: The entry's index; -1 if it was refused.
-        time: The entry's time in milliseconds.
-        leaf_hash: The entry's leaf hash; empty if it was refused.
-        effects: What changed.
-        problem: Why it was refused; empty if it was sealed.
-        receipt: The proof of inclusion, if it was asked for.
-    """
-
-    sid: Sid
-    status: int
-    index: int = -1
-    time: int = 0
-    leaf_hash: str = ""
-    effects: Mapping[str, Any] = field(default_factory=dict)
-    problem: Mapping[str, Any] = field(default_factory=dict)
-    receipt: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def replayed(self) -> bool:
-        """Tells whether the statement had been sealed before."""
-        return self.status == 200
-
-    def require(self) -> "Result":
-        """Returns itself.
-
-        Raises:
-            RefusedError: The statement was refused.
-        """
-        if self.problem:
-            raise RefusedError(self.problem)
-        return self
 
 
 def _now_ms() -> int:
@@ -220,12 +172,12 @@ class Client:
             params={"wait": "checkpoint"} if wait else None,
         )
         if response.status_code not in (200, 201):
-            raise RefusedError(_problem_of(response))
-        result = _result_of({"status": response.status_code, **response.json()})
+            raise RefusedError(problem_of(response))
+        result = result_of({"status": response.status_code, **response.json()})
         if result.sid != jws_id(jws.signing_input):
             raise MalformedError(what="result", reason="is of another statement")
         if wait and self.log_key is not None:
-            self._verify_receipt(result)
+            self._see(verify_receipt(result, origin=self.origin, key=self.log_key))
         return result
 
     def submit_many(self, texts: Iterable[str]) -> list[Result]:
@@ -236,7 +188,7 @@ class Client:
             StorageUnknownError: It is not known what became of some; send the same bytes again.
         """
         results: list[Result] = []
-        for chunk in _chunks(texts):
+        for chunk in chunks_of(texts):
             response = self._send(
                 "POST",
                 "/v1/statements",
@@ -244,12 +196,12 @@ class Client:
                 headers={"Content-Type": "application/x-ndjson"},
             )
             if response.status_code != 200:
-                raise RefusedError(_problem_of(response))
+                raise RefusedError(problem_of(response))
             lines = response.text.rstrip("\n").split("\n")
             if len(lines) != len(chunk):
                 raise MalformedError(what="results", reason=f"{len(lines)} for {len(chunk)} lines")
             for text, line in zip(chunk, lines, strict=True):
-                results.append(_result_of(json.loads(line), sid=jws_id(text.encode("ascii"))))
+                results.append(result_of(json.loads(line), sid=jws_id(text.encode("ascii"))))
         return results
 
     def do(
@@ -281,7 +233,23 @@ class Client:
             headers={"Content-Type": "application/json", **self._authorisation(by)},
         )
         if response.status_code != 204:
-            raise RefusedError(_problem_of(response))
+            raise RefusedError(problem_of(response))
+
+    def put_openings(self, openings: Iterable[Mapping[str, Json]], *, by: str) -> None:
+        """Puts many openings, each an object of digest, salt and terms; all or none are kept.
+
+        Raises:
+            RefusedError: The server has refused them.
+        """
+        for chunk in chunks_of(format_json(dict(opening)).decode() for opening in openings):
+            response = self._send(
+                "POST",
+                "/v1/openings",
+                content="\n".join(chunk).encode(),
+                headers={"Content-Type": "application/x-ndjson", **self._authorisation(by)},
+            )
+            if response.status_code != 204:
+                raise RefusedError(problem_of(response))
 
     # --- Reading ------------------------------------------------------------------
 
@@ -341,7 +309,7 @@ class Client:
             if error.code == "not-found":
                 return None
             raise
-        return _result_of({"status": 200, **found})
+        return result_of({"status": 200, **found})
 
     def checkpoint(self) -> Checkpoint:
         """Fetches the newest checkpoint, and verifies it and that the log has only grown.
@@ -357,20 +325,19 @@ class Client:
         return self._see(open_checkpoint(note, origin=self.origin, key=self.log_key))
 
     def caught_up(self) -> TreeHead:
-        """Waits until a checkpoint covers everything sealed by now, and sees it.
+        """Waits for a checkpoint that covers everything sealed by now, and sees it.
 
         Raises:
-            StorageUnknownError: None came in time.
             RefusedError, NoteFailedError, LogCorruptError: As `checkpoint`.
         """
+        if self.log_key is None:
+            raise InvariantBrokenError("no log key is pinned")
         size = int(self.get("/v1/ledger")["size"])
-        pause = 0.001
-        while self.seen is None or self.seen.size < size:
-            self._refresh_seen()
-            if pause > RETRY_SECONDS_MAX:
-                raise StorageUnknownError(reason=f"no checkpoint over {size} entries came")
-            time.sleep(pause if self.seen is None or self.seen.size < size else 0)
-            pause *= 1.5
+        if self.seen is None or self.seen.size < size:
+            note = self._read(f"/v1/log/checkpoint/{size}", by="", params={}).text
+            self._see(open_checkpoint(note, origin=self.origin, key=self.log_key))
+        if self.seen is None:
+            raise InvariantBrokenError("an empty ledger has no checkpoint")
         return self.seen
 
     def _see(self, found: Checkpoint) -> Checkpoint:
@@ -400,21 +367,6 @@ class Client:
             if error.code != "not-found":
                 raise
 
-    def _verify_receipt(self, result: Result) -> None:
-        """Verifies that an entry stands in the log that its receipt's checkpoint signs."""
-        if self.log_key is None:
-            return
-        receipt = result.receipt
-        found = open_checkpoint(receipt["checkpoint"], origin=self.origin, key=self.log_key)
-        path = [b64url_decode(node, what="path", length=32) for node in receipt["path"]]
-        verify_inclusion(
-            path,
-            leaf_hash=b64url_decode(result.leaf_hash, what="leaf hash", length=32),
-            leaf_index=result.index,
-            head=found.head,
-        )
-        self._see(found)
-
     # --- Sending ------------------------------------------------------------------
 
     def _authorisation(self, by: str) -> dict[str, str]:
@@ -426,7 +378,7 @@ class Client:
             "GET", path, headers=self._authorisation(by), params=dict(params) or None
         )
         if response.status_code != 200:
-            raise RefusedError(_problem_of(response))
+            raise RefusedError(problem_of(response))
         return response
 
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
@@ -438,65 +390,7 @@ class Client:
             StorageUnknownError: No answer came, however often it was tried.
             RefusedError: The server stayed busy.
         """
-        pause = 0.05
-        for attempt in range(1, ATTEMPTS + 1):
-            is_last = attempt == ATTEMPTS
-            try:
-                response = self._http.request(method, path, **request)
-            except httpx.TransportError as error:
-                if is_last:
-                    reason = f"no answer after {attempt} attempts: {error}"
-                    raise StorageUnknownError(reason=reason) from None
-            else:
-                if response.status_code != 503 or is_last:
-                    return response
-                pause = max(pause, _retry_after(response))
-            time.sleep(min(pause, RETRY_SECONDS_MAX))
-            pause *= 2
-        raise InvariantBrokenError("the last attempt returns or raises")
+        return send_safely(self._http, method, path, **request)
 
 
-def _retry_after(response: httpx.Response) -> float:
-    """Returns the seconds that a busy server asks to be left alone."""
-    text = response.headers.get("retry-after", "")
-    return float(text) if text.isascii() and text.isdigit() else 0.0
-
-
-def _problem_of(response: httpx.Response) -> Mapping[str, Any]:
-    """Returns a response's problem, or what can be said without one."""
-    if response.headers.get("content-type", "").startswith("application/problem+json"):
-        problem: Mapping[str, Any] = response.json()
-        return problem
-    return {"status": response.status_code, "code": "unknown", "title": response.reason_phrase}
-
-
-def _result_of(line: Mapping[str, Any], *, sid: Sid | None = None) -> Result:
-    """Reads a result, which must be of the statement that was sent."""
-    problem = line.get("problem", {})
-    if problem:
-        return Result(sid=sid or Sid(""), status=line["status"], problem=problem)
-    if sid is not None and line["sid"] != sid:
-        raise MalformedError(what="result", reason="is of another statement")
-    return Result(
-        sid=Sid(line["sid"]),
-        status=line["status"],
-        index=line["index"],
-        time=line["time"],
-        leaf_hash=line["leaf_hash"],
-        effects=line["effects"],
-        receipt=line.get("receipt", {}),
-    )
-
-
-def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Yields statements in chunks that one request takes."""
-    chunk: list[str] = []
-    size = 0
-    for text in texts:
-        if chunk and (len(chunk) == LINES_MAX or size + len(text) + 1 > BULK_BYTES_MAX):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(text)
-        size += len(text) + 1
-    if chunk:
-        yield chunk
+__all__ = ["Client", "RefusedError", "Result"]

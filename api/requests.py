@@ -11,7 +11,6 @@ from datetime import date
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Query, Request, Response
-from fastapi.dependencies.models import Dependant
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
@@ -54,7 +53,8 @@ async def refuse_unknown_parameters(request: Request) -> None:
     """
     if not request.query_params:
         return
-    known = set(_parameters_of(route_of(request).dependant))
+    route = route_of(request)
+    known = set(_parameters_of(route.dependant))  # codespell:ignore
     names = [name for name, _ in request.query_params.multi_items()]
     for name in names:
         if name not in known:
@@ -65,10 +65,10 @@ async def refuse_unknown_parameters(request: Request) -> None:
         raise RequestInvalidError(reason="a parameter stands twice")
 
 
-def _parameters_of(dependant: Dependant) -> Iterator[str]:
+def _parameters_of(needs: Any) -> Iterator[str]:
     """Yields the names of the query parameters of a route and of what it depends on."""
-    yield from (parameter.alias for parameter in dependant.query_params)
-    for each in dependant.dependencies:
+    yield from (parameter.alias for parameter in needs.query_params)
+    for each in needs.dependencies:
         yield from _parameters_of(each)
 
 

@@ -90,9 +90,7 @@ def parse_settings(arguments: Sequence[str]) -> Settings:
     parser = argparse.ArgumentParser(prog="python -m api.server", description="Serves one ledger.")
     parser.add_argument("--origin", required=True, help="the log's name")
     parser.add_argument("--database", required=True, help="sqlite:///path, or memory:")
-    parser.add_argument(
-        "--dir", required=True, type=Path, help="keeps log key and memory"
-    )
+    parser.add_argument("--dir", required=True, type=Path, help="keeps log key and memory")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--port-file", type=Path, help="where to write the port once it serves")

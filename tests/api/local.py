@@ -1,9 +1,11 @@
 """The application in this process, behind the same client: no socket, nothing on disk."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -11,6 +13,7 @@ from api.app import create_app
 from api.client import Client
 from api.service import Service, open_service
 from api.settings import Settings
+from registry.signing import detach, split_jws
 from tests.api.served import Street, connect
 from tests.builders import ORIGIN, key_of
 
@@ -58,3 +61,22 @@ def street(directory: Path) -> Iterator[Street]:
 def client_of(service: Service) -> Client:
     """Returns a client of an application in this process."""
     return connect("http://local", transport=Local(service))
+
+
+def raw(town: Street, method: str, path: str, **request: Any) -> httpx.Response:
+    """Sends a request as it is, without the client's care."""
+    return town.client._http.request(method, path, **request)
+
+
+def post(town: Street, text: str, *, path: str = "", **request: Any) -> httpx.Response:
+    """Posts a statement to the path of its kind, or to another."""
+    jws = split_jws(text, what="statement")
+    kind = json.loads(jws.header)["typ"][3:-4]
+    headers = {"JWS-Signature": detach(text), **request.pop("headers", {})}
+    path = path or f"/v1/{kind.replace('.', '/')}"
+    return raw(town, "POST", path, content=jws.payload, headers=headers, **request)
+
+
+def code_of(response: httpx.Response) -> tuple[int, str]:
+    assert response.headers["content-type"] == "application/problem+json"
+    return response.status_code, response.json()["code"]

@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.client import ATTEMPTS, Client, RefusedError
+from api.answers import ATTEMPTS
+from api.client import Client, RefusedError
 from registry.canonical import b64url_encode
 from registry.checkpoint import Checkpoint, sign_checkpoint
 from registry.errors import (
@@ -29,7 +30,7 @@ Handler = Callable[[httpx.Request], httpx.Response]
 def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Waits for nothing, and remembers how long it would have been."""
     taken: list[float] = []
-    monkeypatch.setattr("api.client.time.sleep", taken.append)
+    monkeypatch.setattr("api.answers.time.sleep", taken.append)
     return taken
 
 

@@ -14,10 +14,9 @@ from registry.errors import EntryInvalidError, MissingFileError, RegistryError
 from registry.export import DirectoryFiles, verify_files
 from registry.ids import Origin
 from registry.kinds import Rulebook
-from registry.logtree import LogTree
+from registry.logtree import LogTree, TileWrite
 from registry.merkle import TreeHead, hash_leaf, root_at
 from registry.model import LEDGER
-from registry.ports import TileWrite
 from registry.replay import Replay
 from registry.signing import PublicKey
 from registry.tiles import TILE_WIDTH, TileHashes, entries_path, parse_bundle, tile_path

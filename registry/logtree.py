@@ -5,10 +5,10 @@ Everything else is read from tiles that were written before.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from registry.errors import MissingFileError
 from registry.merkle import CompactRange, TreeHead, root_at, root_of
-from registry.ports import TileWrite
 from registry.tiles import TileHashes, parse_path
 
 HASH = 32
@@ -16,6 +16,15 @@ WIDTH = 256
 ROOTS_KEPT = 256
 
 ReadTile = Callable[[int, int], bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileWrite:
+    """A hash tile of height 8: its whole content, up to 256 hashes of 32 bytes."""
+
+    level: int
+    index: int
+    data: bytes
 
 
 class LogTree:

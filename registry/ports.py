@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from registry.ids import PartyId, Sid
+from registry.logtree import TileWrite
 from registry.model import Deadline
 from registry.state import Change
 from registry.tables import Read, Table, Value
@@ -28,15 +29,6 @@ class NewEntry:
     sid: Sid | None
     by: PartyId | None
     id: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TileWrite:
-    """A hash tile of height 8: its whole content, up to 256 hashes of 32 bytes."""
-
-    level: int
-    index: int
-    data: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

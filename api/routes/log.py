@@ -4,6 +4,7 @@ Hash tiles and checkpoints are open to all; bundles of entries are for auditors 
 Nothing is shown of the log beyond what the newest checkpoint signs.
 """
 
+import asyncio
 from collections.abc import Sequence
 
 from fastapi import APIRouter, Request, Response
@@ -31,6 +32,17 @@ async def read_checkpoint(service: ServiceOf) -> Response:
     if not service.writer.note:
         raise NotFoundError(what="checkpoint", name="yet")
     return PlainTextResponse(service.writer.note, headers={"Cache-Control": "no-cache"})
+
+
+@router.get(
+    "/v1/log/checkpoint/{size}", operation_id="log.covering", response_class=PlainTextResponse
+)
+async def wait_checkpoint(service: ServiceOf, size: int) -> Response:
+    """Waits for a signed checkpoint of at least a size that the log has already."""
+    if not 0 < size <= service.store.size():
+        raise NotFoundError(what="entry", name=f"{size - 1}")
+    note = await asyncio.wrap_future(service.writer.wait_checkpoint(size))
+    return PlainTextResponse(note, headers={"Cache-Control": "no-cache"})
 
 
 @router.get("/log/verifier-key", operation_id="log.verifier-key", response_class=PlainTextResponse)

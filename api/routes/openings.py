@@ -6,6 +6,8 @@ to whoever put it, to auditors, and to the parties of a statement that names the
 digest, which is to be said with it (`?statement=`).
 """
 
+import asyncio
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -13,7 +15,7 @@ from fastapi.responses import JSONResponse
 
 from api.auth import Caller
 from api.errors import NotFoundError, OpeningDiffersError
-from api.requests import GUARDS, CallerOf, ServiceOf, answer, read_body
+from api.requests import BULK_BODY_MAX, GUARDS, CallerOf, ServiceOf, answer, read_body
 from api.service import Service
 from api.visibility import payload_of, sees_statement
 from registry.canonical import (
@@ -60,17 +62,41 @@ async def put_opening(
 ) -> Response:
     """Keeps an opening, to be put before the statement that names its digest."""
     body = parse_object(await read_body(request, limit=OPENING_MAX), what="body")
+    opening = _opening({**body, "digest": digest}, caller)
+    await asyncio.to_thread(service.store.put_openings, [opening])
+    return Response(status_code=204)
+
+
+@router.post("/openings", operation_id="openings.put-many", status_code=204)
+async def put_openings(request: Request, service: ServiceOf, caller: CallerOf) -> Response:
+    """Keeps many openings, one a line, each with its digest; all of them or none."""
+    body = await read_body(request, limit=BULK_BODY_MAX)
+    openings = [
+        _opening(parse_object(line, what=f"line {number}"), caller)
+        for number, line in enumerate(body.rstrip(b"\n").split(b"\n"), 1)
+    ]
+    await asyncio.to_thread(service.store.put_openings, openings)
+    return Response(status_code=204)
+
+
+def _opening(body: Mapping[str, Json], caller: Caller) -> Opening:
+    """Reads an opening and checks that it opens its digest.
+
+    Raises:
+        MalformedError: Not exactly a digest, a salt and an object of terms.
+        OpeningDiffersError: Salt and terms have another digest.
+    """
     match body:
-        case {"salt": str(salt_text), "terms": dict(terms), **others} if not others:
-            salt = b64url_decode(salt_text, what="body/salt", length=16)
+        case {"digest": str(digest), "salt": str(text), "terms": dict(terms), **others} if (
+            not others
+        ):
+            salt = b64url_decode(text, what="salt", length=16)
         case _:
             raise MalformedError(what="body", reason="not exactly a salt and an object of terms")
     computed = salted_digest(salt, terms)
     if computed != digest:
         raise OpeningDiffersError(computed=computed, digest=digest)
-    opening = Opening(digest=digest, salt=salt, terms=format_json(terms), by=caller.party)
-    service.store.put_opening(opening)
-    return Response(status_code=204)
+    return Opening(digest=digest, salt=salt, terms=format_json(terms), by=caller.party)
 
 
 @router.get("/openings/{digest}", operation_id="openings.read")

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.errors import MissingFileError
-from registry.logtree import LogTree, stored_hashes
+from registry.logtree import LogTree, TileWrite, stored_hashes
 from registry.merkle import EMPTY_ROOT, CompactRange, MemoryHashes, TreeHead, root_at, root_of
-from registry.ports import TileWrite
 from registry.tiles import TILE_WIDTH, implied_files, tile_path
 
 BORDERS = [0, 1, 2, 3, 128, 255, 256, 257, 511, 512, 513, 767, 768, 1000]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from registry.ids import PartyId, Sid
+from registry.logtree import TileWrite
 from registry.model import DEADLINES
-from registry.ports import Commit, NewEntry, TileWrite
+from registry.ports import Commit, NewEntry
 from registry.state import Change
 from registry.tables import Minor, Table
 

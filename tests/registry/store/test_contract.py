@@ -14,8 +14,9 @@ from registry.errors import (
     StorageFailedError,
 )
 from registry.ids import PartyId, Sid
+from registry.logtree import TileWrite
 from registry.model import DEADLINES, TABLES, Deadline
-from registry.ports import Commit, LedgerStore, Opening, TileWrite
+from registry.ports import Commit, LedgerStore, Opening
 from registry.store.memory import MemoryStore
 from registry.store.sql import SqlStore
 from registry.tables import Get, Minor, Table, Where

@@ -87,23 +87,24 @@ class Show:
     def twins(
         self, plan: Sequence[Mapping[str, Any]], names: Mapping[str, str], vouchers: Sequence[str]
     ) -> None:
-        """Prints the instructions of two vouchers side by side."""
-        tables = []
-        for voucher, title in zip(vouchers, ("直接清分 direct", "逐级清分 tiered"), strict=True):
-            rows = [row for row in plan if row["voucher"] == voucher]
-            table = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
-            for heading in ("from", "to"):
-                table.add_column(heading)
-            table.add_column("yuan", justify="right")
-            for row in rows:
-                table.add_row(
-                    names[row["payer"]], names[row["payee"]], format_yuan(int(row["amount"]))
-                )
-            total = sum(int(row["amount"]) for row in rows)
-            table.add_section()
-            table.add_row(f"{len(rows)} instructions", "gross", f"[bold]{format_yuan(total)}[/]")
-            tables.append(table)
-        self.console.print(Columns(tables, padding=(0, 4)))
+        """Prints the instructions of two vouchers side by side, a hop a row."""
+        hops: dict[tuple[str, str], list[int]] = {}
+        counts, sums = [0, 0], [0, 0]
+        for row in plan:
+            side = list(vouchers).index(row["voucher"])
+            amounts = hops.setdefault((names[row["payer"]], names[row["payee"]]), [0, 0])
+            amounts[side] += int(row["amount"])
+            counts[side] += 1
+            sums[side] += int(row["amount"])
+        table = Table("from", "to", box=SIMPLE_HEAD)
+        table.add_column("直接清分 direct", justify="right")
+        table.add_column("逐级清分 tiered", justify="right")
+        for (payer, payee), amounts in hops.items():
+            table.add_row(payer, payee, *(format_yuan(each) if each else "" for each in amounts))
+        table.add_section()
+        table.add_row("instructions", "", *map(str, counts))
+        table.add_row("moved in all", "", *(f"[bold]{format_yuan(each)}[/]" for each in sums))
+        self.console.print(table)
 
     def outcome(self, direct: Mapping[str, int], tiered: Mapping[str, int]) -> None:
         """Prints what each holder was paid by both routes."""

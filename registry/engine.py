@@ -142,7 +142,8 @@ class Engine:
     def _fill(self, work: _Work, waiting: deque[Statement[Any]], outcomes: list[Outcome]) -> bool:
         """Seals into a batch until nothing waits (True) or a state must be computed."""
         now = self._now(work)
-        sealed = self._known(waiting)
+        sealed = self.store.find_statements([s.sid for s in waiting])
+        work.ids.update(self.store.find_ids([(s.by, s.id) for s in waiting]))
         work.rows.prefetch([self.rulebook.reads(s, now) for s in waiting])
         while True:
             self._tell_time(work)
@@ -154,10 +155,6 @@ class Engine:
             outcomes.append(self._decide(work, statement, sealed))
             if work.states_requested:
                 return False
-
-    def _known(self, waiting: Sequence[Statement[Any]]) -> Mapping[Sid, int]:
-        """Finds which statements are sealed already."""
-        return self.store.find_statements([statement.sid for statement in waiting])
 
     def _now(self, work: _Work) -> Now:
         """Returns the moment of the next entry."""
@@ -204,7 +201,7 @@ class Engine:
         if statement.sid in sealed:
             return self.sealed(statement.sid, sealed[statement.sid])
         name = (statement.by, statement.id)
-        taken = work.ids.get(name) or self.store.find_ids([name]).get(name)
+        taken = work.ids.get(name)
         if taken is not None:
             return IdReusedError(id=statement.id, by=statement.by, sid=taken)
         time = work.time

@@ -307,7 +307,7 @@ class Story:
         self.show.facts(
             (
                 ("due dates", f"{len(cleared.plans)}, a plan each, signed by the operator"),
-                ("instructions", f"{dict(cleared.instructions)}, each confirmed by its bank"),
+                ("instructions", _instructions(cleared.instructions)),
                 ("owed and paid", f"{format_yuan(cleared.total)} yuan"),
                 ("moved in all", f"{format_yuan(cleared.gross)} yuan"),
             )
@@ -351,6 +351,12 @@ class Story:
         self.report["audit"] = _audit(audit)
         self.report["tampered"] = _audit(tampered)
         self.report["root"] = audit.root
+
+
+def _instructions(by_route: Mapping[str, int]) -> str:
+    """Returns the number of instructions in words."""
+    routes = ", ".join(f"{count} {route}" for route, count in sorted(by_route.items()))
+    return f"{sum(by_route.values())}, each confirmed by its bank: {routes}"
 
 
 def _net(rows: Sequence[Mapping[str, Any]], twin: Twin, names: Mapping[str, str]) -> dict[str, int]:

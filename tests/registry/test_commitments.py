@@ -1,0 +1,284 @@
+"""Commitments: against a second opinion written from the page alone, and incrementally."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registry.commitments import (
+    FAMILIES,
+    Commitments,
+    bucket_record,
+    committed_rows,
+    in_order,
+    lot_facts,
+    lot_leaf,
+    lot_record,
+)
+from registry.effects import SALT_BUCKET, SALT_LOT, derive_salt
+from registry.entries import open_entry
+from registry.errors import InvariantBrokenError
+from registry.ids import LotId, Origin
+from registry.model import ACCOUNTS, BUCKETS, LOTS, VOUCHERS, Bucket, Lot
+from registry.proofs import committed_state, verify_lot_proof, verify_snapshot
+from registry.signing import parse_jwk
+from registry.sumtree import EMPTY
+from tests.logs import story
+
+VECTORS = Path(__file__).resolve().parents[1] / "vectors"
+
+
+def vector(path: str) -> Any:
+    return json.loads((VECTORS / path).read_text("utf-8"))
+
+
+# --- A second opinion: formats.md, "State tree", and no code of the registry ----------
+
+
+def sha(*parts: bytes) -> bytes:
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def raw(value: str) -> bytes:
+    return base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
+
+
+def jcs(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def split(count: int) -> int:
+    """Gives the largest power of two below a count."""
+    return 1 << ((count - 1).bit_length() - 1)
+
+
+def sum_root(leaves: list[tuple[bytes, int, int]]) -> tuple[bytes, int, int]:
+    if not leaves:
+        return sha(b"\x22"), 0, 0
+    if len(leaves) == 1:
+        return leaves[0]
+    left, right = sum_root(leaves[: split(len(leaves))]), sum_root(leaves[split(len(leaves)) :])
+    eight = [n.to_bytes(8, "big") for n in (*left[1:], *right[1:])]
+    digest = sha(b"\x21", left[0], eight[0], eight[1], right[0], eight[2], eight[3])
+    return digest, left[1] + right[1], left[2] + right[2]
+
+
+def log_root(leaves: list[bytes]) -> bytes:
+    if not leaves:
+        return sha(b"")
+    if len(leaves) == 1:
+        return leaves[0]
+    at = split(len(leaves))
+    return sha(b"\x01", log_root(leaves[:at]), log_root(leaves[at:]))
+
+
+def naive_lot(lot: Lot, payee: str) -> bytes:
+    facts = {
+        "acknowledged": lot.acknowledged,
+        "assignments": len(lot.path) - 1,
+        "burdens": [],
+        "due_on": lot.due_on,
+        "payee": payee,
+        "recourse": lot.recourse,
+        "status": str(lot.status),
+        "tier": lot.tier,
+    }
+    salt = raw(lot.salt)
+    return jcs({
+        "amount": str(lot.amount),
+        "born": lot.born,
+        "detail": text(sha(b"tallystick-detail/1\x00", salt, jcs(facts))),
+        "holder": text(sha(b"tallystick-holder/1\x00", salt, lot.holder.encode())),
+        "lot": lot.lot,
+        "voucher": lot.voucher,
+    })  # fmt: skip
+
+
+def naive_family(family: str, *, at: int) -> dict[str, Any]:
+    """Commits to one family of the story as of a size, from rows and entries alone."""
+    store, entries = story().world.store, story().entries
+    payees = {row.account: row.digest for row in store.select(ACCOUNTS, as_of=at)}
+    faces = {str(row.voucher): row for row in store.select(VOUCHERS, as_of=at)}
+    buckets = [row for row in store.select(BUCKETS, as_of=at)
+               if row.family == family and row.ordinal is not None]  # fmt: skip
+    leaves, total = [], 0
+    for bucket in sorted(buckets, key=lambda row: row.ordinal or 0):
+        live = [lot for lot in store.select(LOTS, as_of=at)
+                if bucket.bucket in (lot.holder, lot.voucher)]  # fmt: skip
+        live.sort(key=lambda lot: (lot.born, int(lot.lot.rpartition(".")[2])))
+        root = sum_root([
+            (sha(b"\x20", naive_lot(lot, payees[lot.account])), lot.amount, 1) for lot in live
+        ])  # fmt: skip
+        history = [sha(b"\x00", data) for data in entries[:at]
+                   if bucket.bucket in json.loads(data)["effects"]["touches"][family]]  # fmt: skip
+        record = {
+            "bucket": bucket.bucket,
+            "count": root[2],
+            "family": family,
+            "history": {"root": text(log_root(history)), "size": len(history)},
+            "ordinal": bucket.ordinal,
+            "root": text(root[0]),
+            "salt": bucket.salt,
+            "sum": str(root[1]),
+        }
+        if family == "voucher":
+            row = faces[bucket.bucket]
+            record |= {"cancelled": str(row.cancelled), "discharged": str(row.discharged),
+                       "face": str(row.face)}  # fmt: skip
+        leaves.append(sha(b"\x00", jcs(record)))
+        total += root[1]
+    return {"buckets": len(leaves), "root": text(log_root(leaves)), "total": str(total)}
+
+
+class TestSecondOpinion:
+    @pytest.mark.parametrize("number", [0, 1])
+    @pytest.mark.parametrize("family", FAMILIES)
+    def test_state_entries_commit_to_what_the_page_says(self, family: str, number: int) -> None:
+        committed = committed_state(open_entry(story().entries[story().index("state", number)]))
+        assert naive_family(family, at=committed["at"]) == committed[family]
+
+    def test_salts(self) -> None:
+        case = vector("snapshots/lot.json")["input"]
+        n = case["n"].to_bytes(4, "big")
+        salt = text(sha(b"tallystick-salt/1\x00", n, case["statement"].encode())[:16])
+        assert salt == case["salt"]
+        assert salt == derive_salt(SALT_LOT, statement=case["statement"], n=case["n"])
+        bucket = text(sha(b"tallystick-bucket/1\x00", bytes(4), b"jws")[:16])
+        assert bucket == derive_salt(SALT_BUCKET, statement="jws", n=0)
+
+
+class TestIncrementally:
+    def test_touched_buckets_are_all_that_changed_at_every_entry(self) -> None:
+        """What an entry does not touch keeps its leaf, or commitments would go stale."""
+        store = story().world.store
+        kept = Commitments()
+        for size, data in enumerate(story().entries, 1):
+            touches: Any = open_entry(data).effects["touches"]
+            touched = [(family, name) for family in FAMILIES for name in touches[family]]
+            rows = committed_rows(store.select, as_of=size)
+            kept.update(rows.fetch, touched)
+            fresh = Commitments()
+            fresh.update(rows.fetch, [(row.family, row.bucket) for row in rows.select(BUCKETS)])
+            assert kept.leaves == fresh.leaves, size
+            assert kept.roots(at=size) == fresh.roots(at=size)
+
+    def test_nothing_is_committed_to_before_genesis(self) -> None:
+        roots = Commitments().roots(at=0)
+        assert (roots.holder.buckets, roots.holder.total) == (0, "0")
+        assert roots.holder.root == roots.voucher.root == text(sha(b""))
+
+
+class TestRecords:
+    def lot(self) -> Lot:
+        return next(iter(story().world.store.select(LOTS)))
+
+    def bucket(self) -> Bucket:
+        return next(iter(story().world.store.select(BUCKETS)))
+
+    def test_a_leaf_is_made_from_its_record(self) -> None:
+        lot = self.lot()
+        leaf = lot_leaf(lot, "payee")
+        assert (leaf.hash, leaf.total) == (sha(b"\x20", naive_lot(lot, "payee")), lot.amount)
+
+    def test_leaf_order_is_by_birth_and_number_and_not_by_text(self) -> None:
+        lots = [
+            replace(self.lot(), born=born, lot=LotId(f"{'A' * 43}.{n}"))
+            for born, n in ((9, 10), (10, 0), (9, 2), (9, 1))
+        ]
+        assert [(lot.born, lot.lot[44:]) for lot in in_order(lots)] == [
+            (9, "1"), (9, "2"), (9, "10"), (10, "0")
+        ]  # fmt: skip
+
+    def test_a_voucher_that_does_not_add_up_is_a_bug(self) -> None:
+        store = story().world.store
+        bucket = next(row for row in store.select(BUCKETS) if row.family == "voucher"
+                      and row.ordinal is not None)  # fmt: skip
+        voucher = next(row for row in store.select(VOUCHERS) if row.voucher == bucket.bucket)
+        with pytest.raises(InvariantBrokenError, match="does not add up"):
+            bucket_record(bucket, EMPTY, voucher=voucher)
+
+    def test_a_bucket_without_an_ordinal_has_no_record(self) -> None:
+        bucket = replace(self.bucket(), ordinal=None)
+        with pytest.raises(InvariantBrokenError, match="has no ordinal"):
+            bucket_record(bucket, EMPTY, voucher=None)
+
+    def test_ordinals_leave_no_gap(self) -> None:
+        bucket = replace(self.bucket(), ordinal=1)
+        with pytest.raises(InvariantBrokenError, match="ordinal 1 after 0"):
+            Commitments().update(answering(bucket), [(bucket.family, bucket.bucket)])
+
+
+def answering(bucket: Bucket) -> Any:
+    """Makes a state of one bucket and nothing else."""
+
+    def fetch(reads: Iterable[Any]) -> list[tuple[Any, ...]]:
+        return [(bucket,) if getattr(read, "table", None) is BUCKETS else () for read in reads]
+
+    return fetch
+
+
+class TestGoldenBytes:
+    def test_a_lots_record(self) -> None:
+        case = vector("snapshots/lot.json")
+        record = json.loads(case["want"]["record"])
+        made = lot_record(
+            lot=record["lot"],
+            voucher=record["voucher"],
+            amount=int(record["amount"]),
+            born=record["born"],
+            holder=case["input"]["holder"],
+            salt=case["input"]["salt"],
+            facts=case["input"]["facts"],
+        )
+        assert made.decode() == case["want"]["record"]
+        assert sha(b"\x20", made).hex() == case["want"]["leaf_hash"]
+
+    @pytest.mark.parametrize("family", FAMILIES)
+    def test_a_buckets_record(self, family: str) -> None:
+        case = vector(f"snapshots/bucket-{family}.json")
+        assert jcs(case["input"]).decode() == case["want"]["record"]
+        assert sha(b"\x00", case["want"]["record"].encode()).hex() == case["want"]["leaf_hash"]
+
+    @pytest.mark.parametrize("family", FAMILIES)
+    def test_a_snapshot_verifies(self, family: str) -> None:
+        case = vector(f"snapshots/{family}.json")
+        given = case["input"]
+        holding = verify_snapshot(
+            {name: data.encode() for name, data in case["want"].items()},
+            origin=Origin(given["origin"]),
+            key=parse_jwk(given["key"]),
+        )
+        assert (holding.family, holding.bucket) == (family, given["bucket"])
+        lots = [json.loads(line) for line in case["want"]["lots.ndjson"].splitlines()]
+        leaves = [(sha(b"\x20", jcs(lot["record"])), int(lot["record"]["amount"]), 1)
+                  for lot in lots]  # fmt: skip
+        record = vector(f"snapshots/bucket-{family}.json")["input"]
+        root = sum_root(leaves)
+        assert (text(root[0]), str(root[1]), root[2]) == (
+            record["root"], record["sum"], record["count"]
+        )  # fmt: skip
+
+    def test_a_lot_proof_verifies(self) -> None:
+        case = vector("snapshots/lot-proof.json")
+        holding = verify_lot_proof(
+            case["want"]["proof"].encode(),
+            origin=Origin(case["input"]["origin"]),
+            key=parse_jwk(case["input"]["key"]),
+        )
+        assert holding.lots[0]["record"]["lot"] == case["input"]["lot"]
+
+    def test_facts_have_these_names_and_no_others(self) -> None:
+        facts = lot_facts(next(iter(story().world.store.select(LOTS))), payee="x")
+        assert sorted(facts) == [
+            "acknowledged", "assignments", "burdens", "due_on", "payee", "recourse", "status",
+            "tier",
+        ]  # fmt: skip

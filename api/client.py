@@ -31,12 +31,7 @@ from api.answers import (
 from api.auth import seal_token
 from registry.canonical import Json, b64url_decode, format_json, parse_object
 from registry.checkpoint import Checkpoint, open_checkpoint
-from registry.errors import (
-    InvariantBrokenError,
-    LogCorruptError,
-    MalformedError,
-    ProofFailedError,
-)
+from registry.errors import InvariantBrokenError, LogCorruptError, MalformedError, ProofFailedError
 from registry.ids import Origin, PartyId, format_uuid7, trustee_of
 from registry.merkle import TreeHead, verify_consistency
 from registry.signing import PrivateKey, PublicKey, detach, jws_id, split_jws

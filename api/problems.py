@@ -18,7 +18,7 @@ import clearing.errors
 import registry.writer
 from api.titles import FAMILY_TITLES, TITLES
 from clearing.errors import AmountDiffersError, InstructionNotFoundError, PlanDiffersError
-from registry import errors
+from registry import errors, refusals
 from registry.errors import RegistryError
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -46,29 +46,29 @@ STATUSES: Final[Mapping[type[RegistryError], int]] = {
     errors.KeyUseError: 403,
     errors.KeyRevokedError: 403,
     api.errors.OperationNotAllowedError: 403,
-    errors.RoleMissingError: 403,
-    errors.NotTrusteeError: 403,
-    errors.NotBankError: 403,
-    errors.NotOwnerError: 403,
-    errors.NotCreditorError: 403,
-    errors.NotDebtorError: 403,
-    errors.NotHolderError: 403,
-    errors.NotAssigneeError: 403,
-    errors.NotAssignorError: 403,
+    refusals.RoleMissingError: 403,
+    refusals.NotTrusteeError: 403,
+    refusals.NotBankError: 403,
+    refusals.NotOwnerError: 403,
+    refusals.NotCreditorError: 403,
+    refusals.NotDebtorError: 403,
+    refusals.NotHolderError: 403,
+    refusals.NotAssigneeError: 403,
+    refusals.NotAssignorError: 403,
     # Not there.
     api.errors.NotFoundError: 404,
-    errors.AccountUnknownError: 404,
-    errors.LotNotFoundError: 404,
-    errors.NoticeNotFoundError: 404,
-    errors.SnapshotUnknownError: 404,
+    refusals.AccountUnknownError: 404,
+    refusals.LotNotFoundError: 404,
+    refusals.NoticeNotFoundError: 404,
+    refusals.SnapshotUnknownError: 404,
     InstructionNotFoundError: 404,
     # Well formed, and no state of the ledger would make it right.
-    errors.AssigneeRefusedError: 422,
-    errors.BeyondCalendarError: 422,
-    errors.DueTooSoonError: 422,
-    errors.InsufficientHoldingError: 422,
-    errors.NotHolderRoleError: 422,
-    errors.PossessionError: 422,
+    refusals.AssigneeRefusedError: 422,
+    refusals.BeyondCalendarError: 422,
+    refusals.DueTooSoonError: 422,
+    refusals.InsufficientHoldingError: 422,
+    refusals.NotHolderRoleError: 422,
+    refusals.PossessionError: 422,
     api.errors.LogKeyDiffersError: 422,
     AmountDiffersError: 422,
     PlanDiffersError: 422,

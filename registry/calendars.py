@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from registry.errors import BeyondCalendarError, MalformedError
+from registry.errors import MalformedError
+from registry.refusals import BeyondCalendarError
 
 DAY_MS: Final = 86_400_000
 MINUTE_MS: Final = 60_000

@@ -15,19 +15,14 @@ from registry.canonical import Json
 from registry.commitments import Commitments, StateCommitted, committed_rows
 from registry.effects import Due, Effect, Seal, apply, format_effects, touches_of
 from registry.entries import BEFORE_FIRST, Entry, open_entry, seal_entry
-from registry.errors import (
-    ClockBackError,
-    IdReusedError,
-    RegistryError,
-    StorageError,
-    StorageUnknownError,
-)
+from registry.errors import IdReusedError, RegistryError, StorageError, StorageUnknownError
 from registry.ids import Origin, PartyId, Sid
 from registry.kinds import Rulebook
 from registry.logtree import LogTree
 from registry.merkle import TreeHead, hash_leaf
 from registry.model import BUCKETS, LEDGER, STATE_REQUESTS, Ledger
 from registry.ports import Clock, Commit, LedgerStore, NewEntry
+from registry.refusals import ClockBackError
 from registry.state import Batch, View
 from registry.statements import Now, Statement
 

@@ -9,19 +9,16 @@ from typing import Any
 
 from registry.canonical import b64url_encode
 from registry.effects import Due, Effect
-from registry.errors import (
+from registry.errors import KeyNotOfPartyError, KeyRevokedError, KeyUnknownError, KeyUseError
+from registry.ids import trustee_of
+from registry.model import KEYS, PARTIES, TABLES, KeyUse
+from registry.refusals import (
     AnswerMissingError,
-    KeyNotOfPartyError,
-    KeyRevokedError,
-    KeyUnknownError,
-    KeyUseError,
     LifetimeError,
     NotStartedError,
     RoleMissingError,
     SeenDiffersError,
 )
-from registry.ids import trustee_of
-from registry.model import KEYS, PARTIES, TABLES, KeyUse
 from registry.rules import (
     acceptance,
     accounts,

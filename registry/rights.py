@@ -3,15 +3,15 @@
 from datetime import date
 
 from registry.calendars import DAY_MS, date_at, parse_offset, start_of
-from registry.errors import (
+from registry.errors import InvariantBrokenError
+from registry.ids import PartyId, Sid
+from registry.model import ACCOUNTS, MANDATES, VOUCHERS, Account, Voucher
+from registry.refusals import (
     AccountNotVerifiedError,
     AccountUnknownError,
-    InvariantBrokenError,
     MandateMissingError,
     NotOwnerError,
 )
-from registry.ids import PartyId, Sid
-from registry.model import ACCOUNTS, MANDATES, VOUCHERS, Account, Voucher
 from registry.statements import Now
 from registry.tables import Rows
 

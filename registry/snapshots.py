@@ -27,12 +27,12 @@ from registry.commitments import (
     lot_record,
 )
 from registry.entries import open_entry
-from registry.errors import LotNotFoundError, SnapshotUnknownError
 from registry.logtree import stored_hashes
 from registry.merkle import MemoryHashes, prove_inclusion
 from registry.model import ACCOUNTS, BUCKETS, LOTS, VOUCHERS, Bucket, Lot
 from registry.ports import LedgerStore
 from registry.proofs import VERSION, committed_state
+from registry.refusals import LotNotFoundError, SnapshotUnknownError
 from registry.state import MemoryRows
 from registry.sumtree import prove, root_of_records
 

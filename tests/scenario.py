@@ -17,16 +17,12 @@ import pytest
 from registry.canonical import Json
 from registry.effects import Effect
 from registry.engine import Outcome
-from registry.errors import (
-    AccountNotVerifiedError,
-    AccountUnknownError,
-    NotOwnerError,
-    RegistryError,
-)
+from registry.errors import RegistryError
 from registry.kinds import Rulebook
 from registry.merkle import MemoryHashes, hash_leaf, root_at
 from registry.model import LOTS, VOUCHERS, Lot
 from registry.ports import Commit
+from registry.refusals import AccountNotVerifiedError, AccountUnknownError, NotOwnerError
 from registry.replay import Replay
 from registry.signing import PrivateKey, seal_jws, split_jws
 from registry.state import MemoryRows, View

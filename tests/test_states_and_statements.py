@@ -11,17 +11,16 @@ import pytest
 
 from registry.canonical import Json
 from registry.entries import open_entry
-from registry.errors import (
+from registry.errors import KeyRevokedError, RegistryError
+from registry.model import NOTICES, OFFERS, VOUCHERS, LotStatus, VoucherStatus
+from registry.refusals import (
     AccountNotVerifiedError,
     AlreadyAcknowledgedError,
     AnswerMissingError,
-    KeyRevokedError,
     LotLockedError,
     LotNotFoundError,
-    RegistryError,
     VoucherStatusError,
 )
-from registry.model import NOTICES, OFFERS, VOUCHERS, LotStatus, VoucherStatus
 from tests.builders import DIGEST, World, instant, key_of
 from tests.scenario import (
     GOOD,

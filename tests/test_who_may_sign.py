@@ -9,12 +9,16 @@ import pytest
 
 from registry.canonical import Json
 from registry.errors import (
-    AlreadyAdmittedError,
-    AlreadyStartedError,
     AuthenticationError,
     HeaderMismatchError,
     KeyNotOfPartyError,
     KeyUnknownError,
+    RegistryError,
+)
+from registry.model import Role
+from registry.refusals import (
+    AlreadyAdmittedError,
+    AlreadyStartedError,
     MandateMissingError,
     NotAssigneeError,
     NotAssignorError,
@@ -26,10 +30,8 @@ from registry.errors import (
     NotOwnerError,
     NotTrusteeError,
     PossessionError,
-    RegistryError,
     RoleMissingError,
 )
-from registry.model import Role
 from registry.rules.parties import ADMISSIBLE
 from tests.builders import ORIGIN, World, key_of, possession_proof, uscc
 from tests.scenario import GOOD, RULEBOOK, Draft, attempt, good, refusal, verify_everything

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -49,13 +50,13 @@ class ServerProcess:
             *("--port", "0", "--port-file", str(port_file)),
         ]
         with log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603
-        waited_until = time.monotonic() + START_SECONDS
-        while not port_file.exists() or not port_file.read_text().strip():
-            if self._process.poll() is not None or time.monotonic() > waited_until:
-                raise ProcessFailedError(log=str(port_file.parent / "server.log"))
-            time.sleep(0.02)
-        self.port = int(port_file.read_text())
+            self._process = process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603
+        try:
+            self.port = _await_port(process, port_file)
+        except BaseException:
+            # Nobody calls `__exit__` of what was not entered: Ctrl-C must leave nothing behind.
+            _stop(process)
+            raise
         return self
 
     @property
@@ -111,9 +112,12 @@ class BankProcess:
         """Has the bank post and confirm what it can of a plan; returns how many."""
         if self._process.stdin is None or self._process.stdout is None:
             raise AssertionError("started without pipes")
-        self._process.stdin.write(json.dumps({"now": now, "plan": plan}) + "\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
+        try:
+            self._process.stdin.write(json.dumps({"now": now, "plan": plan}) + "\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
         if not answer:
             raise ProcessFailedError(log="the bank's standard error")
         return int(json.loads(answer)["confirmed"])
@@ -126,17 +130,34 @@ class BankProcess:
     ) -> None:
         """Ends it."""
         if self._process.stdin is not None:
-            self._process.stdin.close()
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
         if self._process.stdout is not None:
             self._process.stdout.close()
         _stop(self._process)
 
 
+def _await_port(process: subprocess.Popen[bytes], port_file: Path) -> int:
+    """Waits until a server tells its port.
+
+    Raises:
+        ProcessFailedError: It ended, or took too long.
+    """
+    waited_until = time.monotonic() + START_SECONDS
+    while not port_file.exists():
+        if process.poll() is not None or time.monotonic() > waited_until:
+            raise ProcessFailedError(log=str(port_file.parent / "server.log"))
+        time.sleep(0.02)
+    return int(port_file.read_text())
+
+
 def _stop(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
-    """Ends a process, and makes sure of it."""
+    """Ends a process, and makes sure of it, even if told again to hurry."""
     process.terminate()
     try:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
+        pass
+    finally:
         process.kill()
         process.wait()

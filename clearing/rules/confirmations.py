@@ -33,10 +33,11 @@ from clearing.postings import (
     payment,
 )
 from registry.effects import Effect, Seal, Touch
-from registry.errors import InvariantBrokenError, NotBankError
+from registry.errors import InvariantBrokenError
 from registry.fields import Amount
 from registry.ids import LotId, PartyId, Sid
 from registry.model import LOTS, PARTIES, VOUCHERS, Lot, Role, Voucher, VoucherStatus
+from registry.refusals import NotBankError
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import Get, Minor, MutableRows, ReadPlan, Rows, get, get_many
 

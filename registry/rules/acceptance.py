@@ -5,13 +5,7 @@ from datetime import date
 from typing import Any
 
 from registry.effects import DeadlineCleared, DeadlineSet, Due, Effect, Seal, Touch
-from registry.errors import (
-    DeadlinePassedError,
-    InvariantBrokenError,
-    NotCreditorError,
-    NotDebtorError,
-    VoucherStatusError,
-)
+from registry.errors import InvariantBrokenError
 from registry.fields import SidField
 from registry.ids import PartyId, Sid, lot_id
 from registry.model import (
@@ -28,6 +22,12 @@ from registry.model import (
     Role,
     Voucher,
     VoucherStatus,
+)
+from registry.refusals import (
+    DeadlinePassedError,
+    NotCreditorError,
+    NotDebtorError,
+    VoucherStatusError,
 )
 from registry.rights import known_voucher, require_account, start_instant
 from registry.statements import Body, Kind, Now, Statement, TimedKind

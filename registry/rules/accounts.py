@@ -11,13 +11,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from registry.effects import Effect, Seal
-from registry.errors import (
-    AccountNotVerifiedError,
-    AccountUnknownError,
-    InvariantBrokenError,
-    NotBankError,
-    NotOwnerError,
-)
+from registry.errors import InvariantBrokenError
 from registry.fields import LENIENT, Digest, PartyField, SidField
 from registry.ids import PartyId, Sid
 from registry.model import (
@@ -28,6 +22,12 @@ from registry.model import (
     Account,
     Mandate,
     Role,
+)
+from registry.refusals import (
+    AccountNotVerifiedError,
+    AccountUnknownError,
+    NotBankError,
+    NotOwnerError,
 )
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import MutableRows, ReadPlan, Rows, get

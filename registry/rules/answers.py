@@ -9,12 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from registry.effects import DeadlineCleared, DeadlineSet, Due, Effect, Seal, Touch
-from registry.errors import (
-    DeadlinePassedError,
-    InvariantBrokenError,
-    NotAssigneeError,
-    NotAssignorError,
-)
+from registry.errors import InvariantBrokenError
 from registry.fields import SidField
 from registry.ids import LotId, NoticeId, PartyId, Sid, lot_id, notice_id
 from registry.model import (
@@ -30,6 +25,7 @@ from registry.model import (
     Offer,
     Purpose,
 )
+from registry.refusals import DeadlinePassedError, NotAssigneeError, NotAssignorError
 from registry.rights import known_voucher, require_account
 from registry.statements import Body, Kind, Now, Statement, TimedKind
 from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many, where

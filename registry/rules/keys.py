@@ -11,17 +11,11 @@ from pydantic import AfterValidator, Field
 
 from registry.canonical import format_json
 from registry.effects import DeadlineSet, Effect, KeyAdded, Seal, Touch
-from registry.errors import (
-    BadSignatureError,
-    InvariantBrokenError,
-    KeyTakenError,
-    KeyUnknownError,
-    MalformedError,
-    PossessionError,
-)
+from registry.errors import BadSignatureError, InvariantBrokenError, KeyUnknownError, MalformedError
 from registry.fields import LENIENT, KeyField, MachineText
 from registry.ids import Kid, PartyId, is_vehicle
 from registry.model import KEYS, OFFERS, KeyUse, Role
+from registry.refusals import KeyTakenError, PossessionError
 from registry.signing import PublicKey, header_bytes, parse_jwk, split_jws, verify
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import MutableRows, ReadPlan, Rows, get, where

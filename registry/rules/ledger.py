@@ -12,13 +12,7 @@ from pydantic import Field
 
 from registry.calendars import Calendar, parse_offset
 from registry.effects import Effect, Seal, Touch
-from registry.errors import (
-    AlreadyStartedError,
-    ClockBackError,
-    ClockNotManualError,
-    InvariantBrokenError,
-    MalformedError,
-)
+from registry.errors import InvariantBrokenError, MalformedError
 from registry.fields import (
     LENIENT,
     BusinessDate,
@@ -41,6 +35,7 @@ from registry.model import (
     Party,
     Role,
 )
+from registry.refusals import AlreadyStartedError, ClockBackError, ClockNotManualError
 from registry.signing import parse_jwk
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import MutableRows, Rows

@@ -11,15 +11,11 @@ from typing import Annotated
 from pydantic import Field
 
 from registry.effects import Effect, Seal, Touch
-from registry.errors import (
-    AlreadyAcknowledgedError,
-    InvariantBrokenError,
-    MalformedError,
-    NoticeNotFoundError,
-)
+from registry.errors import InvariantBrokenError, MalformedError
 from registry.fields import LENIENT, NoticeField
 from registry.ids import NoticeId, PartyId, Sid, parse_notice_id
 from registry.model import LOTS, NOTICES, Role
+from registry.refusals import AlreadyAcknowledgedError, NoticeNotFoundError
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import MutableRows, ReadPlan, Rows, get_many, where
 

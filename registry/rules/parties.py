@@ -11,13 +11,7 @@ from typing import Annotated
 from pydantic import Field
 
 from registry.effects import Effect, KeyAdded, Seal, Touch
-from registry.errors import (
-    AlreadyAdmittedError,
-    InvariantBrokenError,
-    KeyTakenError,
-    MalformedError,
-    NotTrusteeError,
-)
+from registry.errors import InvariantBrokenError, MalformedError
 from registry.fields import LENIENT, KeyField, PartyField, PlainText
 from registry.ids import Kid, PartyId, Sid, is_vehicle, trustee_of
 from registry.model import (
@@ -32,6 +26,7 @@ from registry.model import (
     Registration,
     Role,
 )
+from registry.refusals import AlreadyAdmittedError, KeyTakenError, NotTrusteeError
 from registry.signing import parse_jwk
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import MutableRows, ReadPlan, Rows, get

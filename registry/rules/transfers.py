@@ -14,18 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from registry.effects import DeadlineSet, Effect, Seal, Touch
-from registry.errors import (
-    AssigneeRefusedError,
-    ChainTooLongError,
-    DeadlinePassedError,
-    InsufficientHoldingError,
-    InvariantBrokenError,
-    LotLockedError,
-    LotNotFoundError,
-    MalformedError,
-    NotHolderError,
-    VoucherDueError,
-)
+from registry.errors import InvariantBrokenError, MalformedError
 from registry.fields import (
     LENIENT,
     Amount,
@@ -47,6 +36,16 @@ from registry.model import (
     Purpose,
     Role,
     Voucher,
+)
+from registry.refusals import (
+    AssigneeRefusedError,
+    ChainTooLongError,
+    DeadlinePassedError,
+    InsufficientHoldingError,
+    LotLockedError,
+    LotNotFoundError,
+    NotHolderError,
+    VoucherDueError,
 )
 from registry.rights import end_instant, known_voucher, today_at
 from registry.statements import Body, Kind, Now, Statement

@@ -17,17 +17,7 @@ from registry.effects import (
     Seal,
     Touch,
 )
-from registry.errors import (
-    AlreadyJoinedError,
-    DeadlinePassedError,
-    DueTooSoonError,
-    MalformedError,
-    NotHolderRoleError,
-    TooManyRecipientsError,
-    VoucherDueError,
-    VoucherNumberTakenError,
-    VoucherStatusError,
-)
+from registry.errors import MalformedError
 from registry.fields import (
     LENIENT,
     Amount,
@@ -53,6 +43,16 @@ from registry.model import (
     Voucher,
     VoucherNumber,
     VoucherStatus,
+)
+from registry.refusals import (
+    AlreadyJoinedError,
+    DeadlinePassedError,
+    DueTooSoonError,
+    NotHolderRoleError,
+    TooManyRecipientsError,
+    VoucherDueError,
+    VoucherNumberTakenError,
+    VoucherStatusError,
 )
 from registry.rights import (
     end_instant,

@@ -7,13 +7,8 @@ from hypothesis import strategies as st
 from api import problems
 from api.errors import TokenMissingError
 from api.titles import TITLES
-from registry.errors import (
-    InsufficientHoldingError,
-    LogCorruptError,
-    LotLockedError,
-    MalformedError,
-    RegistryError,
-)
+from registry.errors import LogCorruptError, MalformedError, RegistryError
+from registry.refusals import InsufficientHoldingError, LotLockedError
 from registry.writer import WriterBusyError
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "problems.md"

@@ -26,8 +26,9 @@ from clearing.rules.plans import find_due
 from clearing.tiered import route_tiered
 from registry.calendars import CN_2025_2026
 from registry.canonical import b64url_encode, format_json, sha256
-from registry.errors import BeyondCalendarError, InvariantBrokenError
+from registry.errors import InvariantBrokenError
 from registry.model import Lot, Mandate, Route, Voucher
+from registry.refusals import BeyondCalendarError
 from tests.clearing.world import DUE_ON, PAY_ON, World, gv01, ledger, party_id, sid
 
 GOLDEN = "tLoZmEdURu19BYjBphvy9v-KaQIhWEOr9zwwCrceBh8"

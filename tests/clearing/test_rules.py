@@ -26,15 +26,11 @@ from clearing.rules.confirmations import InstructionPosted, LotDischarged
 from clearing.rules.plans import body_of
 from registry.canonical import Json, format_json
 from registry.effects import Seal, format_effects
-from registry.errors import (
-    BeyondCalendarError,
-    InvariantBrokenError,
-    NotBankError,
-    RefusalError,
-)
+from registry.errors import InvariantBrokenError, RefusalError
 from registry.ids import Sid
 from registry.model import BUCKETS, LOTS, VOUCHERS
 from registry.model import TABLES as REGISTRY_TABLES
+from registry.refusals import BeyondCalendarError, NotBankError
 from registry.state import replay_digest
 from registry.statements import Kind
 from registry.tables import Minor, Table

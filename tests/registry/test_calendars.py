@@ -16,7 +16,8 @@ from registry.calendars import (
     parse_offset,
     start_of,
 )
-from registry.errors import BeyondCalendarError, MalformedError, RefusalError
+from registry.errors import MalformedError, RefusalError
+from registry.refusals import BeyondCalendarError
 
 days = st.dates(CN_2025_2026.first, CN_2025_2026.last)
 middle_days = st.dates(date(2025, 4, 1), date(2026, 9, 30))

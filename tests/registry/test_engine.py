@@ -12,11 +12,9 @@ from registry.commitments import Commitments, committed_rows
 from registry.engine import CLOCK_BACK_MAX, Engine, Outcome, Sealed
 from registry.entries import open_entry
 from registry.errors import (
-    ClockBackError,
     HeadMovedError,
     IdReusedError,
     InvariantBrokenError,
-    LotNotFoundError,
     RegistryError,
     StaleWriterError,
     StorageFailedError,
@@ -27,6 +25,7 @@ from registry.kinds import Rulebook
 from registry.merkle import hash_leaf, root_of
 from registry.model import BUCKETS, STATE_REQUESTS
 from registry.proofs import committed_state
+from registry.refusals import ClockBackError, LotNotFoundError
 from registry.replay import STATE_WITHIN
 from registry.statements import LIFETIME_MAX, Statement, admit
 from registry.store.memory import MemoryStore

@@ -14,11 +14,7 @@ from registry.canonical import (
     parse_object,
 )
 from registry.entries import open_entry
-from registry.errors import (
-    MalformedError,
-    NoteFailedError,
-    ProofFailedError,
-)
+from registry.errors import MalformedError, NoteFailedError, ProofFailedError
 from registry.ids import Origin
 from registry.proofs import Holding
 from tests.builders import key_of

@@ -7,9 +7,10 @@ import pytest
 
 from registry.commitments import FAMILIES
 from registry.entries import open_entry
-from registry.errors import LotNotFoundError, NoteFailedError, SnapshotUnknownError
+from registry.errors import NoteFailedError
 from registry.model import BUCKETS, LOTS
 from registry.proofs import FILES, committed_state, verify_lot_proof, verify_snapshot
+from registry.refusals import LotNotFoundError, SnapshotUnknownError
 from registry.snapshots import take_lot_proof, take_snapshot
 from tests.builders import ORIGIN
 from tests.logs import LOG_KEY, note_of, story

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from registry.canonical import Json
-from registry.errors import (
+from registry.errors import RegistryError
+from registry.model import BUCKETS, DEADLINES, VOUCHERS
+from registry.refusals import (
     DeadlinePassedError,
     NotCreditorError,
     NotDebtorError,
-    RegistryError,
     VoucherStatusError,
 )
-from registry.model import BUCKETS, DEADLINES, VOUCHERS
 from registry.rules.acceptance import KINDS
 from tests.builders import World, instant
 from tests.scenario import (

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from registry.canonical import Json
-from registry.errors import NotBankError, RegistryError
+from registry.errors import RegistryError
 from registry.model import ACCOUNTS, MANDATES
+from registry.refusals import NotBankError
 from registry.rules.accounts import KINDS
 from tests.builders import World, uscc
 from tests.scenario import (

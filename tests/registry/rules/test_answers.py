@@ -7,13 +7,9 @@ from typing import Any
 import pytest
 
 from registry.canonical import Json
-from registry.errors import (
-    DeadlinePassedError,
-    NotAssigneeError,
-    NotAssignorError,
-    RegistryError,
-)
+from registry.errors import RegistryError
 from registry.model import DEADLINES, NOTICES, OFFERS
+from registry.refusals import DeadlinePassedError, NotAssigneeError, NotAssignorError
 from registry.rules.answers import KINDS
 from tests.builders import DIGEST, World, instant
 from tests.scenario import (

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from registry.entries import open_entry
-from registry.errors import MalformedError, RegistryError, RoleMissingError
+from registry.errors import MalformedError, RegistryError
 from registry.model import DEADLINES, STATE_REQUESTS
+from registry.refusals import RoleMissingError
 from registry.rules.cutoffs import KINDS
 from tests.builders import World, instant
 from tests.scenario import Draft, attempt, cast_world, good, refusal, verify_everything, verify_rows

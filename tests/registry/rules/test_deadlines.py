@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from registry.effects import DeadlineSet, Seal
 from registry.entries import open_entry
-from registry.errors import AnswerMissingError, EntryInvalidError, RegistryError, VoucherStatusError
+from registry.errors import EntryInvalidError, RegistryError
 from registry.model import DEADLINES, OFFERS, TABLES, Deadline
+from registry.refusals import AnswerMissingError, VoucherStatusError
 from registry.state import Batch, MemoryRows
 from registry.store.memory import MemoryStore
 from tests.builders import World, instant, key_of

@@ -7,15 +7,14 @@ import pytest
 from registry.canonical import Json
 from registry.errors import (
     KeyRevokedError,
-    KeyTakenError,
     KeyUnknownError,
     KeyUseError,
     MalformedError,
-    PossessionError,
     RegistryError,
 )
 from registry.ids import Origin
 from registry.model import KEYS
+from registry.refusals import KeyTakenError, PossessionError
 from registry.rules.keys import KINDS
 from registry.signing import seal_jws
 from tests.builders import ORIGIN, World, key_of, possession_proof

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from registry.canonical import Json
-from registry.errors import (
+from registry.errors import MalformedError
+from registry.refusals import (
     AlreadyStartedError,
     ClockBackError,
     ClockNotManualError,
-    MalformedError,
     NotStartedError,
 )
 from registry.rules.ledger import KINDS

@@ -5,13 +5,9 @@ from typing import Any
 import pytest
 
 from registry.canonical import Json
-from registry.errors import (
-    AlreadyAcknowledgedError,
-    MalformedError,
-    NoticeNotFoundError,
-    RegistryError,
-)
+from registry.errors import MalformedError, RegistryError
 from registry.model import NOTICES
+from registry.refusals import AlreadyAcknowledgedError, NoticeNotFoundError
 from registry.rules.notices import KINDS, NOTICES_MAX
 from tests.builders import DIGEST, World
 from tests.scenario import (

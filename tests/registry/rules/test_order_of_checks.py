@@ -10,21 +10,23 @@ import pytest
 
 from registry.engine import Sealed
 from registry.errors import (
-    AnswerMissingError,
     IdReusedError,
     KeyNotOfPartyError,
     KeyRevokedError,
     KeyUnknownError,
     KeyUseError,
-    LifetimeError,
     MalformedError,
-    NotOwnerError,
     RegistryError,
-    RoleMissingError,
-    SeenDiffersError,
 )
 from registry.ids import format_uuid7
 from registry.merkle import TreeHead
+from registry.refusals import (
+    AnswerMissingError,
+    LifetimeError,
+    NotOwnerError,
+    RoleMissingError,
+    SeenDiffersError,
+)
 from tests.builders import World, key_of
 from tests.scenario import (
     Draft,

@@ -5,15 +5,14 @@ from typing import Any
 import pytest
 
 from registry.canonical import Json
-from registry.errors import (
+from registry.errors import KeyUnknownError, MalformedError
+from registry.model import KEYS, PARTIES, REGISTRATIONS
+from registry.refusals import (
     AlreadyAdmittedError,
     AnswerMissingError,
     KeyTakenError,
-    KeyUnknownError,
-    MalformedError,
     NotTrusteeError,
 )
-from registry.model import KEYS, PARTIES, REGISTRATIONS
 from registry.rules.parties import KINDS
 from tests.builders import World, key_of, uscc
 from tests.scenario import (

@@ -6,19 +6,18 @@ from typing import Any
 import pytest
 
 from registry.canonical import Json
-from registry.errors import (
+from registry.errors import MalformedError, RegistryError
+from registry.model import DEADLINES
+from registry.refusals import (
     AssigneeRefusedError,
     ChainTooLongError,
     DeadlinePassedError,
     InsufficientHoldingError,
     LotLockedError,
     LotNotFoundError,
-    MalformedError,
     NotHolderError,
-    RegistryError,
     VoucherDueError,
 )
-from registry.model import DEADLINES
 from registry.rules.transfers import KINDS
 from tests.builders import DIGEST, World, instant, uscc
 from tests.scenario import (

@@ -6,21 +6,19 @@ from typing import Any
 import pytest
 
 from registry.canonical import Json
-from registry.errors import (
+from registry.errors import InputError, MalformedError, RegistryError
+from registry.model import DEADLINES, LOTS, VOUCHERS
+from registry.refusals import (
     AlreadyJoinedError,
     DeadlinePassedError,
     DueTooSoonError,
-    InputError,
-    MalformedError,
     MandateMissingError,
     NotHolderRoleError,
-    RegistryError,
     TooManyRecipientsError,
     VoucherDueError,
     VoucherNumberTakenError,
     VoucherStatusError,
 )
-from registry.model import DEADLINES, LOTS, VOUCHERS
 from registry.rules.vouchers import KINDS, Promises
 from tests.builders import DIGEST, World, instant, uscc
 from tests.scenario import (

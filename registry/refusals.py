@@ -1,0 +1,253 @@
+"""The refusals: well formed and authentic, and a rule says no.
+
+One leaf a reason, with the two sides of the rule in its message; the families stand in
+`registry.errors`.
+"""
+
+from registry.errors import RefusalError
+
+
+class LifetimeError(RefusalError):
+    """The statement is not, or no longer, or too long valid."""
+
+    template = "the entry's time {time} is not in [iat - 300, exp) = [{first}, {end})"
+
+
+class SeenDiffersError(RefusalError):
+    """The signer saw another log than this one."""
+
+    template = "seen: the root at size {size} is {root}"
+
+
+class AnswerMissingError(RefusalError):
+    """What `re` names is not open to this kind of answer."""
+
+    template = "{kind} answers {answers}; none that is open is named by re {re}"
+
+
+class RoleMissingError(RefusalError):
+    """The signer was not admitted in a role that may sign this."""
+
+    template = "{by} is not admitted as {roles}"
+
+
+class BeyondCalendarError(RefusalError):
+    """A business day is asked for that the calendar does not cover."""
+
+    template = "calendar {calendar} covers {first} to {last}, not {day}"
+
+
+# --- ledger and parties -----------------------------------------
+
+
+class AlreadyStartedError(RefusalError):
+    """A log has one genesis, at index 0."""
+
+    template = "genesis at index {index}: the ledger exists"
+
+
+class NotStartedError(RefusalError):
+    """Nothing comes before genesis."""
+
+    template = "{kind} before genesis"
+
+
+class ClockNotManualError(RefusalError):
+    """Only a sandbox has a clock that can be set."""
+
+    template = "the ledger's clock is {clock}"
+
+
+class ClockBackError(RefusalError):
+    """Time in the log never goes back."""
+
+    template = "the clock shows {now}, which is not before {time}"
+
+
+class AlreadyAdmittedError(RefusalError):
+    """The party has been admitted."""
+
+    template = "{party} is admitted"
+
+
+class KeyTakenError(RefusalError):
+    """A key belongs to one party, for ever."""
+
+    template = "key {kid} is in use"
+
+
+class NotTrusteeError(RefusalError):
+    """A vehicle is registered by the trustee in its name."""
+
+    template = "{vehicle} is not a vehicle of {by}"
+
+
+class PossessionError(RefusalError):
+    """The new key did not sign log, party and itself."""
+
+    template = "the proof does not show possession of key {kid} by the signer in this log"
+
+
+# --- accounts ---------------------------------------------------
+
+
+class NotBankError(RefusalError):
+    """The party is no bank, or not the bank of this account."""
+
+    template = "{party} is not the account's bank"
+
+
+class AccountUnknownError(RefusalError):
+    """There is no such account."""
+
+    template = "there is no account {account}"
+
+
+class NotOwnerError(RefusalError):
+    """The account is another party's."""
+
+    template = "account {account} is not {by}'s"
+
+
+class AccountNotVerifiedError(RefusalError):
+    """The bank has not verified the account."""
+
+    template = "account {account} is not verified by its bank"
+
+
+class MandateMissingError(RefusalError):
+    """Nobody may debit the account under this mandate."""
+
+    template = "mandate {mandate} does not authorise debiting account {account}"
+
+
+# --- vouchers ---------------------------------------------------
+
+
+class NotHolderRoleError(RefusalError):
+    """The party may not hold this voucher."""
+
+    template = "{party} cannot be a holder of this voucher"
+
+
+class DueTooSoonError(RefusalError):
+    """A voucher falls due after the day of its issue."""
+
+    template = "due on {due_on}, and today is {today}"
+
+
+class DeadlinePassedError(RefusalError):
+    """The last moment for this is over, or would come too late."""
+
+    template = "the deadline {deadline} is past, or not before the due date"
+
+
+class VoucherNumberTakenError(RefusalError):
+    """The debtor has used the number before."""
+
+    template = "voucher number {voucher_no} is voucher {voucher}"
+
+
+class VoucherStatusError(RefusalError):
+    """The voucher is in another part of its life."""
+
+    template = "{kind}: voucher {voucher} is {status}"
+
+
+class NotCreditorError(RefusalError):
+    """Only the first holder may answer the issue."""
+
+    template = "{by} is not the first holder of voucher {voucher}"
+
+
+class NotDebtorError(RefusalError):
+    """Only the debtor may do this."""
+
+    template = "{by} is not the debtor of voucher {voucher}"
+
+
+class AlreadyJoinedError(RefusalError):
+    """The party owes the voucher already."""
+
+    template = "{party} owes voucher {voucher} already"
+
+
+class TooManyRecipientsError(RefusalError):
+    """Eight parties owe the voucher and are notified."""
+
+    template = "voucher {voucher} has {limit} recipients of notices, the most there can be"
+
+
+class VoucherDueError(RefusalError):
+    """The due date has come: who holds is who is paid."""
+
+    template = "voucher {voucher} is due on {due_on}"
+
+
+# --- transfers and notices --------------------------------------
+
+
+class LotNotFoundError(RefusalError):
+    """There is no such live lot."""
+
+    template = "there is no live lot {lot}"
+
+
+class NotHolderError(RefusalError):
+    """The lot is another party's."""
+
+    template = "lot {lot} is not {by}'s"
+
+
+class LotLockedError(RefusalError):
+    """The lot is not free."""
+
+    template = "lot {lot} is {status}"
+
+
+class InsufficientHoldingError(RefusalError):
+    """More was offered than the lot holds."""
+
+    template = "lot {lot} holds {held} minor, requested {requested} minor"
+
+
+class AssigneeRefusedError(RefusalError):
+    """The assignee may not take what is offered."""
+
+    template = "assignee {assignee} {reason}"
+
+
+class ChainTooLongError(RefusalError):
+    """The lot has been assigned as often as the format allows."""
+
+    template = "lot {lot} has been assigned {limit} times"
+
+
+class NotAssigneeError(RefusalError):
+    """The offer is to another party."""
+
+    template = "offer {offer} is not to {by}"
+
+
+class NotAssignorError(RefusalError):
+    """The offer is another party's."""
+
+    template = "offer {offer} is not by {by}"
+
+
+class NoticeNotFoundError(RefusalError):
+    """The signer has no such notice."""
+
+    template = "the signer has no notice {notice}"
+
+
+class AlreadyAcknowledgedError(RefusalError):
+    """The notice was acknowledged before."""
+
+    template = "notice {notice} is acknowledged"
+
+
+class SnapshotUnknownError(RefusalError):
+    """There is no such state entry, or it knows no such bucket."""
+
+    template = "entry {index} is no state entry that commits to this"

@@ -14,7 +14,7 @@ LOCKS = ("run", "dev")
 
 # Written so that this file does not match itself.
 REGISTRY_HOST = re.compile(
-    r"\b(?:pypi|pythonhosted|npmjs|crates|deb\.debian|security\.debian|golang|maven)"
+    r"\b(?:pypi|pythonhosted|npmjs|crates|deb\.debian|security\.debian|proxy\.golang|maven)"
     r"\.(?:org|io|com)\b"
 )
 MACHINE_PATH = re.compile(r"(?<![\w.*/-])/(?:work|root|home|Users|opt)/\w")

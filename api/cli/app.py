@@ -2,7 +2,7 @@
 
 import typer
 
-from api.cli import demo, log, read, serve, verify, write
+from api.cli import db, demo, log, read, serve, verify, write
 
 app = typer.Typer(
     name="tallystick",
@@ -21,6 +21,7 @@ WORDS = {
     "clearing": "Maturity 清分: proposals, runs, instructions.",
     "clock": "The manual clock of a sandbox.",
     "key": "Keys: make one, add it, revoke it.",
+    "db": "A ledger's database against its own log.",
     "kind": "The table of kinds of statements.",
     "log": "The log: checkpoint, export, proofs, journal.",
     "lot": "Lots 子凭证.",
@@ -35,7 +36,7 @@ WORDS = {
 }
 
 nouns: dict[str, typer.Typer] = {}
-for module in (verify, log, read, write):
+for module in (verify, log, read, write, db):
     for noun, verb, command in module.COMMANDS:
         if noun not in nouns:
             nouns[noun] = typer.Typer(no_args_is_help=True, help=WORDS.get(noun, ""))

@@ -1,0 +1,90 @@
+"""Commands on a ledger's database: check it against its own log, write it again."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.cli.common import ENVIRONMENT, USAGE, AsJson, print_json, talk, told
+from clearing.rulebook import RULEBOOK
+from registry.ids import Origin
+from registry.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from api.rebuild import Check
+
+SQLITE = "sqlite:///"
+Database = Annotated[
+    str, typer.Option("--database", envvar="TALLYSTICK_DATABASE", help="sqlite:///path")
+]
+LogName = Annotated[
+    str, typer.Option("--origin", envvar="TALLYSTICK_ORIGIN", help="The log's name.")
+]
+
+
+def check(database: Database, origin: LogName, as_json: AsJson = False) -> None:
+    """Replays a database's entries and compares all its other tables with them.
+
+    Exit codes: 0 as the entries say, 10 not.
+    """
+    from api.rebuild import check_store
+    from api.service import open_store
+
+    _require_file(database)
+    with told():
+        found = check_store(open_store(database), RULEBOOK, origin=Origin(origin))
+    _tell(found, as_json=as_json)
+
+
+def rebuild(
+    database: Database,
+    into: Annotated[str, typer.Option(help="The new database; must not exist yet.")],
+    origin: LogName,
+    as_json: AsJson = False,
+) -> None:
+    """Writes a new database from another one's entries alone, by replaying them."""
+    from api.rebuild import rebuild_store
+    from api.service import open_store
+
+    _require_file(database)
+    if not into.startswith(SQLITE) or Path(into.removeprefix(SQLITE)).exists():
+        talk.print(f"{into} exists, or is no {SQLITE}path")
+        raise typer.Exit(USAGE)
+    with told():
+        source, target = open_store(database), open_store(into)
+        found = rebuild_store(source, target, RULEBOOK, origin=Origin(origin))
+    _tell(found, as_json=as_json)
+
+
+def _require_file(database: str) -> None:
+    """Refuses a database that is not there: to open it would make it."""
+    if not database.startswith(SQLITE):
+        talk.print(f"{database} is no {SQLITE}path")
+        raise typer.Exit(USAGE)
+    if not Path(database.removeprefix(SQLITE)).is_file():
+        talk.print(f"{database} is not there")
+        raise typer.Exit(ENVIRONMENT)
+
+
+def _tell(found: "Check", *, as_json: bool) -> None:
+    """Prints what was found, and exits with the verdict."""
+    if as_json:
+        print_json(
+            {
+                "verdict": int(found.verdict),
+                "size": found.size,
+                "root": found.root,
+                "replay_digest": found.digest,
+                "findings": [{"where": f.where, "reason": f.reason} for f in found.findings],
+            }
+        )
+    else:
+        print(f"{int(found.verdict)} {found.verdict.name}")
+        for finding in found.findings:
+            print(f"  {finding.where}: {finding.reason}")
+        if found.verdict is Verdict.VERIFIED:
+            print(f"  {found.size} entries\n  root {found.root}\n  replay digest {found.digest}")
+    raise typer.Exit(int(found.verdict))
+
+
+COMMANDS = (("db", "check", check), ("db", "rebuild", rebuild))

@@ -1,5 +1,7 @@
 """`tallystick demo`: the whole story on an embedded database, over real HTTP."""
 
+import signal
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +32,8 @@ def demo(
         raise typer.Exit(2)
     directory.mkdir(parents=True, exist_ok=True)
     console = Console(quiet=as_json, highlight=False)
+    # Told to end, it ends its server and its banks first, as it does on Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with told():
         story = Story(
             directory=directory,

@@ -73,7 +73,7 @@ class Show:
                 f"致：{names[notice['recipient']]}\n"
                 f"贵司开立的电子凭证 {notice['voucher'][:12]}… 项下应收账款债权，"
                 f"金额人民币 {format_yuan(int(notice['amount']))} 元，\n"
-                f"已由 {names[notice['assignor']]} 转让予 {names[notice['assignee']]}。"
+                f"已由 {names[notice['assignor']]} 转让予 {names[notice['assignee']]}。\n"
                 "自本通知到达时起，请向受让人履行付款义务。\n"
                 f"通知人：{names[notice['assignor']]}（本平台仅代为送达）\n"
                 f"编号：{notice['notice'][:20]}…   到达：{notice['arrived_text']}\n"
@@ -130,7 +130,7 @@ class Show:
             for bucket in buckets:
                 table.add_row(bucket.label, str(bucket.count), bucket.wan)
             drawn.append(table)
-        self.console.print(Columns(drawn, padding=(0, 3)))
+        self.console.print(Columns(drawn, padding=(0, 1)))
         self.console.print(
             f"mean rate {means.rate}   mean claim {means.claim_wan} 万元   "
             f"mean remaining term {means.months} months"

@@ -5,7 +5,7 @@ from datetime import date
 from functools import cache
 from typing import Any
 
-from registry.engine import Engine
+from registry.engine import Engine, Outcome
 from registry.errors import RegistryError, StorageFailedError
 from registry.ids import Sid
 from registry.kinds import Rulebook
@@ -150,11 +150,46 @@ def digest_of(store: WatchedStore) -> str:
 
 
 @cache
-def uninterrupted() -> tuple[tuple[bytes, ...], str]:
-    """Runs the plan in one go; returns entries and digest."""
+def two_cut_offs() -> tuple[Statement[Any], ...]:
+    """Plans a leap of the clock over two due dates, with an offer that ends between them."""
+    world = cast()
+    before, consent = world.time, {"account": world.accounts["s1"], "collection_route": True}
+    plan = Plan(world)
+    for due_on in ("2025-07-09", "2025-07-16"):
+        body = world.issue_body(due_on=due_on, accept_by="2025-07-08")
+        voucher = plan.sign("core", "voucher.issue", body)
+        plan.sign("s1", "voucher.accept", consent, re=voucher)
+    body = world.offer_body(f"{voucher}.0", 40, "s2", accept_by="2025-07-10")
+    plan.sign("s1", "transfer.offer", body)
+    plan.sign("operator", "clock.set", {"time": instant(date(2025, 7, 17))})
+    world.time = instant(date(2025, 7, 17))
+    plan.sign("s3", "mandate.grant", {"account": world.accounts["s3"]})
+    world.time = before
+    return tuple(plan.statements)
+
+
+@cache
+def uninterrupted(
+    statements: tuple[Statement[Any], ...] | None = None,
+) -> tuple[tuple[bytes, ...], str]:
+    """Runs a plan in one go; returns entries and digest."""
     store = store_of(cast()).copy()
-    engine_on(store).submit(planned())
+    engine_on(store).submit(planned() if statements is None else statements)
     return tuple(entries_of(store)), digest_of(store)
+
+
+class SystemWorld(World):
+    """A ledger on the system clock."""
+
+    def sign(self, name: str, kind: str, body: Any, **how: Any) -> str:
+        if kind == "genesis":
+            body = {**body, "clock": "system"}
+        return super().sign(name, kind, body, **how)
+
+    def submit(self, *texts: str) -> list[Outcome]:
+        outcomes = super().submit(*texts)
+        self.time = self.clock.time
+        return outcomes
 
 
 def site_of_append() -> int:

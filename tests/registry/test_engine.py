@@ -35,6 +35,7 @@ from tests.logs import DUE_ON, audit, export, story
 from tests.watched import (
     RULEBOOK,
     Plan,
+    SystemWorld,
     WatchedStore,
     cast,
     digest_of,
@@ -43,6 +44,7 @@ from tests.watched import (
     planned,
     site_of_append,
     store_of,
+    two_cut_offs,
     uninterrupted,
 )
 
@@ -248,21 +250,26 @@ class TestRestarts:
         engine_on(store).submit([])
         assert (tuple(entries_of(store)), digest_of(store)) == uninterrupted()
 
-    def test_a_crash_after_any_commit_changes_nothing(self) -> None:
+    @pytest.mark.parametrize(("plan", "owed"), [(planned, 3), (two_cut_offs, 3)])
+    def test_a_crash_after_any_commit_changes_nothing(self, plan: Any, owed: int) -> None:
         """Each prefix of the commits is what a crash may leave; the next engine goes on."""
         whole = store_of(cast()).copy()
-        engine_on(whole).submit(planned())
-        first = len(store_of(cast()).commits)
-        assert len(whole.commits) - first > 3
-        owed = 0
-        for kept in range(first, len(whole.commits) + 1):
+        engine_on(whole).submit(plan())
+        requests = 0
+        for kept in range(len(store_of(cast()).commits), len(whole.commits) + 1):
             store = WatchedStore(RULEBOOK.tables)
             for commit in whole.commits[:kept]:
                 store.append(commit, expected_size=store.size(), epoch=store.acquire())
-            owed += bool(list(store.select(STATE_REQUESTS)))
-            engine_on(store).submit(planned())
-            assert (tuple(entries_of(store)), digest_of(store)) == uninterrupted()
-        assert owed == 3
+            requests += len(list(store.select(STATE_REQUESTS)))
+            engine_on(store).submit(plan())
+            assert (tuple(entries_of(store)), digest_of(store)) == uninterrupted(plan())
+        assert requests == owed
+
+    def test_two_states_owed_at_once_stand_in_the_order_of_their_requests(self) -> None:
+        kinds = [open_entry(data).kind for data in uninterrupted(two_cut_offs())[0][-6:]]
+        assert kinds == ["day.cut-off", "transfer.expire", "day.cut-off", "state", "state",
+                         "mandate.grant"]  # fmt: skip
+        audited(uninterrupted(two_cut_offs())[0])
 
     def test_a_state_is_as_of_its_request_though_the_next_engine_computes_it(self) -> None:
         at = story().index("state", 1)
@@ -346,20 +353,6 @@ class TestClocks:
         outcomes = world.engine.submit([refused, genesis_of(world)])
         assert kinds_of(outcomes) == ["lifetime", "sealed"]
         assert open_entry(world.entries()[0]).time == world.clock.time
-
-
-class SystemWorld(World):
-    """A ledger on the system clock."""
-
-    def sign(self, name: str, kind: str, body: Any, **how: Any) -> str:
-        if kind == "genesis":
-            body = {**body, "clock": "system"}
-        return super().sign(name, kind, body, **how)
-
-    def submit(self, *texts: str) -> list[Outcome]:
-        outcomes = super().submit(*texts)
-        self.time = self.clock.time
-        return outcomes
 
 
 def genesis_of(world: World, **odd: Any) -> Statement[Any]:

@@ -1,29 +1,26 @@
 """Replay: it follows an honest log, and stops at the one entry that the rules do not give."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from registry.canonical import b64url_encode
-from registry.commitments import StateCommitted
-from registry.effects import DeadlineCleared, DeadlineSet
 from registry.entries import open_entry
 from registry.errors import EntryInvalidError
 from registry.kinds import Rulebook
 from registry.merkle import MemoryHashes, TreeHead, hash_leaf, root_at
 from registry.model import LOTS
 from registry.replay import IDS_KEPT, STATE_WITHIN, Replay
-from registry.rules.answers import LotAssigned, NoticeArrived
-from registry.rules.parties import PartyAdmitted
-from registry.rules.transfers import LotOffered
-from registry.rules.vouchers import VoucherIssued
+from registry.state import replay_digest
 from registry.statements import CLOCK_SKEW, LIFETIME_MAX
 from registry.store.memory import MemoryStore
 from registry.verdicts import Verdict
-from tests.builders import ORIGIN, World, instant, key_of, possession_proof
-from tests.logs import DUE_ON, Draft, Forger, Lie, audit, export, story
+from tests.builders import ORIGIN, World, key_of, possession_proof
+from tests.lies import LIES
+from tests.logs import Draft, Forger, Lie, audit, export, story
+from tests.watched import RULEBOOK, SystemWorld
 
 
 def replayed(entries: Sequence[bytes]) -> Replay:
@@ -38,6 +35,11 @@ def replayed(entries: Sequence[bytes]) -> Replay:
 def forged(at: int, lie: Lie) -> list[bytes]:
     """Seals the story again with a lie at one entry."""
     return Forger(Rulebook()).rewrite(story().entries, at=at, lie=lie)
+
+
+def digest_of(rows: Mapping[str, list[Any]]) -> str:
+    """Returns the replay digest of these rows."""
+    return replay_digest(RULEBOOK.tables, lambda table: rows[table.name])
 
 
 def one(change: Callable[[Draft], Draft]) -> Lie:
@@ -60,91 +62,21 @@ class TestHonestLogs:
                 live = list(world.store.select(table, as_of=size))
                 assert list(replay.rows.select(table)) == live, (size, table.name)
 
+    def test_the_digest_covers_every_row_of_every_table(self) -> None:
+        world, at = story().world, story().index("day.cut-off") + 1
+        tables, seen = world.rulebook.tables, set()
+        for size in (2, 40, story().index("transfer.offer", 3) + 1, at):
+            rows = {t.name: list(world.store.select(t, as_of=size)) for t in tables}
+            whole = digest_of(rows)
+            for name, kept in rows.items():
+                for less in range(len(kept)):
+                    fewer = {**rows, name: kept[:less] + kept[less + 1 :]}
+                    assert digest_of(fewer) != whole
+                    seen.add(name)
+        assert seen == {table.name for table in tables}
+
     def test_an_operator_without_lies_seals_the_same_bytes(self) -> None:
         assert tuple(forged(0, lambda _forger, draft: [draft])) == story().entries
-
-
-# What an operator could gain by, each with the entry that must be named.
-
-LIES: dict[str, tuple[str, int, Callable[[Draft], Draft]]] = {
-    "a voucher of more than was signed": (
-        "voucher.issue", 0, lambda d: d.swapped(VoucherIssued, face=100_000_001),
-    ),
-    "another debtor": (
-        "voucher.issue", 0, lambda d: d.swapped(VoucherIssued, debtor=story().world.ids["s3"]),
-    ),
-    "another day on which it falls due": (
-        "voucher.issue", 0, lambda d: d.swapped(VoucherIssued, due_on="2025-12-18"),
-    ),
-    "more of the lot offered than was signed": (
-        "transfer.offer", 0,
-        lambda d: d.swapped(LotOffered, amount=60_000_001, remainder=39_999_999),
-    ),
-    "an offer to another assignee": (
-        "transfer.offer", 0, lambda d: d.swapped(LotOffered, assignee=story().world.ids["s3"]),
-    ),
-    "a later end of the time to accept": (
-        "transfer.offer", 0, lambda d: d.swapped(LotOffered, accept_by=instant(DUE_ON)),
-    ),
-    "a lot in another holder's hands": (
-        "transfer.accept", 0, lambda d: d.swapped(LotAssigned, assignee=story().world.ids["s3"]),
-    ),
-    "money to another account": (
-        "transfer.accept", 0,
-        lambda d: d.swapped(LotAssigned, account=story().world.accounts["s3"]),
-    ),
-    "no notice to the debtor": ("transfer.accept", 0, lambda d: d.without(NoticeArrived)),
-    "a notice to somebody else": (
-        "transfer.accept", 0,
-        lambda d: d.swapped(NoticeArrived, recipient=story().world.ids["s3"]),
-    ),
-    "a notice twice": (
-        "transfer.accept", 0, lambda d: replace(d, effects=(*d.effects, d.effects[1])),
-    ),
-    "effects in another order": (
-        "transfer.accept", 0, lambda d: replace(d, effects=d.effects[::-1]),
-    ),
-    "no deadline where one is set": ("transfer.offer", 0, lambda d: d.without(DeadlineSet)),
-    "a deadline at another instant": (
-        "transfer.offer", 0, lambda d: d.swapped(DeadlineSet, at=instant(DUE_ON)),
-    ),
-    "a deadline that is not cleared": (
-        "transfer.accept", 0, lambda d: d.without(DeadlineCleared),
-    ),
-    "a role that the registrar did not give": (
-        "party.admit", 1, lambda d: d.swapped(PartyAdmitted, roles=("financier",)),
-    ),
-    "another ordinal": ("party.admit", 7, lambda d: d.swapped(PartyAdmitted, ordinal=8)),
-    "a state of another total": (
-        "state", 0, lambda d: d.swapped(StateCommitted, holder=replace(
-            _state(d).holder, total="100000501")),
-    ),
-    "a state of another root": (
-        "state", 0, lambda d: d.swapped(StateCommitted, voucher=replace(
-            _state(d).voucher, root=b64url_encode(bytes(32)))),
-    ),
-    "a state with a bucket less": (
-        "state", 1, lambda d: d.swapped(StateCommitted, holder=replace(
-            _state(d).holder, buckets=8)),
-    ),
-    "another kind": ("transfer.reject", 0, lambda d: replace(d, kind="transfer.withdraw")),
-    "another index": ("transfer.reject", 0, lambda d: replace(d, index=7)),
-    "another entry as previous": (
-        "transfer.reject", 0,
-        lambda d: replace(d, previous=hash_leaf(story().entries[3])),
-    ),
-    "time going back": ("transfer.reject", 0, lambda d: replace(d, time=d.time - 1)),
-    "a time that the manual clock does not show": (
-        "transfer.reject", 0, lambda d: replace(d, time=d.time + 1),
-    ),
-    "a deadline's entry before its time": (
-        "transfer.expire", 0, lambda d: replace(d, time=d.time - 1),
-    ),
-}  # fmt: skip
-
-
-def _state(draft: Draft) -> Any:
-    return next(effect for effect in draft.effects if isinstance(effect, StateCommitted))
 
 
 class TestLies:
@@ -322,6 +254,14 @@ class TestLies:
         text = world.sign("core", "mandate.grant", body, aud="sandbox.example/other")
         entries = forged(at, one(lambda draft: replace(draft, text=text)))
         self.assert_named(entries, at, "wrong-audience")
+
+    def test_time_going_back_under_the_system_clock_is_found(self) -> None:
+        world = SystemWorld(MemoryStore(RULEBOOK.tables), RULEBOOK).cast()
+        world.clock.time += 5
+        world.do("s1", "mandate.grant", {"account": world.accounts["s1"]})
+        at = world.store.size() - 1
+        back = one(lambda draft: replace(draft, time=draft.time - 6))
+        self.assert_named(Forger(RULEBOOK).rewrite(world.entries(), at=at, lie=back), at, "before")
 
     def test_a_statement_left_out_shows_only_to_whom_it_mattered(self) -> None:
         # An operator may leave a statement out before anybody has seen it: there is no rule

@@ -276,7 +276,7 @@ class TestFiles:
         assert verified(indexed({**snapshot(), "checkpoint": note})).count
 
     def test_bytes_that_are_no_text_are_refused_wherever_they_stand(self) -> None:
-        note = snapshot()["checkpoint"] + b"\xe2\x80\x94 wit\xff AAAAAAAA\n"
+        note = snapshot()["checkpoint"] + b"\xe2\x80\x94 witness\xff AAAAAAAA\n"
         with pytest.raises(TYPED):
             verified(indexed({**snapshot(), "checkpoint": note}))
 

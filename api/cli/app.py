@@ -38,6 +38,9 @@ WORDS = {
 nouns: dict[str, typer.Typer] = {}
 for module in (verify, log, read, write, db):
     for noun, verb, command in module.COMMANDS:
+        if not verb:
+            app.command(noun)(command)
+            continue
         if noun not in nouns:
             nouns[noun] = typer.Typer(no_args_is_help=True, help=WORDS.get(noun, ""))
             app.add_typer(nouns[noun], name=noun)

@@ -36,8 +36,8 @@ LogKey = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-talk = Console(stderr=True, highlight=False)
-"""For people: what is going on, and what went wrong."""
+talk = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+"""For people: what is going on, and what went wrong. Brackets in a text are brackets."""
 
 
 def pinned(origin: str, log_key: Path) -> tuple[Origin, PublicKey]:
@@ -72,8 +72,8 @@ def told() -> Iterator[None]:
     try:
         yield
     except RegistryError as error:
-        talk.print(f"[red]{error.code}[/]: {error}")
+        talk.print(f"{error.code}: {error}", style="red")
         raise typer.Exit(ENVIRONMENT) from None
     except OSError as error:
-        talk.print(f"[red]{error}[/]")
+        talk.print(str(error), style="red")
         raise typer.Exit(ENVIRONMENT) from None

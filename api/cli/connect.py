@@ -1,5 +1,6 @@
 """How commands that talk to a registry are told where it is and who asks."""
 
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,9 +34,19 @@ def open_client(
         keys={owner: load_key(key)} if key else {},
         read_keys={owner: load_key(read_key)} if read_key else {},
         log_key=pinned_key,
-        clock=lambda: int(client.get("/v1/ledger")["time"]),
+        clock=lambda: _time_of(client),
     )
     return client
+
+
+def _time_of(client: Client) -> int:
+    """Returns the ledger's time in milliseconds; before genesis the machine's."""
+    try:
+        return int(client.get("/v1/ledger")["time"])
+    except RefusedError as error:
+        if error.code != "not-found":
+            raise
+        return time.time_ns() // 1_000_000
 
 
 def load_key(path: Path) -> PrivateKey:
@@ -45,16 +56,18 @@ def load_key(path: Path) -> PrivateKey:
 
 def refused(error: RefusedError) -> typer.Exit:
     """Prints a refusal and returns the exit that ends the command."""
-    talk.print(f"[red]{error.status} {error.code}[/]: {error.problem.get('detail', '')}")
+    detail = error.problem.get("detail", "")
+    talk.print(f"{error.status} {error.code}: {detail}", style="red")
     for place in error.problem.get("errors", ()):
-        talk.print(f"  {place}")
+        where = place.get("pointer", place.get("parameter", ""))
+        talk.print(f"  {where}: {place.get('detail', '')}")
     return typer.Exit(1)
 
 
 def reading(url: str, log_key: Path, party: str, read_key: Path, path: str, **params: Any) -> Any:
     """Reads one object as a party; a refusal ends the command."""
-    client = open_client(url, log_key, party=party, read_key=read_key)
-    try:
-        return client.get(path, by=party, **params)
-    except RefusedError as error:
-        raise refused(error) from None
+    with open_client(url, log_key, party=party, read_key=read_key) as client:
+        try:
+            return client.get(path, by=party, **params)
+        except RefusedError as error:
+            raise refused(error) from None

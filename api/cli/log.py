@@ -7,21 +7,30 @@ import typer
 
 from api.cli.common import print_json, talk, told
 from api.cli.connect import LogKey, Party, ReadKey, Url, open_client, refused
-from api.client import RefusedError
+from api.client import Client, RefusedError
 from api.files import read_entries, size_of, write_journal
 from registry.calendars import parse_offset
+from registry.checkpoint import open_checkpoint
+from registry.errors import InvariantBrokenError
 from registry.export import DirectoryFiles, write_export
 
 
 def checkpoint(url: Url, log_key: LogKey) -> None:
     """Prints the newest checkpoint, verified; keep it, to hold the log to it later."""
-    with told():
-        client = open_client(url, log_key, party="")
+    with told(), open_client(url, log_key, party="") as client:
         try:
-            client.checkpoint()
-            print(client.get_bytes("/log/checkpoint").decode(), end="")
+            print(_newest_note(client), end="")
         except RefusedError as error:
             raise refused(error) from None
+
+
+def _newest_note(client: Client) -> str:
+    """Fetches the newest checkpoint and verifies exactly what it returns."""
+    note = client.get_bytes("/log/checkpoint").decode(errors="replace")
+    if client.log_key is None:
+        raise InvariantBrokenError("commands pin the log key")
+    open_checkpoint(note, origin=client.origin, key=client.log_key)
+    return note
 
 
 def export(
@@ -32,10 +41,9 @@ def export(
     log_key: LogKey,
 ) -> None:
     """Downloads the whole log, as an auditor may, into a directory that `audit` takes."""
-    with told():
-        client = open_client(url, log_key, party=party, read_key=read_key)
+    with told(), open_client(url, log_key, party=party, read_key=read_key) as client:
         try:
-            note = client.get_bytes("/log/checkpoint").decode()
+            note = _newest_note(client)
             entries = read_entries(
                 lambda path: client.get_bytes(f"/log/{path}", by=party), size_of(note)
             )
@@ -49,8 +57,7 @@ def prove(
     index: Annotated[int, typer.Argument(help="The entry's index.")], url: Url, log_key: LogKey
 ) -> None:
     """Prints the proof that an entry is in the log of the newest checkpoint."""
-    with told():
-        client = open_client(url, log_key, party="")
+    with told(), open_client(url, log_key, party="") as client:
         try:
             size = client.checkpoint().size
             print_json(client.get(f"/v1/log/proof/inclusion/{index}/{size}"))

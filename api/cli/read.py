@@ -14,7 +14,7 @@ from api.cli.connect import LogKey, Party, ReadKey, Url, open_client, reading, r
 from api.client import RefusedError
 from registry.money import format_yuan
 
-out = Console(highlight=False)
+out = Console(highlight=False, markup=False)
 Name = Annotated[str, typer.Argument(help="Its id.")]
 _MONEY = frozenset({"amount", "face", "discharged", "cancelled", "total", "gross"})
 
@@ -46,12 +46,12 @@ def _list(path: str, **fixed: str) -> Callable[..., None]:
     ) -> None:
         """Lists what is yours to see."""
         with told():
-            client = open_client(url, log_key, party=party, read_key=read_key)
             params = {name: value.format(party=party) for name, value in fixed.items()}
-            try:
-                rows = list(client.pages(path, by=party, **params))
-            except RefusedError as error:
-                raise refused(error) from None
+            with open_client(url, log_key, party=party, read_key=read_key) as client:
+                try:
+                    rows = list(client.pages(path, by=party, **params))
+                except RefusedError as error:
+                    raise refused(error) from None
         if as_json:
             print_json(rows)
         else:
@@ -75,9 +75,8 @@ def lineage(
     tree = node = Tree(f"voucher {lot['voucher']}, due {lot['due_on']}")
     for holder in lot["path"]:
         node = node.add(str(holder))
-    node.label = (
-        f"{node.label}  holds [green]{format_yuan(int(lot['amount']))}[/], tier {lot['tier']}"
-    )
+    held = format_yuan(int(lot["amount"]))
+    node.label = f"{node.label}  holds {held}, tier {lot['tier']}"
     out.print(tree)
 
 

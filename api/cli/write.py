@@ -4,6 +4,7 @@ tallystick transfer accept --re OFFER --body '{"account": "…", "collection_rou
 """
 
 import json
+import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +13,10 @@ from typing import Annotated, Any
 import typer
 
 from api.cli.common import KeyFile, print_json, talk, told
-from api.cli.connect import LogKey, Party, Url, open_client, refused
+from api.cli.connect import LogKey, Party, ReadKey, Url, open_client, refused
 from api.client import RefusedError
 from clearing.rulebook import RULEBOOK
-from registry.canonical import b64url_encode
+from registry.canonical import Json, b64url_encode, salted_digest
 from registry.ids import Origin, PartyId
 from registry.rules.keys import POSSESSION_TYP, possession_payload
 from registry.signing import PrivateKey, seal_jws
@@ -39,15 +40,16 @@ def _write(kind: Kind[Any]) -> Callable[..., None]:
         ] = False,
     ) -> None:
         with told():
-            client = open_client(url, log_key, party=party, key=key)
-            try:
-                text = client.sign(kind.name, by=party, body=_read_body(body), re=re)
-                if dry_run:
-                    print(text)
-                    return
-                result = client.submit(text)
-            except RefusedError as error:
-                raise refused(error) from None
+            value = _read_body(body)
+            with open_client(url, log_key, party=party, key=key) as client:
+                try:
+                    text = client.sign(kind.name, by=party, body=value, re=re)
+                    if dry_run:
+                        print(text)
+                        return
+                    result = client.submit(text)
+                except RefusedError as error:
+                    raise refused(error) from None
         print_json(
             {
                 "sid": result.sid,
@@ -62,7 +64,7 @@ def _write(kind: Kind[Any]) -> Callable[..., None]:
     return write
 
 
-def _read_body(text: str) -> dict[str, Any]:
+def _read_body(text: str) -> dict[str, Json]:
     """Reads a body from an option, a file or standard input."""
     if text == "-":
         text = sys.stdin.read()
@@ -124,9 +126,31 @@ def kinds() -> None:
 
 def salt() -> None:
     """Prints a fresh salt for confidential terms."""
-    import secrets
-
     print(b64url_encode(secrets.token_bytes(16)))
+
+
+def put_terms(
+    terms: Annotated[
+        str, typer.Argument(help="The terms as JSON, @FILE to read them from a file, - for stdin.")
+    ],
+    url: Url,
+    party: Party,
+    read_key: ReadKey,
+    log_key: LogKey,
+) -> None:
+    """Keeps confidential terms beside the log, with a fresh salt, and prints their digest.
+
+    The digest goes into the statement that names them; salt and terms open it.
+    """
+    with told():
+        value, salt = _read_body(terms), secrets.token_bytes(16)
+        digest, text = salted_digest(salt, value), b64url_encode(salt)
+        with open_client(url, log_key, party=party, read_key=read_key) as client:
+            try:
+                client.put_opening(digest, by=party, salt=text, terms=value)
+            except RefusedError as error:
+                raise refused(error) from None
+    print_json({"digest": digest, "salt": text})
 
 
 COMMANDS = (
@@ -134,10 +158,11 @@ COMMANDS = (
     ("key", "prove", prove_key),
     ("kind", "list", kinds),
     ("terms", "salt", salt),
+    ("terms", "put", put_terms),
     *(
         (noun, verb, _write(kind))
         for kind in RULEBOOK.kinds.values()
         for noun, _, verb in [kind.name.partition(".")]
-        if verb
     ),
 )
+"""A kind of one word, such as genesis, is a command without a verb."""

@@ -1,0 +1,196 @@
+"""One voucher from a new registry to its settlement, typed command by command.
+
+Read it as a tutorial: every party works at its own terminal, with its own key files, and
+the registry is a server process somewhere else.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from registry.calendars import start_of
+from registry.canonical import Json
+from tests.api.cli.terminal import Terminal
+from tests.api.served import PROMISES, server
+from tests.builders import DIGEST, OFFSET, key_of, uscc
+
+TODAY = datetime.now(UTC).date()
+DUE_ON = TODAY + timedelta(days=60 - TODAY.weekday())
+"""A working day, so that it is paid on the day itself."""
+MORNING = 9 * 3_600_000
+
+
+@pytest.fixture(scope="module")
+def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    directory = tmp_path_factory.mktemp("tutorial")
+    names = ("operator", "registrar", "bank", "core", "s1", "s2", "auditor")
+    ids = {name: str(uscc(number)) for number, name in enumerate(names, 1)}
+    with server(directory / "server") as url:
+        yield Terminal(directory=directory, url=url, ids=ids)
+
+
+def instant(day: date) -> int:
+    return start_of(day, offset_minutes=OFFSET) + MORNING
+
+
+def open_registry(t: Terminal) -> None:
+    """The operator makes its key and opens the ledger; the registrar is named in genesis."""
+    founders: dict[str, Json] = {
+        name: {
+            "party": t.ids[name],
+            "name": name,
+            "key": t.json("key new", t.path(f"{name}.pem"))["key"],
+        }
+        for name in ("operator", "registrar")
+    }
+    genesis = {
+        "format": 1,
+        "key": founders["operator"]["key"],  # type: ignore[index,call-overload]
+        **founders,
+        "log_key": dict(key_of("log").public.jwk()),
+        "currency": "CNY",
+        "zone": "+08:00",
+        "clock": "manual",
+        "policy": "plain",
+        "calendar": {
+            "name": "weekdays",
+            "first": f"{TODAY.year}-01-01",
+            "last": f"{TODAY.year + 1}-12-31",
+            "holidays": [],
+            "workdays": [],
+        },
+    }
+    assert t.json("genesis", by="operator", body=genesis)["index"] == 0
+    for name in ("operator", "registrar"):
+        add_read_key(t, name)
+
+
+def add_read_key(t: Terminal, name: str) -> None:
+    """A key of use `read` signs bearer tokens; a key of use `sign` never does."""
+    t.run("key new", t.path(f"{name}.read.pem"))
+    possession = t.json("key prove --use read", t.path(f"{name}.read.pem"), by=name)
+    t.run("key add", by=name, body=possession)
+
+
+def join(t: Terminal, name: str, role: str) -> None:
+    """A party registers with its own key; only the registrar's admission gives it rights."""
+    key = t.json("key new", t.path(f"{name}.pem"))["key"]
+    body = {"name": f"[b]{name}[/] Ltd.", "key": key}
+    registered = t.json("party register", by=name, body=body)
+    t.run("party admit --re", registered["sid"], by="registrar", body={"roles": [role]})
+    add_read_key(t, name)
+
+
+def open_account(t: Terminal, name: str) -> tuple[str, str]:
+    """Name and number of an account stay beside the log; only their digest goes in."""
+    terms = json.dumps({"account_name": name, "account_no": "110000000001"})
+    digest = t.json("terms put", terms, by=name)["digest"]
+    body = {"bank": t.ids["bank"], "account_kind": "settlement", "terms": digest}
+    account = t.json("account register", by=name, body=body)["sid"]
+    t.run("account verify --re", account, by="bank")
+    mandate = t.json("mandate grant", by=name, body={"account": account})["sid"]
+    return account, mandate
+
+
+def voucher_body(t: Terminal, account: str, mandate: str) -> dict[str, Json]:
+    evidence: list[Json] = [
+        {"type": kind, "file": {"digest": DIGEST, "name": f"{kind}.pdf"}}
+        for kind in ("contract", "invoice", "acceptance")
+    ]
+    promises: dict[str, Json] = dict.fromkeys(PROMISES, True)
+    return {
+        "voucher_no": "CY-2026-0001",
+        "creditor": t.ids["s1"],
+        "face": "100000000",
+        "due_on": DUE_ON.isoformat(),
+        "accept_by": (TODAY + timedelta(days=10)).isoformat(),
+        "basis": "goods-delivered",
+        "promises": promises,
+        "evidence": evidence,
+        "route": "direct",
+        "account": account,
+        "mandate": mandate,
+    }
+
+
+def test_a_voucher_from_genesis_to_its_settlement(terminal: Terminal) -> None:
+    t = terminal
+    open_registry(t)
+    roles = {"bank": "bank", "core": "participant", "s1": "participant", "s2": "participant"}
+    for name, role in {**roles, "auditor": "auditor"}.items():
+        join(t, name, role)
+    accounts = {name: open_account(t, name) for name in ("core", "s1", "s2")}
+    assert "[b]s1[/] Ltd." in t.run("party show", t.ids["s1"], by="core")
+    assert len(t.json("account list --json", by="core")) == 1
+
+    # core owes s1 1,000,000.00 yuan, and s1 takes the voucher.
+    voucher = t.json("voucher issue", by="core", body=voucher_body(t, *accounts["core"]))["sid"]
+    accepted = {"account": accounts["s1"][0], "collection_route": True}
+    t.run("voucher accept --re", voucher, by="s1", body=accepted)
+    assert "1,000,000.00" in t.run("voucher show", voucher, by="s1")
+    before = t.path("before.checkpoint")
+    before.write_text(t.run("log checkpoint"))
+
+    # s1 pays s2 with 600,000.00 of it. Everybody can compute the ids beforehand.
+    offer_body = {
+        "lot": f"{voucher}.0",
+        "amount": "60000000",
+        "assignee": t.ids["s2"],
+        "purpose": "settle",
+        "recourse": False,
+        "accept_by": (TODAY + timedelta(days=5)).isoformat(),
+        "notice": "assignment/1",
+        "evidence": [],
+    }
+    offer = t.json("transfer offer", by="s1", body=offer_body)["sid"]
+    (waiting,) = t.json("transfer list --json", by="s2")
+    assert (waiting["offer"], waiting["amount"]) == (offer, "60000000")
+    accepted = {"account": accounts["s2"][0], "collection_route": True}
+    result = t.json("transfer accept --re", offer, by="s2", body=accepted)
+    assert {c["effect"] for c in result["effects"]["changes"]} >= {"lot-assigned", "notice-arrived"}
+
+    # The notice has arrived with the debtor, who acknowledges it.
+    (notice,) = t.json("notice list --json", by="core")
+    assert notice["notice"] == f"{offer}.2!0"
+    t.run("notice acknowledge", by="core", body={"notices": [notice["notice"]]})
+    (notice,) = t.json("notice list --json", by="core")
+    assert notice["acknowledged"] is True
+
+    # What s2 holds, and through whose hands it came.
+    (lot,) = t.json("lot list --json", by="s2")
+    assert lot["lot"] == f"{offer}.2"
+    assert "600,000.00" in t.run("lot show", lot["lot"], by="s2")
+    drawn = t.run("lot lineage", lot["lot"], by="s2")
+    assert drawn.index(t.ids["s1"]) < drawn.index(t.ids["s2"]) < drawn.index("tier 2")
+    assert "not-found" in t.run("lot show", f"{offer}.1", by="s2", exits=1)
+
+    # At maturity the operator adopts the plan that follows; the bank posts and confirms it.
+    t.run("clock set", by="operator", body={"time": instant(DUE_ON)})
+    plan_body = t.json("clearing propose --json", DUE_ON.isoformat(), by="operator")
+    assert (plan_body["instructions"], plan_body["total"]) == (2, "100000000")
+    plan = t.json("clearing plan", by="operator", body=plan_body)["sid"]
+    for row in t.json("clearing show --json", by="bank"):
+        confirmed = {"instruction": row["n"], "amount": row["amount"]}
+        t.run("clearing confirm --re", plan, by="bank", body=confirmed)
+    paid = t.json("clearing show --json", by="s2")
+    assert [(row["amount"], row["status"]) for row in paid] == [("60000000", "posted")]
+    assert t.json("lot list --json", by="s2") == []
+    assert t.run("lot list", by="s2") == "none\n"
+
+    # The auditor takes the log away and needs nobody to check it.
+    t.run("log export", t.path("export"), by="auditor")
+    verified = t.run("audit", t.path("export"), "--held", before)
+    assert verified.startswith("0 VERIFIED")
+    journal = t.run("log journal", t.path("export"))
+    assert journal.count("pay CY-2026-0001") == 2
+    proof = t.json(f"log prove {result['index']}")
+    assert proof["leaf_hash"] == result["leaf_hash"]
+
+
+def test_a_printed_statement_is_signed_and_not_sent(terminal: Terminal) -> None:
+    before = terminal.run("log checkpoint")
+    printed = terminal.run("mandate grant --print", by="s1", body={"account": "A" * 43})
+    assert printed.count(".") == 2
+    assert terminal.run("log checkpoint") == before

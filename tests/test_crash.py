@@ -1,0 +1,254 @@
+"""A server that is killed under load: what it acknowledged is there, once, and nothing is half.
+
+Several clients send signed statements, singly and in bulk, when SIGKILL comes at a
+random (seeded) moment. The server starts again on the same files. Then everything that
+was acknowledged must be found where it was said to be, and what got no answer is sent
+again with the same bytes. `KILLS=1000` runs it for longer than a test run.
+"""
+
+import hashlib
+import itertools
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from api.answers import Result, result_of
+from api.client import Client
+from api.rebuild import check_store
+from clearing.rulebook import RULEBOOK
+from registry.canonical import Json, b64url_encode
+from registry.entries import open_entry
+from registry.ids import Sid
+from registry.merkle import TreeHead, hash_leaf
+from registry.signing import jws_id, split_jws
+from registry.store.sql import SqlStore
+from tests.api.served import ROOT, START_SECONDS, Street, connect
+from tests.builders import FIRST_DAY, ORIGIN, instant, key_of
+
+KILLS = int(os.environ.get("KILLS", "10"))
+SEED = int(os.environ.get("SEED", "7"))
+CLIENTS = 3
+PAIRS_AT_ONCE = 20
+"""Offers, each with its acceptance, of one bulk request."""
+
+
+class Server:
+    """A server process on a ledger's files, which is killed and started again."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir()
+        (directory / "log-key.pem").write_bytes(key_of("log").to_pem())
+        self.database = directory / "ledger.db"
+        self.port = 0
+        self._directory = directory
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def launch(self) -> None:
+        """Starts the process, at the same port each time."""
+        port_file = self._directory / "port"
+        port_file.unlink(missing_ok=True)
+        self._process = subprocess.Popen(  # noqa: S603 (our own program)
+            [
+                *(sys.executable, "-m", "api.server", "--origin", ORIGIN),
+                *("--database", f"sqlite:///{self.database}", "--dir", str(self._directory)),
+                *("--port", str(self.port), "--port-file", str(port_file)),
+            ],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+        )
+
+    def start(self) -> None:
+        """Starts the process and waits until it serves."""
+        self.launch()
+        port_file, end = self._directory / "port", time.monotonic() + START_SECONDS
+        while not port_file.exists():
+            assert self._process is not None
+            assert self._process.poll() is None, "the server did not start"
+            assert time.monotonic() < end, "the server took too long"
+            time.sleep(0.02)
+        self.port = int(port_file.read_text())
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def kill(self) -> None:
+        """Ends the process as a power switch would, as far as the process can tell."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self) -> None:
+        """Ends the process as its operator would."""
+        assert self._process is not None
+        self._process.terminate()
+        assert self._process.wait(timeout=20) == 0
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path / "server")
+    yield server
+    server.kill()
+
+
+class Sender:
+    """Splits its own lot fen by fen: each offer is of what the one before left over."""
+
+    def __init__(self, town: Street, number: int, lot: str) -> None:
+        self.acknowledged: dict[Sid, Result] = {}
+        self.unknown: list[str] = []
+        self.failure: BaseException | None = None
+        self._town = town
+        self._lot = lot
+        self._pairs = PAIRS_AT_ONCE if number % 2 else 0
+        counter = itertools.count()
+        self._signer = Client(
+            "http://nowhere",
+            origin=ORIGIN,
+            keys=town.client.keys,
+            clock=lambda: instant(FIRST_DAY),
+            tail=lambda: hashlib.sha256(f"{number}/{next(counter)}".encode()).digest()[:10],
+            seen_every=0,
+        )
+
+    def run(self, url: str) -> None:
+        """Sends until the server is gone; then the last statements' outcome is not known."""
+        self._signer.seen = self._town.client.seen
+        try:
+            with httpx.Client(base_url=url, timeout=20) as http:
+                while not self.unknown:
+                    self._send(http)
+        except BaseException as error:
+            self.failure = error
+
+    def _send(self, http: httpx.Client) -> None:
+        """Sends pairs in bulk, or one statement after the other; nothing is sent twice."""
+        if self._pairs:
+            texts = [text for _ in range(self._pairs) for text in self._next_pair()]
+            requests = [texts]
+        else:
+            requests = [[text] for text in self._next_pair()]
+        for number, texts in enumerate(requests):
+            try:
+                response = http.post("/v1/statements", content="\n".join(texts).encode())
+            except httpx.TransportError:
+                self.unknown = [text for later in requests[number:] for text in later]
+                return
+            lines = response.text.splitlines()
+            for text, line in zip(texts, lines, strict=True):
+                self._acknowledge(text, result_of(json.loads(line), sid=sid_of(text)))
+
+    def _next_pair(self) -> tuple[str, str]:
+        """Signs an offer of one fen and its acceptance."""
+        town = self._town
+        body = town.offer_body(self._lot, 1, "s2")
+        offer = self._signer.sign("transfer.offer", by=town.ids["s1"], body=body)
+        consent: dict[str, Json] = {"account": town.accounts["s2"], "collection_route": True}
+        acceptance = self._signer.sign(
+            "transfer.accept", by=town.ids["s2"], body=consent, re=sid_of(offer)
+        )
+        self._lot = f"{sid_of(offer)}.1"
+        return offer, acceptance
+
+    def _acknowledge(self, text: str, result: Result) -> None:
+        """Keeps a result, which must be of a statement that nobody had a result of."""
+        assert result.require().sid == sid_of(text)
+        assert result.sid not in self.acknowledged
+        self.acknowledged[result.sid] = result
+
+    def resolve(self, client: Client) -> int:
+        """Asks what became of the unknown, and sends the same bytes again.
+
+        Returns:
+            How many had been sealed without an answer.
+        """
+        if self.failure is not None:
+            raise self.failure
+        texts, self.unknown = self.unknown, []
+        by = self._town.ids["s1"]
+        found = [client.statement(sid_of(text), by=by) for text in texts]
+        sealed = len(found) - found.count(None)
+        assert None not in found[:sealed], "statements were not sealed in order"
+        for text, known, again in zip(texts, found, client.submit_many(texts), strict=True):
+            assert again.require().replayed == (known is not None)
+            assert known is None or (known.index, known.leaf_hash) == (again.index, again.leaf_hash)
+            self._acknowledge(text, again)
+        if self.acknowledged:
+            last = next(reversed(self.acknowledged.values()))
+            found_now = client.statement(last.sid, by=by)
+            assert found_now is not None
+            assert found_now.leaf_hash == last.leaf_hash
+        return sealed
+
+
+def sid_of(text: str) -> Sid:
+    return jws_id(split_jws(text, what="statement").signing_input)
+
+
+def load(server: Server, senders: list[Sender], *, seconds: float) -> None:
+    """Has all senders send at once, and kills the server in the middle."""
+    threads = [threading.Thread(target=sender.run, args=(server.url,)) for sender in senders]
+    for thread in threads:
+        thread.start()
+    time.sleep(seconds)
+    server.kill()
+    for thread in threads:
+        thread.join(timeout=30)
+        assert not thread.is_alive()
+
+
+def test_a_killed_server_loses_and_repeats_nothing(server: Server) -> None:
+    rng = random.Random(SEED)  # noqa: S311 (a test's choices)
+    server.start()
+    answered_late = 0
+    with connect(server.url) as client:
+        town = Street(client).settle_in()
+        senders = [Sender(town, number, f"{town.issue()}.0") for number in range(CLIENTS)]
+        for _ in range(KILLS):
+            load(server, senders, seconds=rng.uniform(0.02, 0.5))
+            if rng.random() < 0.3:
+                # Killed again while it opens the ledger.
+                server.launch()
+                time.sleep(rng.uniform(0.0, 1.0))
+                server.kill()
+            server.start()
+            # What was signed before the crash is what the log goes on from.
+            client.caught_up()
+            answered_late += sum(sender.resolve(client) for sender in senders)
+        head = client.caught_up()
+        server.stop()
+    acknowledged = {sid: r for sender in senders for sid, r in sender.acknowledged.items()}
+    print(f"{KILLS} kills, {len(acknowledged)} acknowledged, {answered_late} sealed unanswered")
+    assert_sound(server, head, acknowledged)
+
+
+def assert_sound(server: Server, head: TreeHead, acknowledged: dict[Sid, Result]) -> None:
+    """The files hold each statement once, where it was said to be, and follow from the log."""
+    store = SqlStore(f"sqlite:///{server.database}", RULEBOOK.tables)
+    try:
+        checked = check_store(store, RULEBOOK, origin=ORIGIN)
+        assert checked.findings == []
+        assert (checked.size, checked.root) == (head.size, b64url_encode(head.root))
+        entries = list(store.entries(0, store.size()))
+    finally:
+        store.close()
+    stand = [
+        (sid_of(entry.statement), entry.index)
+        for entry in map(open_entry, entries)
+        if entry.statement
+    ]
+    indexes = dict(stand)
+    assert len(indexes) == len(stand), "a statement stands twice"
+    assert {sid: result.index for sid, result in acknowledged.items()}.items() <= indexes.items()
+    for result in acknowledged.values():
+        assert b64url_encode(hash_leaf(entries[result.index])) == result.leaf_hash

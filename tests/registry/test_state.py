@@ -61,9 +61,14 @@ def plan(asked: tuple[Any, Any]) -> ReadPlan:
         yield from get(TAGS, row.owner)
 
 
-@given(operations)
-def test_a_batch_reads_as_a_whole_state_does(steps: list[tuple[str, Any]]) -> None:
+@given(st.lists(parts, max_size=8), operations)
+def test_a_batch_reads_as_a_whole_state_does(
+    first: list[Part], steps: list[tuple[str, Any]]
+) -> None:
     committed, whole = MemoryRows(ALL), MemoryRows(ALL)
+    for part in first:
+        committed.put(PARTS, part)
+        whole.put(PARTS, part)
     batch = Batch(committed.fetch, ALL, index=0)
     for name, value in [*steps, ("commit", None)]:
         match name:
@@ -83,6 +88,10 @@ def test_a_batch_reads_as_a_whole_state_does(steps: list[tuple[str, Any]]) -> No
             case "prefetch":
                 batch.prefetch([plan(asked) for asked in value])
             case _:
+                for colour in COLOURS:
+                    assert batch.where(PARTS, "colour", colour) == whole.where(
+                        PARTS, "colour", colour
+                    )
                 for change in batch.changes:
                     if change.row is None:
                         committed.delete(change.table, *change.key)

@@ -80,7 +80,7 @@ def open_entry(data: bytes) -> Entry:
         MalformedError, NotCanonicalError: They are not an entry.
     """
     raw = parse_object(data, what="entry")
-    if set(raw) != MEMBERS or raw["v"] != VERSION or len(data) > ENTRY_MAX:
+    if set(raw) != MEMBERS or raw["v"] is True or raw["v"] != VERSION or len(data) > ENTRY_MAX:
         raise MalformedError(what="entry", reason="members or version differ from the format's")
     match raw:
         case {
@@ -91,7 +91,7 @@ def open_entry(data: bytes) -> Entry:
             "previous": str(previous),
             "statements": [] | [str()] as statements,
             "time": int(time),
-        } if index >= 0 and time >= 0:
+        } if type(index) is type(time) is int and index >= 0 and time >= 0:
             return Entry(
                 index=index,
                 time=time,

@@ -92,6 +92,8 @@ class Ledger:
     calendar_last: str
     holidays: tuple[str, ...]
     workdays: tuple[str, ...]
+    face_total: Minor
+    """Of all vouchers that ever became effective: bounds every sum in the state tree."""
     voucher_count: int = 0
     party_count: int = 0
     row: str = "ledger"

@@ -154,6 +154,12 @@ class VoucherStatusError(RefusalError):
     template = "{kind}: voucher {voucher} is {status}"
 
 
+class LedgerFullError(RefusalError):
+    """The faces of all vouchers together would pass the largest sum of the format."""
+
+    template = "{face} minor on top of {total} would pass {limit}"
+
+
 class NotCreditorError(RefusalError):
     """Only the first holder may answer the issue."""
 

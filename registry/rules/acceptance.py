@@ -23,15 +23,17 @@ from registry.model import (
     Voucher,
     VoucherStatus,
 )
+from registry.money import SUM_MAX
 from registry.refusals import (
     DeadlinePassedError,
+    LedgerFullError,
     NotCreditorError,
     NotDebtorError,
     VoucherStatusError,
 )
 from registry.rights import known_voucher, require_account, start_instant
 from registry.statements import Body, Kind, Now, Statement, TimedKind
-from registry.tables import MutableRows, ReadPlan, Rows, get
+from registry.tables import Minor, MutableRows, ReadPlan, Rows, get
 
 
 class VoucherAccept(Body):
@@ -107,7 +109,8 @@ class VoucherActivated(Effect):
         active = replace(voucher, status=VoucherStatus.ACTIVE, ordinal=self.ordinal)
         state.put(VOUCHERS, active)
         state.put(BUCKETS, replace(bucket, ordinal=self.ordinal, founded=seal.index))
-        state.put(LEDGER, replace(ledger, voucher_count=self.ordinal + 1))
+        total = Minor(ledger.face_total + voucher.face)
+        state.put(LEDGER, replace(ledger, voucher_count=self.ordinal + 1, face_total=total))
         state.put(LOTS, lot)
 
 
@@ -149,6 +152,7 @@ def decide_voucher_accept(
         NotCreditorError: The signer is not its first holder.
         DeadlinePassedError: The last day for acceptance is over.
         AccountUnknownError, NotOwnerError, AccountNotVerifiedError: The payee account.
+        LedgerFullError: Sums in the state tree could no longer be told in 63 bits.
     """
     voucher = _pending(state, statement)
     if statement.by != voucher.creditor:
@@ -156,6 +160,8 @@ def decide_voucher_accept(
     if now.time >= voucher.accept_by:
         raise DeadlinePassedError(deadline=voucher.accept_by)
     require_account(state, statement.body.account, owner=statement.by)
+    if now.facts.face_total + voucher.face > SUM_MAX:
+        raise LedgerFullError(total=now.facts.face_total, face=voucher.face, limit=SUM_MAX)
 
     # Past this line the acceptance must succeed.
     activated = VoucherActivated(

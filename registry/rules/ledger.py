@@ -38,7 +38,7 @@ from registry.model import (
 from registry.refusals import AlreadyStartedError, ClockBackError, ClockNotManualError
 from registry.signing import parse_jwk
 from registry.statements import Body, Kind, Now, Statement
-from registry.tables import MutableRows, Rows
+from registry.tables import Minor, MutableRows, Rows
 
 
 class CalendarBody(Body):
@@ -198,6 +198,7 @@ def decide_genesis(_state: Rows, statement: Statement[Genesis], now: Now) -> tup
         holidays=tuple(day.isoformat() for day in body.calendar.holidays),
         workdays=tuple(day.isoformat() for day in body.calendar.workdays),
         party_count=2,
+        face_total=Minor(0),
     )
     founders = ((body.operator, Role.OPERATOR, keys[0]), (body.registrar, Role.REGISTRAR, keys[1]))
     return (

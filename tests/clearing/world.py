@@ -59,6 +59,7 @@ def ledger() -> Ledger:
     """Makes the ledger's row, with the calendar of 2025 and 2026."""
     calendar = CN_2025_2026
     return Ledger(
+        face_total=Minor(0),
         origin=ORIGIN,
         operator=party_id("operator"),
         registrar=party_id("registrar"),

@@ -1,20 +1,25 @@
 """What becomes of an issued voucher: accepted, refused, withdrawn or expired."""
 
+from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from registry.canonical import Json
 from registry.errors import RegistryError
-from registry.model import BUCKETS, DEADLINES, VOUCHERS
+from registry.model import BUCKETS, DEADLINES, LEDGER, VOUCHERS
+from registry.money import SUM_MAX
 from registry.refusals import (
     DeadlinePassedError,
+    LedgerFullError,
     NotCreditorError,
     NotDebtorError,
     VoucherStatusError,
 )
 from registry.rules.acceptance import KINDS
+from registry.store.memory import MemoryStore
+from registry.tables import Minor
 from tests.builders import World, instant
 from tests.scenario import (
     Draft,
@@ -50,12 +55,20 @@ def _at_the_end(_world: World, draft: Draft) -> None:
     draft.time = END
 
 
+def _full(world: World, _draft: Draft) -> None:
+    """Stands in for nine thousand vouchers of the largest face."""
+    rows = cast(MemoryStore, world.store)._rows[LEDGER.name]
+    ledger = rows.live[("ledger",)]
+    rows.live[("ledger",)] = replace(ledger, face_total=Minor(SUM_MAX))
+
+
 FAULTS = {
     "voucher.accept": (
         fault(VoucherStatusError, "refused", _refused, "status"),
         fault(NotCreditorError, "by another", _by("s2"), "by"),
         fault(DeadlinePassedError, "at the deadline", _at_the_end, "time"),
         *account_faults("s1"),
+        fault(LedgerFullError, "past the largest sum", _full, "ledger"),
     ),
     "voucher.refuse": (
         fault(VoucherStatusError, "refused", _refused, "status"),

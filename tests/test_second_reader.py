@@ -189,7 +189,8 @@ class Reader:
         row = self.get("voucher", voucher)
         self.change("voucher", voucher, status="active", ordinal=ordinal)
         self.change("bucket", "voucher", voucher, ordinal=ordinal, founded=self.index)
-        self.change("ledger", "ledger", voucher_count=ordinal + 1)
+        total = int(self.get("ledger", "ledger")["face_total"]) + int(row["face"])
+        self.change("ledger", "ledger", voucher_count=ordinal + 1, face_total=str(total))
         self.put("lot", lot=f"{voucher}.0", voucher=voucher, amount=row["face"], holder=creditor,
                  born=self.index, due_on=row["due_on"], path=[creditor], tier=1, acquired=voucher,
                  account=account, collection_route=collection_route, recourse=False,

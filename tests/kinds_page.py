@@ -20,8 +20,9 @@ from registry.errors import RegistryError
 from registry.model import Role
 from registry.statements import Kind
 from tests.builders import World, key_of
+from tests.faults import documented
 from tests.golden import story
-from tests.scenario import GOOD, attempt, cast_world, documented, good
+from tests.scenario import GOOD, attempt, cast_world, good
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "kinds.md"
 

@@ -21,19 +21,15 @@ from registry.rules.acceptance import KINDS
 from registry.store.memory import MemoryStore
 from registry.tables import Minor
 from tests.builders import World, instant
+from tests.faults import account_faults, cases, fault, verify_refused, verify_rows
 from tests.scenario import (
     Draft,
-    account_faults,
     attempt,
-    cases,
     cast_world,
-    fault,
     good,
     lots_of,
     pending_voucher,
     verify_everything,
-    verify_refused,
-    verify_rows,
 )
 
 END = instant(date(2025, 7, 11), hour=0)

@@ -10,18 +10,8 @@ from registry.model import ACCOUNTS, MANDATES
 from registry.refusals import NotBankError
 from registry.rules.accounts import KINDS
 from tests.builders import World, uscc
-from tests.scenario import (
-    Draft,
-    account_faults,
-    attempt,
-    cases,
-    fault,
-    good,
-    setting,
-    verify_everything,
-    verify_refused,
-    verify_rows,
-)
+from tests.faults import account_faults, cases, fault, setting, verify_refused, verify_rows
+from tests.scenario import Draft, attempt, good, verify_everything
 
 
 def _at_a_party_that_is_no_bank(world: World, draft: Draft) -> None:

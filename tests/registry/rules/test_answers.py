@@ -12,19 +12,8 @@ from registry.model import DEADLINES, NOTICES, OFFERS
 from registry.refusals import DeadlinePassedError, NotAssigneeError, NotAssignorError
 from registry.rules.answers import KINDS
 from tests.builders import DIGEST, World, instant
-from tests.scenario import (
-    Draft,
-    account_faults,
-    attempt,
-    cases,
-    cast_world,
-    fault,
-    good,
-    lots_of,
-    verify_everything,
-    verify_refused,
-    verify_rows,
-)
+from tests.faults import account_faults, cases, fault, verify_refused, verify_rows
+from tests.scenario import Draft, attempt, cast_world, good, lots_of, verify_everything
 
 END = instant(date(2025, 12, 2), hour=0)
 """The end of the last day for acceptance, 2025-12-01."""

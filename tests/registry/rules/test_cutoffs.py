@@ -11,7 +11,8 @@ from registry.model import DEADLINES, STATE_REQUESTS
 from registry.refusals import RoleMissingError
 from registry.rules.cutoffs import KINDS
 from tests.builders import World, instant
-from tests.scenario import Draft, attempt, cast_world, good, refusal, verify_everything, verify_rows
+from tests.faults import verify_rows
+from tests.scenario import Draft, attempt, cast_world, good, refusal, verify_everything
 
 
 def test_a_request_has_no_refusals_of_its_own() -> None:

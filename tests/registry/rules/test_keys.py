@@ -18,19 +18,8 @@ from registry.refusals import KeyTakenError, PossessionError
 from registry.rules.keys import KINDS
 from registry.signing import seal_jws
 from tests.builders import ORIGIN, World, key_of, possession_proof
-from tests.scenario import (
-    Draft,
-    attempt,
-    cases,
-    cast_world,
-    fault,
-    key_add,
-    refusal,
-    setting,
-    verify_everything,
-    verify_refused,
-    verify_rows,
-)
+from tests.faults import cases, fault, setting, verify_refused, verify_rows
+from tests.scenario import Draft, attempt, cast_world, key_add, refusal, verify_everything
 
 
 def _proof_by(name: str, *, party: str = "s1", origin: str = ORIGIN) -> Any:

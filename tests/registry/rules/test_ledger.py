@@ -15,21 +15,16 @@ from registry.refusals import (
 from registry.rules.ledger import KINDS
 from registry.statements import admit
 from tests.builders import ORIGIN, StoredKeys, World, key_of, uscc
+from tests.faults import become, cases, fault, setting, verify_refused, verify_rows
 from tests.scenario import (
     GOOD,
     RULEBOOK,
     Draft,
     attempt,
-    become,
-    cases,
     cast_world,
-    fault,
     good,
     new_world,
-    setting,
     verify_everything,
-    verify_refused,
-    verify_rows,
 )
 
 

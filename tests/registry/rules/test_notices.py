@@ -10,19 +10,8 @@ from registry.model import NOTICES
 from registry.refusals import AlreadyAcknowledgedError, NoticeNotFoundError
 from registry.rules.notices import KINDS, NOTICES_MAX
 from tests.builders import DIGEST, World
-from tests.scenario import (
-    Draft,
-    attempt,
-    cases,
-    cast_world,
-    fault,
-    good,
-    lots_of,
-    refusal,
-    verify_everything,
-    verify_refused,
-    verify_rows,
-)
+from tests.faults import cases, fault, verify_refused, verify_rows
+from tests.scenario import Draft, attempt, cast_world, good, lots_of, refusal, verify_everything
 
 
 def _twice(_world: World, draft: Draft) -> None:

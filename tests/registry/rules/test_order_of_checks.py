@@ -28,18 +28,8 @@ from registry.refusals import (
     SeenDiffersError,
 )
 from tests.builders import World, key_of
-from tests.scenario import (
-    Draft,
-    Fault,
-    attempt,
-    cast_world,
-    fault,
-    good,
-    key_add,
-    pairs,
-    refusal,
-    verify_everything,
-)
+from tests.faults import Fault, fault, pairs
+from tests.scenario import Draft, attempt, cast_world, good, key_add, refusal, verify_everything
 
 
 def _key_of_another(world: World, draft: Draft) -> None:

@@ -15,20 +15,8 @@ from registry.refusals import (
 )
 from registry.rules.parties import KINDS
 from tests.builders import World, key_of, uscc
-from tests.scenario import (
-    Draft,
-    attempt,
-    cases,
-    cast_world,
-    fault,
-    good,
-    key_add,
-    refusal,
-    setting,
-    verify_everything,
-    verify_refused,
-    verify_rows,
-)
+from tests.faults import cases, fault, setting, verify_refused, verify_rows
+from tests.scenario import Draft, attempt, cast_world, good, key_add, refusal, verify_everything
 
 
 def _signed_as(name: str) -> Any:

@@ -20,20 +20,8 @@ from registry.refusals import (
 )
 from registry.rules.transfers import KINDS
 from tests.builders import DIGEST, World, instant, uscc
-from tests.scenario import (
-    Draft,
-    attempt,
-    cases,
-    cast_world,
-    fault,
-    good,
-    lots_of,
-    refusal,
-    setting,
-    verify_everything,
-    verify_refused,
-    verify_rows,
-)
+from tests.faults import cases, fault, setting, verify_refused, verify_rows
+from tests.scenario import Draft, attempt, cast_world, good, lots_of, refusal, verify_everything
 
 DUE = instant(date(2025, 12, 19), hour=0)
 

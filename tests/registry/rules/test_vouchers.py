@@ -21,20 +21,8 @@ from registry.refusals import (
 )
 from registry.rules.vouchers import KINDS, Promises
 from tests.builders import DIGEST, World, instant, uscc
-from tests.scenario import (
-    Draft,
-    account_faults,
-    attempt,
-    cases,
-    fault,
-    good,
-    refusal,
-    setting,
-    sign_edited,
-    verify_everything,
-    verify_refused,
-    verify_rows,
-)
+from tests.faults import account_faults, cases, fault, setting, verify_refused, verify_rows
+from tests.scenario import Draft, attempt, good, refusal, sign_edited, verify_everything
 
 DUE = instant(date(2025, 12, 19), hour=0)
 PROMISES = tuple(Promises.model_fields)

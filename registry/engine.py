@@ -185,7 +185,8 @@ class Engine:
 
     def _next_due(self, work: _Work) -> Due | None:
         """Returns the next deadline that has come, as the batch has left them."""
-        row = work.rows.due(self.store.due, until=work.time, limit=BATCH_MAX)
+        # A cancellation meets two deadlines, its own and the offer's; nothing meets more.
+        row = work.rows.due(self.store.due, until=work.time, limit=2 * BATCH_MAX)
         return None if row is None else Due(at=row.at, kind=row.kind, id=row.id)
 
     def _decide(self, work: _Work, statement: Statement[Any], sealed: Mapping[Sid, int]) -> Outcome:

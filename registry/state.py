@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from registry.canonical import format_json
-from registry.errors import InvariantBrokenError
+from registry.errors import InvariantBrokenError, RegistryError
 from registry.model import BUCKETS, DEADLINES, Deadline
 from registry.tables import Get, Key, Read, ReadPlan, Rows, Table, Value, Where, to_json
 
@@ -152,6 +152,17 @@ class View:
         return rows
 
 
+def _ask(plan: ReadPlan, found: tuple[Any, ...] | None) -> Read | None:
+    """Returns a plan's next read; None at its end, or if it refuses.
+
+    A refusal is the statement's own: it comes again when the statement is decided.
+    """
+    try:
+        return plan.send(found)
+    except (StopIteration, RegistryError):
+        return None
+
+
 Fetch = Callable[[Sequence[Read]], list[tuple[Any, ...]]]
 """Answers reads from committed state."""
 
@@ -184,6 +195,7 @@ class Batch:
         self._index = _Index()
         self._families: dict[Key, None] = {}
         self._due_until = -1
+        self._deadlines_met = 0
         self._due: list[Key] = []
 
     def prefetch(self, plans: Iterable[ReadPlan]) -> None:
@@ -192,17 +204,16 @@ class Batch:
         Plans run on committed state; what an earlier statement of the batch changes is
         asked for again, one by one, when its turn comes.
         """
-        waiting = [(plan, read) for plan in plans if (read := next(plan, None)) is not None]
+        waiting = [(plan, read) for plan in plans if (read := _ask(plan, None)) is not None]
         while waiting:
             first = min(self._rank[read.table.name] for _, read in waiting)
             now = [item for item in waiting if self._rank[item[1].table.name] == first]
             waiting = [item for item in waiting if self._rank[item[1].table.name] != first]
             self._load([read for _, read in now])
             for plan, read in now:
-                try:
-                    waiting.append((plan, plan.send(answer(self, read))))
-                except StopIteration:
-                    continue
+                following = _ask(plan, answer(self, read))
+                if following is not None:
+                    waiting.append((plan, following))
         self._load([Get(BUCKETS, tuple(self._families))] if self._families else [])
         self._families.clear()
 
@@ -276,8 +287,11 @@ class Batch:
         if old is not None:
             self._index.discard(table, key, old)
         self._changed[table.name, key] = row
-        if table is DEADLINES and row is not None:
-            insort(self._due, key)
+        if table is DEADLINES:
+            if row is None:
+                self._deadlines_met += 1
+            else:
+                insort(self._due, key)
         self.changes.append(Change(index=self.index, table=table, key=key, row=row))
 
     def due(self, find: FindDue, *, until: int, limit: int) -> Deadline | None:
@@ -290,7 +304,9 @@ class Batch:
         """
         if until > self._due_until:
             self._due_until = until
-            found = {DEADLINES.key_of(row): row for row in find(until=until, limit=limit)}
+            # Some of those in committed state have been met in this batch.
+            rows = find(until=until, limit=limit + self._deadlines_met)
+            found = {DEADLINES.key_of(row): row for row in rows}
             self._loaded.update(((DEADLINES.name, key), row) for key, row in found.items())
             self._due = sorted(found.keys() | self._due)
         while self._due:

@@ -34,8 +34,6 @@ from registry.tables import MutableRows, ReadPlan, Rows, get
 ADMISSIBLE = frozenset(
     {Role.PARTICIPANT, Role.FINANCIER, Role.TRUSTEE, Role.BANK, Role.AUDITOR, Role.VEHICLE}
 )
-ANY_ROLE = frozenset(Role)
-POSSESSION_TYP = "ts-possession+jws"
 
 
 class PartyRegister(Body):

@@ -9,7 +9,7 @@ The profile is written twice on purpose: `_PROFILE` is fast and decides, `_fault
 like the rule and puts a refusal into words. Tests hold them to the same verdicts.
 """
 
-import base64
+import binascii
 import hashlib
 import json
 import re
@@ -234,9 +234,14 @@ def _refusal(text: str, *, what: str) -> InputError:
 # --- base64url and SHA-256 ------------------------------------------------------
 
 
+_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
+_FROM_URL: Final = str.maketrans("-_+/", "+/--")
+"""The other way round; a `+` or `/` becomes what is refused when it is printed back."""
+
+
 def b64url_encode(data: bytes) -> str:
     """Encodes bytes as base64url without padding (RFC 4648 section 5)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return binascii.b2a_base64(data, newline=False).rstrip(b"=").translate(_TO_URL).decode()
 
 
 def b64url_decode(text: str, *, what: str, length: int | None = None) -> bytes:
@@ -253,7 +258,7 @@ def b64url_decode(text: str, *, what: str, length: int | None = None) -> bytes:
     Source: RFC 4648 sections 3.5 and 5; RFC 7515 section 2.
     """
     try:
-        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        data = binascii.a2b_base64(text.translate(_FROM_URL) + "=" * (-len(text) % 4))
     except ValueError:
         data = b""
     # The decoder skips foreign characters and stray bits; printing back shows them.

@@ -15,6 +15,7 @@ are canonical and not of low order, S is below L, and the equation is the one wi
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -239,6 +240,7 @@ class Jws:
     """What is signed: `b64url(header) "." b64url(payload)`, in ASCII."""
 
 
+@lru_cache(maxsize=16_384)
 def header_bytes(suite: str, *, kid: Kid, typ: str) -> bytes:
     """Builds the only header that a message of this key and type may carry."""
     return format_json({"alg": suite, "kid": kid, "typ": typ})

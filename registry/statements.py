@@ -8,6 +8,7 @@ in log order by `registry.kinds`.
 import re as regex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -177,9 +178,11 @@ def admit(
     jws = split_jws(text, what="statement")
     if len(jws.payload) > PAYLOAD_MAX:
         raise TooLargeError(what="payload", size=len(jws.payload), limit=PAYLOAD_MAX)
-    header = parse_object(jws.header, what="header")
-    kind = _kind_of(header, kinds)
-    statement = _parse(text, jws, kind=kind, kid=Kid(str(header.get("kid"))), origin=origin)
+    typ, kid = _open_header(jws.header)
+    kind = kinds.get(typ[3:-4]) if typ == typ_of(typ[3:-4]) else None
+    if kind is None:
+        raise MalformedError(what="header", reason=f"typ {typ!r} names no known kind of statement")
+    statement = _parse(text, jws, kind=kind, kid=kid, origin=origin)
     # 2. The header's bytes, built from the key record and never read from the header.
     if kind.key_in_body:
         key: PublicKey | None = parse_jwk(statement.body.model_dump()["key"])
@@ -195,14 +198,13 @@ def admit(
     return statement
 
 
-def _kind_of(header: Mapping[str, Json], kinds: Mapping[str, Kind[Any]]) -> Kind[Any]:
-    """Returns the kind that a header's `typ` names."""
-    typ = header.get("typ")
-    name = typ[3:-4] if isinstance(typ, str) and typ == typ_of(typ[3:-4]) else ""
-    kind = kinds.get(name)
-    if kind is None or set(header) != {"alg", "kid", "typ"}:
-        raise MalformedError(what="header", reason=f"typ {typ!r} names no known kind of statement")
-    return kind
+@lru_cache(maxsize=16_384)
+def _open_header(header: bytes) -> tuple[str, Kid]:
+    """Returns a header's `typ` and `kid`; a signer's headers are few and come again."""
+    members = parse_object(header, what="header")
+    if set(members) != {"alg", "kid", "typ"}:
+        raise MalformedError(what="header", reason="its members are not exactly alg, kid and typ")
+    return str(members["typ"]), Kid(str(members["kid"]))
 
 
 def _parse(text: str, jws: Jws, *, kind: Kind[Any], kid: Kid, origin: Origin) -> Statement[Any]:
@@ -229,26 +231,44 @@ def _parse(text: str, jws: Jws, *, kind: Kind[Any], kid: Kid, origin: Origin) ->
         id=identifier,
         iat=iat,
         exp=exp,
-        body=parse_body(kind.body, payload["body"]),
+        body=_parse_body(kind.body, payload["body"], jws.payload, origin=origin),
         re=parse_sid(_text(payload["re"], "re")) if "re" in payload else None,
         seen=_seen(payload["seen"]) if "seen" in payload else None,
     )
 
 
 def parse_body(model: type[B], body: Json) -> B:
-    """Parses a statement's body and checks that printing it gives the same JSON.
+    """Parses a statement's body by its kind's model.
 
     Raises:
         MalformedError: A member is missing, unknown or has a wrong form.
-        NotCanonicalError: The body could be spelled in another way.
     """
     try:
-        parsed = model.model_validate(body)
+        return model.model_validate(body)
     except ValidationError as error:
         first = error.errors()[0]
         where = "/".join(str(part) for part in ("body", *first["loc"]))
         raise MalformedError(what=where, reason=first["msg"]) from None
-    if format_json(parsed.model_dump(mode="json", exclude_none=True)) != format_json(body):
+
+
+@lru_cache
+def _before_body(origin: Origin) -> bytes:
+    """Returns how every payload of a log begins."""
+    return b'{"aud":%b,"body":' % format_json(origin)
+
+
+def _parse_body(model: type[B], body: Json, payload: bytes, *, origin: Origin) -> B:
+    """Parses the body and checks that printing it gives the payload's own bytes.
+
+    The payload is canonical, so the body stands between its neighbours `aud` and `by`.
+
+    Raises:
+        MalformedError: As `parse_body`.
+        NotCanonicalError: The body could be spelled in another way.
+    """
+    parsed = parse_body(model, body)
+    printed = format_json(parsed.model_dump(mode="json", exclude_none=True))
+    if not payload.startswith(b'%b%b,"by":' % (_before_body(origin), printed)):
         raise NotCanonicalError(what="body", reason="printing it gives other bytes")
     return parsed
 

@@ -11,7 +11,6 @@ each to the registry with a signed statement. It answers with how many it confir
 import argparse
 import hashlib
 import json
-import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -111,11 +110,7 @@ def record_of(row: Mapping[str, Any]) -> InstructionRecord:
 
 
 def main() -> None:
-    """Answers requests on standard input until it ends.
-
-    Ctrl-C at a terminal reaches every process there; whoever started this one ends it.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Answers requests on standard input until it ends."""
     parser = argparse.ArgumentParser(prog="api.rail", description=__doc__)
     for name in ("url", "origin", "bank", "seed"):
         parser.add_argument(f"--{name}", required=True)

@@ -207,6 +207,7 @@ def load(server: Server, senders: list[Sender], *, seconds: float) -> None:
         assert not thread.is_alive()
 
 
+@pytest.mark.slow
 def test_a_killed_server_loses_and_repeats_nothing(server: Server) -> None:
     rng = random.Random(SEED)  # noqa: S311 (a test's choices)
     server.start()

@@ -25,8 +25,9 @@ def checkpoint(url: Url, log_key: LogKey) -> None:
 
 
 def _newest_note(client: Client) -> str:
-    """Fetches the newest checkpoint and verifies exactly what it returns."""
-    note = client.get_bytes("/log/checkpoint").decode(errors="replace")
+    """Fetches a checkpoint over everything sealed by now; verifies exactly what it returns."""
+    size = client.get("/v1/ledger")["size"]
+    note = client.get_bytes(f"/v1/log/checkpoint/{size}").decode(errors="replace")
     if client.log_key is None:
         raise InvariantBrokenError("commands pin the log key")
     open_checkpoint(note, origin=client.origin, key=client.log_key)
@@ -59,7 +60,7 @@ def prove(
     """Prints the proof that an entry is in the log of the newest checkpoint."""
     with told(), open_client(url, log_key, party="") as client:
         try:
-            size = client.checkpoint().size
+            size = client.caught_up().size
             print_json(client.get(f"/v1/log/proof/inclusion/{index}/{size}"))
         except RefusedError as error:
             raise refused(error) from None

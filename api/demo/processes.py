@@ -100,8 +100,9 @@ class BankProcess:
             *("--read-key", str(keys / f"{actor.short}.read.pem")),
             *("--log-key", str(keys.parent / "log.vkey")),
         ]
+        # In a group of its own: Ctrl-C at a terminal is for the demonstration, which ends it.
         self._process = subprocess.Popen(  # noqa: S603
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0
         )
 
     def __enter__(self) -> "BankProcess":

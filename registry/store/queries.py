@@ -2,13 +2,12 @@
 
 A text is made with SQLAlchemy Core for the engine's dialect when the store opens, or
 when a list of that length is first asked for, and run as it stands after that.
-Parameters have no names: they are given in the order of the text. Lists are padded to
-a power of two with their last value, so that a few texts serve them all.
+Parameters have no names: they are given in the order of the text. How many values are
+best told at once differs from engine to engine: that is its `Forms`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
@@ -16,23 +15,48 @@ from registry.errors import InvariantBrokenError
 from registry.store.schema import LogTables, RowTable
 from registry.tables import Key, Value
 
-VARIABLES_MAX: Final = 16_384
-"""Parameters of one list, a power of two; SQLite allows 32,766, PostgreSQL 65,535."""
-
 Records = Sequence[tuple[Any, ...]]
-Compile = Callable[[Any], str]
+Question = tuple[str, tuple[Any, ...]]
+"""A text of SQL and its parameters."""
 Cursor = Any
 """A cursor of the driver (PEP 249), under SQLAlchemy's pool: drivers have no common type."""
 
 
-def compiler(dialect: sa.Dialect) -> Compile:
-    """Returns a function from a statement to its text, with positional parameters."""
+class Lookup(Protocol):
+    """One form of question, asked with a list of values or of tuples of values."""
 
-    def compile_sql(statement: Any) -> str:
-        options = {"render_postcompile": True}
-        return str(statement.compile(dialect=dialect, compile_kwargs=options))
+    def questions(self, ledger_id: int, values: Records) -> list[Question]:
+        """Returns what to ask; the rows of all answers together, in any order, are found."""
 
-    return compile_sql
+
+class Bulk(Protocol):
+    """One change, made once for each of many tuples of values."""
+
+    def run(self, cursor: Cursor, records: Records) -> None:
+        """Makes the changes; there is at least one."""
+
+
+class Forms(Protocol):
+    """How an engine is told to do one thing with many values."""
+
+    def text(self, statement: Any) -> str:
+        """Returns a statement's text, with positional parameters."""
+
+    def lookup(self, statement: sa.Select[Any], by: Sequence[sa.Column[Any]]) -> Lookup:
+        """Returns the lookup by columns; the statement's one parameter is the ledger's id."""
+
+    def insert(self, table: sa.Table) -> Bulk:
+        """Returns the change that adds rows, each given by all columns in order."""
+
+    def close(self, rows: RowTable[Any]) -> Bulk:
+        """Returns the change that ends live versions.
+
+        Each is given by the index at which it ends, the ledger's id and its key; one
+        that is not there changes nothing.
+        """
+
+    def many(self, statement: Any) -> Bulk:
+        """Returns the change that runs a statement as it is."""
 
 
 def given() -> sa.BindParameter[Any]:
@@ -40,91 +64,44 @@ def given() -> sa.BindParameter[Any]:
     return sa.bindparam(None, None)
 
 
-class Lookup:
-    """One form of question, asked with a list of values or of tuples of values."""
-
-    def __init__(
-        self,
-        statement: sa.Select[Any],
-        by: Sequence[sa.Column[Any]],
-        *,
-        compile_sql: Compile,
-    ) -> None:
-        """Prepares the form; the only parameter of `statement` is the ledger's id."""
-        self._statement = statement
-        self._by = by
-        self._compile = compile_sql
-        self._texts: dict[int, str] = {}
-        self._length_max = VARIABLES_MAX >> (len(by) - 1).bit_length()
-
-    def ask(self, cursor: Cursor, ledger_id: int, values: Records) -> Iterator[tuple[Any, ...]]:
-        """Yields the rows of the answers, in any order."""
-        for start in range(0, len(values), self._length_max):
-            some = values[start : start + self._length_max]
-            length = 1 << (len(some) - 1).bit_length()
-            parameters = (
-                ledger_id,
-                *chain.from_iterable(some),
-                *(some[-1] * (length - len(some))),
-            )
-            cursor.execute(self.text(length), parameters)
-            yield from cursor.fetchall()
-
-    def text(self, length: int) -> str:
-        """Returns the SQL for lists of this length."""
-        text = self._texts.get(length)
-        if text is None:
-            if len(self._by) == 1:
-                condition = self._by[0].in_([None] * length)
-            else:
-                condition = sa.tuple_(*self._by).in_([(None,) * len(self._by)] * length)
-            text = self._texts[length] = self._compile(self._statement.where(condition))
-        return text
-
-
 class RowSql:
     """The statements of one table of rows."""
 
-    def __init__(self, rows: RowTable[Any], *, compile_sql: Compile) -> None:
+    def __init__(self, rows: RowTable[Any], *, forms: Forms) -> None:
         """Compiles them."""
-        sql, self.rows, self._compile = rows.sql, rows, compile_sql
-        self.insert = compile_sql(sa.insert(sql))
-        self.close = compile_sql(
-            sa.update(sql)
-            .values(until=given())
-            .where(
-                sql.c.ledger_id == given(),
-                *(column == given() for column in rows.key),
-                rows.is_live,
-            )
-        )
+        sql, self.rows, self._text = rows.sql, rows, forms.text
+        self.insert = forms.insert(sql)
+        self.close = forms.close(rows)
         live = sa.select(*rows.columns).where(sql.c.ledger_id == given(), rows.is_live)
-        self._get = Lookup(live, rows.key, compile_sql=compile_sql)
-        self._where = {
-            name: Lookup(live, (sql.c[name],), compile_sql=compile_sql)
-            for name in rows.table.indexes
+        # The empty name stands for the key.
+        self._lookups = {"": forms.lookup(live, rows.key)} | {
+            name: forms.lookup(live, (sql.c[name],)) for name in rows.table.indexes
         }
 
-    def get(self, cursor: Cursor, ledger_id: int, keys: Sequence[Key]) -> dict[Any, Any]:
-        """Returns the live rows by key."""
-        records = self._get.ask(cursor, ledger_id, keys)
-        return {self.rows.table.key_of(row): row for row in self.rows.parse(records)}
-
-    def where(
-        self, cursor: Cursor, ledger_id: int, field: str, values: Sequence[Value]
-    ) -> dict[Any, list[Any]]:
-        """Returns the live rows by the value of a field, each list in key order."""
+    def questions(
+        self, ledger_id: int, field: str, values: Sequence[Key] | Sequence[Value]
+    ) -> list[Question]:
+        """Returns what to ask for live rows by key, or by the value of a field."""
         self.check_field(field)
+        records: Any = [(value,) for value in values] if field else values
+        return self._lookups[field].questions(ledger_id, records)
+
+    def answer(
+        self, field: str, values: Iterable[Any], records: Iterable[Sequence[Any]]
+    ) -> dict[Any, Any]:
+        """Returns the row of each key, or for each value of a field its rows in key order."""
+        key_of = self.rows.table.key_of
+        if not field:
+            return {key_of(row): row for row in self.rows.parse(records)}
         found: dict[Any, list[Any]] = {value: [] for value in values}
-        records = self._where[field].ask(cursor, ledger_id, [(value,) for value in values])
         # Sorted here: told of an order, SQLite takes the index that has it, and reads all rows.
-        for row in sorted(self.rows.parse(records), key=self.rows.table.key_of):
+        for row in sorted(self.rows.parse(records), key=key_of):
             found[getattr(row, field)].append(row)
         return found
 
     def check_field(self, field: str) -> None:
         """Refuses a field that rows are not found by."""
-        if field not in self._where:
+        if field not in self._lookups:
             raise InvariantBrokenError(f"{self.rows.table.name} is not indexed by {field}")
 
     def first(self, field: str) -> str:
@@ -133,7 +110,7 @@ class RowSql:
         Its parameters are the ledger's id, the value and the number of rows.
         """
         columns = self.rows.sql.c
-        return self._compile(
+        return self._text(
             sa.select(*self.rows.columns)
             .where(columns.ledger_id == given(), columns[field] <= given(), self.rows.is_live)
             .order_by(*self.rows.key)
@@ -142,10 +119,8 @@ class RowSql:
             .offset(sa.literal_column("0"))
         )
 
-    def selection(
-        self, ledger_id: int, field: str, value: Value, as_of: int | None
-    ) -> tuple[str, tuple[Value, ...]]:
-        """Returns the SQL for a stream of rows, and its parameters."""
+    def selection(self, ledger_id: int, field: str, value: Value, as_of: int | None) -> Question:
+        """Returns the question for a stream of rows."""
         columns, is_live = self.rows.sql.c, self.rows.is_live
         rows: sa.Select[Any] = sa.select(*self.rows.columns).where(columns.ledger_id == given())
         parameters: tuple[Value, ...] = (ledger_id,)
@@ -165,62 +140,57 @@ class RowSql:
             parameters = (*parameters, as_of, *parameters, as_of, as_of)
         if not field:
             order = (found.selected_columns[name] for name in self.rows.table.key)
-            return self._compile(found.order_by(*order)), parameters
+            return self._text(found.order_by(*order)), parameters
         # Found first and sorted then, lest SQLite takes the index that has the order.
         rest = found.cte("found").prefix_with("MATERIALIZED")
         order = (rest.c[name] for name in self.rows.table.key)
-        return self._compile(sa.select(rest).order_by(*order)), parameters
+        return self._text(sa.select(rest).order_by(*order)), parameters
 
 
 class LogSql:
     """The statements of the log's tables."""
 
-    def __init__(self, log: LogTables, *, compile_sql: Compile) -> None:
+    def __init__(self, log: LogTables, *, forms: Forms) -> None:
         """Compiles them."""
 
         def here(table: sa.Table, *columns: sa.Column[Any]) -> sa.ColumnElement[bool]:
             return sa.and_(*(column == given() for column in (table.c.ledger_id, *columns)))
 
-        entry, tile, opening = log.entry, log.tile, log.opening
+        entry, tile, opening, text = log.entry, log.tile, log.opening, forms.text
         one = sa.literal_column("1", sa.BigInteger)
-        self.size = compile_sql(
+        self.size = text(
             sa.select(
                 sa.func.coalesce(sa.func.max(entry.c.idx) + one, sa.literal_column("0"))
             ).where(here(entry))
         )
         # SQLite has no word for the lock: there, beginning to write locks the database.
         epoch = sa.select(log.lease.c.epoch).where(here(log.lease))
-        self.epoch = compile_sql(epoch.with_for_update())
-        self.next_epoch = compile_sql(
+        self.epoch = text(epoch.with_for_update())
+        self.next_epoch = text(
             sa.update(log.lease).values(epoch=log.lease.c.epoch + one).where(here(log.lease))
         )
-        self.insert_lease = compile_sql(sa.insert(log.lease))
-        self.insert_entry = compile_sql(sa.insert(entry))
+        self.insert_lease = text(sa.insert(log.lease))
+        self.insert_entry = forms.insert(entry)
         at = here(tile, tile.c.level, tile.c.idx)
-        self.tile = compile_sql(sa.select(tile.c.data).where(at))
-        self.delete_tile = compile_sql(sa.delete(tile).where(at))
-        self.insert_tile = compile_sql(sa.insert(tile))
-        self.note = compile_sql(sa.select(log.note.c.note).where(here(log.note)))
-        self.delete_note = compile_sql(sa.delete(log.note).where(here(log.note)))
-        self.insert_note = compile_sql(sa.insert(log.note))
-        self.opening = compile_sql(
+        self.tile = text(sa.select(tile.c.data).where(at))
+        self.delete_tile = forms.many(sa.delete(tile).where(at))
+        self.insert_tile = forms.insert(tile)
+        self.note = text(sa.select(log.note.c.note).where(here(log.note)))
+        self.delete_note = text(sa.delete(log.note).where(here(log.note)))
+        self.insert_note = text(sa.insert(log.note))
+        self.opening = text(
             sa.select(opening.c.salt, opening.c.terms, opening.c.by_party).where(
                 here(opening, opening.c.digest)
             )
         )
-        self.insert_opening = compile_sql(sa.insert(opening))
+        self.insert_opening = text(sa.insert(opening))
         span = (here(entry), entry.c.idx >= given(), entry.c.idx < given())
-        self.data = compile_sql(sa.select(entry.c.data).where(*span).order_by(entry.c.idx))
-        self.leaf_hash = compile_sql(
-            sa.select(entry.c.leaf_hash).where(*span).order_by(entry.c.idx)
+        self.data = text(sa.select(entry.c.data).where(*span).order_by(entry.c.idx))
+        self.leaf_hash = text(sa.select(entry.c.leaf_hash).where(*span).order_by(entry.c.idx))
+        self.sids = forms.lookup(
+            sa.select(entry.c.sid, entry.c.idx).where(here(entry)), (entry.c.sid,)
         )
-        self.sids = Lookup(
-            sa.select(entry.c.sid, entry.c.idx).where(here(entry)),
-            (entry.c.sid,),
-            compile_sql=compile_sql,
-        )
-        self.ids = Lookup(
+        self.ids = forms.lookup(
             sa.select(entry.c.by_party, entry.c.id, entry.c.sid).where(here(entry)),
             (entry.c.by_party, entry.c.id),
-            compile_sql=compile_sql,
         )

@@ -210,8 +210,8 @@ def _parser(
 
 
 def _ledger_id() -> sa.Column[int]:
-    """Returns the column that leads every table."""
-    return sa.Column("ledger_id", sa.BigInteger, nullable=False)
+    """Returns the column that leads every table; alone in a key it must not become a sequence."""
+    return sa.Column("ledger_id", sa.BigInteger, nullable=False, autoincrement=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

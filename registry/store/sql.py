@@ -1,4 +1,4 @@
-"""The store over an SQL database: SQLite for now.
+"""The store over an SQL database: SQLite or PostgreSQL, by its URL.
 
 Writing takes a transaction of the one connection that writes, and costs two statements
 per table; reading takes a snapshot of what is committed, and never waits for writing.
@@ -6,33 +6,80 @@ per table; reading takes a snapshot of what is committed, and never waits for wr
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError
 
 from registry.errors import (
     HeadMovedError,
     InvariantBrokenError,
     StaleWriterError,
     StorageFailedError,
-    StorageUnknownError,
 )
 from registry.ids import PartyId, Sid
 from registry.model import DEADLINES, Deadline
 from registry.ports import Commit, Opening
 from registry.state import Change
 from registry.store import verify_commit
-from registry.store.queries import Cursor, LogSql, Records, RowSql, compiler
+from registry.store.database import STREAM_ROWS, Connection, Database
+from registry.store.migrations import REVISIONS, upgrade, version_of
+from registry.store.queries import Bulk, LogSql, Question, Records, RowSql
 from registry.store.schema import LIVE, log_tables, row_table
-from registry.store.sqlite import BEGIN_READING, BEGIN_WRITING, copy_wal, open_sqlite
 from registry.tables import Get, Key, Read, Table, Value, Where
 
 R = TypeVar("R")
 
-_STREAM_ROWS: Final = 1_000
+ENGINES: Final = ("sqlite", "postgresql")
+
+
+def open_database(url: str) -> Database:
+    """Opens the database that a URL names; what it holds is not looked at.
+
+    Args:
+        url: `sqlite:///path`, or `postgresql://user@host:port/database?schema=name`.
+
+    Raises:
+        StorageFailedError: The URL is none, or there is no such engine, or it is not safe.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except ArgumentError:
+        raise StorageFailedError(reason="the database is not named by a URL") from None
+    # Imported here, so that one engine does not need the other one's driver.
+    match parsed.get_backend_name():
+        case "sqlite":
+            from registry.store.sqlite import SqliteDatabase
+
+            return SqliteDatabase(parsed)
+        case "postgresql":
+            from registry.store.postgresql import PostgresqlDatabase
+
+            return PostgresqlDatabase(parsed)
+        case other:
+            raise StorageFailedError(reason=f"no store for {other}, only {' and '.join(ENGINES)}")
+
+
+def migrate(url: str) -> tuple[str, str]:
+    """Brings a database's schema to the newest version; nothing may be using it.
+
+    Returns:
+        The version that it had, empty if it had none, and the one that it has now.
+
+    Raises:
+        StorageFailedError: The database cannot be opened, or was made by a newer program.
+    """
+    database = open_database(url)
+    try:
+        with database.defining() as connection:
+            before = version_of(connection)
+            if before != REVISIONS[-1]:
+                database.make_room(connection)
+                upgrade(connection)
+            return before, version_of(connection)
+    finally:
+        database.close()
 
 
 class SqlStore:
@@ -42,44 +89,43 @@ class SqlStore:
     """
 
     def __init__(self, url: str, tables: Sequence[Table[Any]], *, ledger_id: int = 1) -> None:
-        """Opens the database, and makes the schema where it is missing.
+        """Opens the database; an empty one is given the schema.
 
         Args:
-            url: `sqlite:///path`.
+            url: See `open_database`.
             tables: Every kind of row that the ledger has.
             ledger_id: Which of the ledgers in the database this is.
 
         Raises:
-            StorageFailedError: The database cannot be opened, or not safely.
+            StorageFailedError: The database cannot be opened, or not safely; or its schema
+                is not the one that this program has.
         """
-        parsed = sa.make_url(url)
-        if parsed.get_backend_name() != "sqlite":
-            raise StorageFailedError(reason=f"no store for {parsed.get_backend_name()}")
         self._ledger_id = ledger_id
-        self._writer, self._readers = open_sqlite(parsed)
-        driver = self._writer.dialect.loaded_dbapi
-        self._errors: tuple[type[Exception], ...] = (driver.Error, SQLAlchemyError)
-        compile_sql = compiler(self._writer.dialect)
+        self._database = open_database(url)
+        forms = self._database.forms
         metadata = sa.MetaData()
-        self._log = LogSql(log_tables(metadata), compile_sql=compile_sql)
+        self._log = LogSql(log_tables(metadata), forms=forms)
         self._rows = {
-            table.name: RowSql(row_table(table, metadata), compile_sql=compile_sql)
-            for table in tables
+            table.name: RowSql(row_table(table, metadata), forms=forms) for table in tables
         }
         self._due = self._row_sql(DEADLINES.name).first("at")
-        self._create(metadata)
+        try:
+            self._prepare(metadata)
+        except StorageFailedError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Closes the connections; a stream that is still read keeps its own."""
-        self._readers.dispose()
-        self._writer.dispose()
+        self._database.close()
 
     # --- Writing ------------------------------------------------------------------
 
     def acquire(self) -> int:
         """Takes the writer's lease and returns its epoch; an older writer is fenced off."""
         ledger = (self._ledger_id,)
-        with self._writing() as cursor:
+        with self._database.writing() as connection:
+            cursor = connection.cursor()
             # Counting up comes first: on every engine that locks the row.
             cursor.execute(self._log.next_epoch, ledger)
             if cursor.rowcount == 0:
@@ -99,15 +145,14 @@ class SqlStore:
         """
         verify_commit(commit, expected_size=expected_size)
         work = self._work(commit)
-        with self._writing() as cursor:
-            self._verify_head(cursor, expected_size=expected_size, epoch=epoch)
-            for sql, parameters in work:
-                if parameters:
-                    cursor.executemany(sql, parameters)
+        with self._database.writing() as connection:
+            self._verify_head(connection, expected_size=expected_size, epoch=epoch)
+            self._database.run(connection, work)
 
     def put_openings(self, openings: Sequence[Opening]) -> None:
         """Keeps openings beside the log, all or none; the same again changes nothing."""
-        with self._writing() as cursor:
+        with self._database.writing() as connection:
+            cursor = connection.cursor()
             for opening in openings:
                 where = (self._ledger_id, opening.digest)
                 cursor.execute(self._log.opening, where)
@@ -117,35 +162,36 @@ class SqlStore:
 
     def put_note(self, note: str) -> None:
         """Keeps the newest signed checkpoint."""
-        with self._writing() as cursor:
+        with self._database.writing() as connection:
+            cursor = connection.cursor()
             cursor.execute(self._log.delete_note, (self._ledger_id,))
             cursor.execute(self._log.insert_note, (self._ledger_id, note))
 
     def checkpoint_wal(self) -> None:
-        """Copies the write-ahead log into the database; to be called between commits."""
-        with self._cursor(self._writer) as (_, cursor):
-            copy_wal(cursor)
+        """Shortens what the next commits have to do; to be called between commits."""
+        self._database.checkpoint()
 
-    def _verify_head(self, cursor: Cursor, *, expected_size: int, epoch: int) -> None:
+    def _verify_head(self, connection: Connection, *, expected_size: int, epoch: int) -> None:
         """Refuses a writer without the lease, and one that has another log in mind."""
         ledger = (self._ledger_id,)
-        cursor.execute(self._log.epoch, ledger)
-        (current,) = cursor.fetchone() or (0,)
+        # In this order: the size is read when the lease's row is locked.
+        leases, ((size,),) = self._database.told(
+            connection, [(self._log.epoch, ledger), (self._log.size, ledger)]
+        )
+        current = leases[0][0] if leases else 0
         if current != epoch:
             raise StaleWriterError(epoch=current, held=epoch)
-        cursor.execute(self._log.size, ledger)
-        (size,) = cursor.fetchone()
         if size != expected_size:
             raise HeadMovedError(size=size, expected=expected_size)
 
-    def _work(self, commit: Commit) -> list[tuple[str, Records]]:
-        """Returns the statements of a commit in order, each with its parameter lists."""
+    def _work(self, commit: Commit) -> list[tuple[Bulk, Records]]:
+        """Returns the changes of a commit in order, each with its tuples of values."""
         log, ledger = self._log, self._ledger_id
         entries = [
             (ledger, e.index, e.time, e.kind, e.leaf_hash, e.data, e.sid, e.by, e.id)
             for e in commit.entries
         ]
-        work: list[tuple[str, Records]] = [(log.insert_entry, entries)]
+        work: list[tuple[Bulk, Records]] = [(log.insert_entry, entries)]
         changes = defaultdict(list)
         for change in commit.changes:
             changes[change.table.name].append(change)
@@ -172,15 +218,19 @@ class SqlStore:
                     wanted[table.name, ""].update(dict.fromkeys(keys))
                 case Where(table, field, value):
                     wanted[table.name, field][value] = None
-        found: dict[tuple[str, str], dict[Any, Any]] = {}
-        with self._reading() as cursor:
-            for (name, field), values in wanted.items():
-                sql = self._row_sql(name)
-                found[name, field] = (
-                    sql.where(cursor, self._ledger_id, field, list(values))
-                    if field
-                    else sql.get(cursor, self._ledger_id, list(values))
-                )
+        questions = {
+            (name, field): self._row_sql(name).questions(self._ledger_id, field, list(values))
+            for (name, field), values in wanted.items()
+        }
+        answers = iter(self._database.ask(list(chain.from_iterable(questions.values()))))
+        found = {
+            (name, field): self._row_sql(name).answer(
+                field,
+                wanted[name, field],
+                chain.from_iterable(islice(answers, len(asked))),
+            )
+            for (name, field), asked in questions.items()
+        }
         return [_answer(read, found) for read in reads]
 
     def select(
@@ -193,27 +243,25 @@ class SqlStore:
     ) -> Iterator[R]:
         """Streams rows in key order: all, or those whose field has the value, as of a size."""
         sql = self._row_sql(table.name)
-        text, parameters = sql.selection(self._ledger_id, field, value, as_of)
-        return chain.from_iterable(map(sql.rows.parse, self._stream(text, parameters)))
+        parts = self._database.stream(sql.selection(self._ledger_id, field, value, as_of))
+        return chain.from_iterable(map(sql.rows.parse, parts))
 
     def due(self, *, until: int, limit: int) -> tuple[Deadline, ...]:
         """Returns the first `limit` live deadlines with `at` <= until, by (at, kind, id)."""
-        with self._reading() as cursor:
-            cursor.execute(self._due, (self._ledger_id, until, limit))
-            return tuple(self._row_sql(DEADLINES.name).rows.parse(cursor.fetchall()))
+        (records,) = self._database.ask([(self._due, (self._ledger_id, until, limit))])
+        return tuple(self._row_sql(DEADLINES.name).rows.parse(records))
 
     def find_statements(self, sids: Sequence[Sid]) -> Mapping[Sid, int]:
         """Returns the entry indexes of those of the statements that are sealed."""
-        with self._reading() as cursor:
-            values = [(sid,) for sid in dict.fromkeys(sids)]
-            return dict(self._log.sids.ask(cursor, self._ledger_id, values))
+        values = [(sid,) for sid in dict.fromkeys(sids)]
+        questions = self._log.sids.questions(self._ledger_id, values)
+        return {sid: index for part in self._database.ask(questions) for sid, index in part}
 
     def find_ids(self, ids: Sequence[tuple[PartyId, str]]) -> Mapping[tuple[PartyId, str], Sid]:
         """Returns the statements in which parties have used ids."""
-        with self._reading() as cursor:
-            values = list(dict.fromkeys(ids))
-            found = self._log.ids.ask(cursor, self._ledger_id, values)
-            return {(by, name): sid for by, name, sid in found}
+        questions = self._log.ids.questions(self._ledger_id, list(dict.fromkeys(ids)))
+        found = self._database.ask(questions)
+        return {(by, name): sid for part in found for by, name, sid in part}
 
     def entries(self, start: int, stop: int) -> Iterator[bytes]:
         """Streams the entries `start <= index < stop`, in order."""
@@ -229,19 +277,17 @@ class SqlStore:
 
     def opening(self, digest: str) -> Opening | None:
         """Returns an opening, or None if it never came or was erased."""
-        with self._reading() as cursor:
-            cursor.execute(self._log.opening, (self._ledger_id, digest))
-            found = cursor.fetchone()
-        if found is None:
+        (found,) = self._database.ask([(self._log.opening, (self._ledger_id, digest))])
+        if not found:
             return None
-        salt, terms, by = found
+        salt, terms, by = found[0]
         return Opening(digest=digest, salt=salt, terms=terms, by=by)
 
     def note(self) -> str:
         """Returns the newest signed checkpoint; empty before the first."""
         return str(self._scalar(self._log.note, self._ledger_id) or "")
 
-    # --- Connections --------------------------------------------------------------
+    # --- Steps --------------------------------------------------------------------
 
     def _row_sql(self, name: str) -> RowSql:
         """Returns the statements of a table."""
@@ -249,74 +295,51 @@ class SqlStore:
             raise InvariantBrokenError(f"the store has no table {name}")
         return self._rows[name]
 
-    def _create(self, metadata: sa.MetaData) -> None:
-        """Makes the tables that are missing, all or none."""
-        try:
-            with self._writer.connect() as connection:
-                connection.exec_driver_sql(BEGIN_WRITING)
-                metadata.create_all(connection)
-                connection.commit()
-        except self._errors as error:
-            raise StorageFailedError(reason=str(getattr(error, "orig", error))) from error
-
-    @contextmanager
-    def _cursor(self, engine: sa.Engine) -> Iterator[tuple[sa.PoolProxiedConnection, Cursor]]:
-        """Gives a connection and its cursor; what is not committed in the end is rolled back.
+    def _prepare(self, metadata: sa.MetaData) -> None:
+        """Gives an empty database the schema; refuses one that has another.
 
         Raises:
-            StorageFailedError: The database refused or failed.
+            StorageFailedError: The schema is older or newer, or lacks a table.
         """
-        try:
-            with closing(engine.raw_connection()) as connection:
-                yield connection, connection.cursor()
-        except self._errors as error:
-            raise StorageFailedError(reason=str(error)) from error
-
-    @contextmanager
-    def _writing(self) -> Iterator[Cursor]:
-        """Gives a transaction of the one connection that writes, and commits it.
-
-        Raises:
-            StorageUnknownError: COMMIT failed, so the outcome is not known.
-            StorageFailedError: Something failed before; nothing was stored.
-        """
-        with self._cursor(self._writer) as (connection, cursor):
-            cursor.execute(BEGIN_WRITING)
-            yield cursor
-            # The commit point: from here until it returns, the outcome is not known.
+        version, tables = self._schema()
+        if not version:
             try:
-                connection.commit()
-            except self._errors as error:
-                connection.invalidate()
-                raise StorageUnknownError(reason=str(error)) from error
+                with self._database.defining() as connection:
+                    self._database.make_room(connection)
+                    upgrade(connection)
+            except StorageFailedError:
+                # Another process may have made it just now; without a lock one of us fails.
+                if not self._schema()[0]:
+                    raise
+            version, tables = self._schema()
+        if version != REVISIONS[-1]:
+            raise StorageFailedError(
+                reason=f"the database has schema {version}, this program needs "
+                f"{REVISIONS[-1]}: migrate it"
+            )
+        missing = metadata.tables.keys() - tables
+        if missing:
+            raise StorageFailedError(reason=f"no migration makes {', '.join(sorted(missing))}")
 
-    @contextmanager
-    def _reading(self) -> Iterator[Cursor]:
-        """Gives a transaction that reads what was committed when it began to."""
-        with self._cursor(self._readers) as (_, cursor):
-            cursor.execute(BEGIN_READING)
-            yield cursor
+    def _schema(self) -> tuple[str, set[str]]:
+        """Returns the version of the database's schema, and its tables."""
+        with self._database.defining() as connection:
+            return version_of(connection), {*sa.inspect(connection).get_table_names()}
 
     def _scalar(self, sql: str, *parameters: Value) -> Any:
-        """Returns the one value that a statement gives, or None."""
-        with self._reading() as cursor:
-            cursor.execute(sql, parameters)
-            return (cursor.fetchone() or (None,))[0]
-
-    def _stream(self, sql: str, parameters: tuple[Value, ...]) -> Iterator[Records]:
-        """Yields a result in parts, all of one moment."""
-        with self._reading() as cursor:
-            cursor.execute(sql, parameters)
-            while part := cursor.fetchmany(_STREAM_ROWS):
-                yield part
+        """Returns the one value that a question finds, or None."""
+        (found,) = self._database.ask([(sql, parameters)])
+        return found[0][0] if found else None
 
     def _column(self, sql: str, start: int, stop: int) -> Iterator[bytes]:
         """Streams one column of the entries of a span."""
-        parts = self._stream(sql, (self._ledger_id, start, stop))
+        question: Question = (sql, (self._ledger_id, start, stop))
+        few = stop - start <= STREAM_ROWS
+        parts = iter(self._database.ask([question])) if few else self._database.stream(question)
         return (record[0] for part in parts for record in part)
 
 
-def _row_work(sql: RowSql, changes: Sequence[Change], ledger_id: int) -> list[tuple[str, Records]]:
+def _row_work(sql: RowSql, changes: Sequence[Change], ledger_id: int) -> list[tuple[Bulk, Records]]:
     """Returns the statements that bring a table's changes about.
 
     Each key's stored version ends with its first change. A version that begins in this

@@ -1,17 +1,25 @@
-"""SQLite's settings: all that is said to this engine and to no other.
+"""SQLite: all that is said to this engine and to no other.
 
 The write-ahead log is kept with `synchronous=FULL`: a commit that returned is on disk.
 One connection writes, and takes the write lock when its transaction begins, so that
 nothing it read can change below it. Readers cannot write, and neither side blocks the
 other.
+
+Lists of values are as many parameters, padded to a power of two with the last of them,
+so that a few texts serve them all.
 """
 
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Final
 
 import pysqlite3
 import sqlalchemy as sa
 
 from registry.errors import StorageFailedError
+from registry.store.database import Database
+from registry.store.queries import Bulk, Cursor, Lookup, Question, Records, given
+from registry.store.schema import RowTable
 
 BUSY_MS: Final = 10_000
 """How long a connection waits for another process's lock."""
@@ -19,8 +27,8 @@ BUSY_MS: Final = 10_000
 WAL_PAGES_MAX: Final = 16_384
 """Pages in the write-ahead log (64 MiB) at which a commit copies them itself."""
 
-BEGIN_WRITING: Final = "BEGIN IMMEDIATE"
-BEGIN_READING: Final = "BEGIN"
+VARIABLES_MAX: Final = 16_384
+"""Parameters of one list, a power of two; SQLite allows 32,766 in all."""
 
 _CACHE_KIB: Final = 65_536
 _STATEMENTS_MAX: Final = 1_024
@@ -37,31 +45,42 @@ def is_fixed(version: tuple[int, ...]) -> bool:
     return back_ported or version >= (3, 51, 3)
 
 
-def open_sqlite(url: sa.URL) -> tuple[sa.Engine, sa.Engine]:
-    """Returns the engine of the one connection that writes, and that of the readers.
+class SqliteDatabase(Database):
+    """A database in a file."""
 
-    Raises:
-        StorageFailedError: The library is older than the fixed ones, or there is no file.
-    """
-    if not is_fixed(pysqlite3.sqlite_version_info):
-        raise StorageFailedError(
-            reason=f"SQLite {pysqlite3.sqlite_version} has the WAL-reset bug; 3.51.3 is free of it"
-        )
-    if url.database in (None, "", ":memory:"):
-        raise StorageFailedError(reason="a ledger in SQLite needs a file")
-    url = url.set(drivername="sqlite+pysqlite")
-    # One connection is the whole pool: threads that write wait for one another here.
-    writer = _engine(url, pool_size=1, max_overflow=0)
-    sa.event.listen(writer, "connect", _set_up_writer)
-    readers = _engine(url, pool_size=_READERS_KEPT, max_overflow=-1)
-    sa.event.listen(readers, "connect", _set_up_reader)
-    return writer, readers
+    begin_writing = "BEGIN IMMEDIATE"
+    begin_reading = "BEGIN"
+
+    def __init__(self, url: sa.URL) -> None:
+        """Opens the file, and makes it where there is none.
+
+        Raises:
+            StorageFailedError: The library is older than the fixed ones, or no file is named.
+        """
+        if not is_fixed(pysqlite3.sqlite_version_info):
+            raise StorageFailedError(
+                reason=f"SQLite {pysqlite3.sqlite_version} has the WAL-reset bug; "
+                "3.51.3 is free of it"
+            )
+        if url.database in (None, "", ":memory:"):
+            raise StorageFailedError(reason="a ledger in SQLite needs a file")
+        url = url.set(drivername="sqlite+pysqlite")
+        # One connection is the whole pool: threads that write wait for one another here.
+        writer = _engine(url, pool_size=1, max_overflow=0)
+        sa.event.listen(writer, "connect", _set_up_writer)
+        readers = _engine(url, pool_size=_READERS_KEPT, max_overflow=-1)
+        sa.event.listen(readers, "connect", _set_up_reader)
+        super().__init__(writer=writer, readers=readers, forms=SqliteForms(writer.dialect))
+
+    def checkpoint(self) -> None:
+        """Copies the write-ahead log into the database file, as far as readers let it."""
+        with self.connected(self.writer) as connection:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            cursor.fetchall()
 
 
-def copy_wal(cursor: Any) -> None:
-    """Copies the write-ahead log into the database file, as far as readers let it."""
-    cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
-    cursor.fetchall()
+# --- Connections ----------------------------------------------------------------
 
 
 def _engine(url: sa.URL, *, pool_size: int, max_overflow: int) -> sa.Engine:
@@ -103,3 +122,90 @@ def _set_up(connection: Any) -> None:
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
     connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+
+
+# --- Forms ----------------------------------------------------------------------
+
+
+class SqliteForms:
+    """Implements `Forms`: lists of parameters, and one statement run many times."""
+
+    def __init__(self, dialect: sa.Dialect) -> None:
+        """Compiles for this dialect."""
+        self._dialect = dialect
+
+    def text(self, statement: Any) -> str:
+        """Returns a statement's text, with positional parameters."""
+        options = {"render_postcompile": True}
+        return str(statement.compile(dialect=self._dialect, compile_kwargs=options))
+
+    def lookup(self, statement: sa.Select[Any], by: Sequence[sa.Column[Any]]) -> Lookup:
+        """Returns the lookup by columns; the statement's one parameter is the ledger's id."""
+        return ListLookup(statement, by, forms=self)
+
+    def insert(self, table: sa.Table) -> Bulk:
+        """Returns the change that adds rows."""
+        return self.many(sa.insert(table))
+
+    def close(self, rows: RowTable[Any]) -> Bulk:
+        """Returns the change that ends live versions."""
+        return self.many(
+            sa.update(rows.sql)
+            .values(until=given())
+            .where(
+                rows.sql.c.ledger_id == given(),
+                *(column == given() for column in rows.key),
+                rows.is_live,
+            )
+        )
+
+    def many(self, statement: Any) -> "Each":
+        """Returns the change that runs a statement as it is."""
+        return Each(self.text(statement))
+
+
+class Each:
+    """Runs one text once for each tuple of parameters."""
+
+    def __init__(self, text: str) -> None:
+        """Takes the text."""
+        self.text = text
+
+    def run(self, cursor: Cursor, records: Records) -> None:
+        """Makes the changes."""
+        cursor.executemany(self.text, records)
+
+
+class ListLookup:
+    """Asks with a list of parameters in the text."""
+
+    def __init__(
+        self, statement: sa.Select[Any], by: Sequence[sa.Column[Any]], *, forms: SqliteForms
+    ) -> None:
+        """Prepares the form."""
+        self._statement = statement
+        self._by = by
+        self._forms = forms
+        self._texts: dict[int, str] = {}
+        self._length_max = VARIABLES_MAX >> (len(by) - 1).bit_length()
+
+    def questions(self, ledger_id: int, values: Records) -> list[Question]:
+        """Returns one question, or several if the values are too many for one."""
+        found = []
+        for start in range(0, len(values), self._length_max):
+            some = values[start : start + self._length_max]
+            length = 1 << (len(some) - 1).bit_length()
+            padding = some[-1] * (length - len(some))
+            found.append((self.text(length), (ledger_id, *chain.from_iterable(some), *padding)))
+        return found
+
+    def text(self, length: int) -> str:
+        """Returns the SQL for lists of this length."""
+        text = self._texts.get(length)
+        if text is None:
+            if len(self._by) == 1:
+                condition = self._by[0].in_([None] * length)
+            else:
+                condition = sa.tuple_(*self._by).in_([(None,) * len(self._by)] * length)
+            text = self._texts[length] = self._forms.text(self._statement.where(condition))
+        return text

@@ -1,4 +1,4 @@
-"""What every store promises: the same tests over memory and over SQL."""
+"""What every store promises: the same tests over memory, SQLite and PostgreSQL."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -18,21 +18,21 @@ from registry.logtree import TileWrite
 from registry.model import DEADLINES, TABLES, Deadline
 from registry.ports import Commit, LedgerStore, Opening
 from registry.store.memory import MemoryStore
-from registry.store.sql import SqlStore
+from registry.store.sql import ENGINES
 from registry.tables import Get, Minor, Table, Where
+from tests.registry.store.databases import sql_store
 from tests.registry.store.parts import ALL, PARTS, TAGS, Part, Tag, commit, end, entry, part, put
 
 REGISTRY: Sequence[Table[Any]] = TABLES
 
 
-@pytest.fixture(params=["memory", "sql"])
+@pytest.fixture(params=["memory", *ENGINES])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LedgerStore]:
     if request.param == "memory":
         yield MemoryStore(ALL)
         return
-    sql = SqlStore(f"sqlite:///{tmp_path}/ledger.db", ALL)
-    yield sql
-    sql.close()
+    with sql_store(request.param, tmp_path, ALL) as sql:
+        yield sql
 
 
 def parts_as_of(store: LedgerStore, size: int | None) -> list[Part]:
@@ -224,6 +224,17 @@ class TestRows:
         assert [type(row.is_open) for row in back] == [bool, bool]
         assert back[1].checked is False
 
+    def test_numbers_of_every_size_are_keys(self, store: LedgerStore) -> None:
+        epoch = store.acquire()
+        numbers = (1, 2**15, 2**31, 2**62)
+        for index, number in enumerate(numbers):
+            changes = [put(index, PARTS, part(number=number)), end(index, PARTS, "none", number)]
+            store.append(commit(index, 1, *changes), expected_size=index, epoch=epoch)
+        reads = [Where(PARTS, "number", number) for number in numbers]
+        assert store.fetch(reads) == [(part(number=number),) for number in numbers]
+        for number in numbers:
+            assert store.fetch([Get(PARTS, (("acme", number),))]) == [(part(number=number),)]
+
     def test_fetch_answers_in_the_order_asked(self, store: LedgerStore) -> None:
         rows = [part("b", 2), part("a", 10), part("a", 9, colour="blue"), part("a", 2)]
         changes = [put(0, PARTS, row) for row in rows] + [put(0, TAGS, Tag(tag="t"))]
@@ -254,7 +265,16 @@ class TestRows:
         assert [row.number for (row,) in found] == list(range(count))
 
     def test_select_goes_in_key_order(self, store: LedgerStore) -> None:
-        keys = [("b", 1), ("a", 10), ("Z", 3), ("a", 9), ("é", 0), ("a\u0000b", 1)]
+        keys = [
+            ("b", 1),
+            ("a", 10),
+            ("Z", 3),
+            ("a", 9),
+            ("é", 0),
+            ("a b", 1),
+            ("𠀀", 1),
+            ("\uff5e", 1),
+        ]
         changes = [put(0, PARTS, part(owner, number)) for owner, number in keys]
         store.append(commit(0, 1, *changes), expected_size=0, epoch=store.acquire())
         assert [(row.owner, row.number) for row in store.select(PARTS)] == sorted(keys)
@@ -330,14 +350,13 @@ class TestRows:
         store.append(commit(1, 1, end(1, DEADLINES, 9, "z", "x")), expected_size=1, epoch=epoch)
         assert store.due(until=20, limit=10) == by_time[1:]
 
-    def test_registry_tables_can_be_kept(self, tmp_path: Path) -> None:
-        stores: list[LedgerStore] = [
-            MemoryStore(TABLES),
-            SqlStore(f"sqlite:///{tmp_path}/a", TABLES),
-        ]
-        for store in stores:
-            for table in REGISTRY:
-                assert list(store.select(table)) == []
+    @pytest.mark.parametrize("engine", ENGINES)
+    def test_registry_tables_can_be_kept(self, engine: str, tmp_path: Path) -> None:
+        with sql_store(engine, tmp_path, TABLES) as sql:
+            stores: list[LedgerStore] = [MemoryStore(TABLES), sql]
+            for store in stores:
+                for table in REGISTRY:
+                    assert list(store.select(table)) == []
 
     def test_readers_in_other_threads_see_each_commit_whole(self, store: LedgerStore) -> None:
         epoch = store.acquire()

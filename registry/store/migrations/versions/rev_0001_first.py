@@ -1,0 +1,317 @@
+"""0001: the first schema.
+
+How a table is made is written out here once more, so that nothing that changes later
+can change what this revision makes.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+TYPES: dict[str, Any] = {
+    "int": sa.BigInteger(),
+    "money": sa.BigInteger(),
+    "bool": sa.Boolean(),
+    "data": sa.LargeBinary(),
+    "text": sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+}
+
+
+def upgrade() -> None:
+    """Makes all tables."""
+    make_log()
+    make_rows()
+
+
+def column(words: str) -> sa.Column[Any]:
+    """Reads a column: its name and type, with a question mark if it may be null."""
+    name, _, kind = words.partition(" ")
+    sql_type, nullable = TYPES[kind.removesuffix("?")], kind.endswith("?")
+    return sa.Column(name, sql_type, nullable=nullable, autoincrement=False)
+
+
+def table(name: str, *columns: str, key: str = "", more: tuple[sa.schema.SchemaItem, ...]) -> None:
+    """Makes a table whose key begins with the ledger."""
+    primary = sa.PrimaryKeyConstraint("ledger_id", *key.split())
+    op.create_table(name, column("ledger_id int"), *map(column, columns), primary, *more)
+
+
+def rows(name: str, *columns: str, key: str, indexes: str = "") -> None:
+    """Makes a table of row versions."""
+    money = [c.partition(" ")[0] for c in columns if c.partition(" ")[2].startswith("money")]
+    table(
+        name,
+        *columns,
+        "since int",
+        "until int",
+        key=f"until {key}",
+        more=(
+            sa.CheckConstraint("since < until", name=f"{name}_life"),
+            *(sa.CheckConstraint(sa.column(m) >= 0, name=f"{name}_{m}") for m in money),
+        ),
+    )
+    for field in indexes.split():
+        op.create_index(f"{name}_by_{field}", name, ["ledger_id", "until", field])
+
+
+def make_log() -> None:
+    """Makes the log's tables."""
+    table(
+        "entry",
+        "idx int",
+        "time int",
+        "kind text",
+        "leaf_hash data",
+        "data data",
+        "sid text?",
+        "by_party text?",
+        "id text?",
+        key="idx",
+        more=(
+            sa.CheckConstraint("idx >= 0", name="entry_idx"),
+            sa.CheckConstraint("length(leaf_hash) = 32", name="entry_leaf_hash"),
+            sa.UniqueConstraint("ledger_id", "sid", name="entry_by_sid"),
+            sa.UniqueConstraint("ledger_id", "by_party", "id", name="entry_by_id"),
+        ),
+    )
+    table("tile", "level int", "idx int", "data data", key="level idx", more=())
+    table(
+        "opening",
+        "digest text",
+        "salt data",
+        "terms data",
+        "by_party text",
+        key="digest",
+        more=(),
+    )
+    table("note", "note text", more=())
+    table("lease", "epoch int", more=())
+
+
+# --- Tables of rows, in the order in which batches read them
+
+
+def make_rows() -> None:
+    """Makes the tables of rows."""
+    rows(
+        "ledger",
+        "origin text",
+        "operator text",
+        "registrar text",
+        "log_key text",
+        "currency text",
+        "zone text",
+        "clock text",
+        "policy text",
+        "time int",
+        "calendar text",
+        "calendar_first text",
+        "calendar_last text",
+        "holidays text",
+        "workdays text",
+        "face_total money",
+        "voucher_count int",
+        "party_count int",
+        "row text",
+        key="row",
+    )
+    rows(
+        "key_record",
+        "kid text",
+        "party text",
+        "use text",
+        "suite text",
+        "x text",
+        "added int",
+        "revoked int?",
+        "suspect_from int?",
+        key="kid",
+        indexes="party",
+    )
+    rows(
+        "registration",
+        "statement text",
+        "party text",
+        "name text",
+        "kid text?",
+        "suite text?",
+        "x text?",
+        "salt text",
+        key="statement",
+    )
+    rows(
+        "offer",
+        "offer text",
+        "lot text",
+        "voucher text",
+        "amount money",
+        "assignor text",
+        "assignee text",
+        "purpose text",
+        "recourse bool",
+        "accept_by int",
+        "kid text",
+        "salt text",
+        key="offer",
+        indexes="lot assignee kid",
+    )
+    rows(
+        "notice",
+        "notice text",
+        "transfer text",
+        "voucher text",
+        "recipient text",
+        "assignor text",
+        "assignee text",
+        "amount money",
+        "arrived int",
+        "acknowledged bool",
+        key="notice",
+        indexes="recipient transfer",
+    )
+    rows(
+        "lot",
+        "lot text",
+        "voucher text",
+        "amount money",
+        "holder text",
+        "born int",
+        "due_on text",
+        "path text",
+        "tier int",
+        "acquired text",
+        "account text",
+        "collection_route bool",
+        "recourse bool",
+        "acknowledged bool",
+        "status text",
+        "salt text",
+        key="lot",
+        indexes="voucher holder acquired due_on",
+    )
+    rows(
+        "voucher_number",
+        "debtor text",
+        "voucher_no text",
+        "voucher text",
+        key="debtor voucher_no",
+    )
+    rows(
+        "voucher",
+        "voucher text",
+        "voucher_no text",
+        "debtor text",
+        "creditor text",
+        "co_debtors text",
+        "face money",
+        "discharged money",
+        "cancelled money",
+        "due_on text",
+        "route text",
+        "account text",
+        "mandate text",
+        "accept_by int",
+        "status text",
+        "ordinal int?",
+        "lot_salt text",
+        key="voucher",
+        indexes="debtor due_on",
+    )
+    rows(
+        "mandate",
+        "mandate text",
+        "owner text",
+        "account text",
+        key="mandate",
+        indexes="owner account",
+    )
+    rows(
+        "account",
+        "account text",
+        "owner text",
+        "bank text",
+        "account_kind text",
+        "digest text",
+        "verified bool",
+        key="account",
+        indexes="owner bank",
+    )
+    rows(
+        "party",
+        "party text",
+        "name text",
+        "roles text",
+        "statement text",
+        "ordinal int",
+        key="party",
+    )
+    rows(
+        "deadline",
+        "at int",
+        "kind text",
+        "id text",
+        key="at kind id",
+    )
+    rows(
+        "state_request",
+        "at int",
+        "time int",
+        key="at",
+    )
+    rows(
+        "bucket",
+        "family text",
+        "bucket text",
+        "size int",
+        "frontier text",
+        "ordinal int?",
+        "salt text",
+        "founded int?",
+        key="family bucket",
+    )
+    rows(
+        "run",
+        "plan text",
+        "due_on text",
+        "pay_on text",
+        "digest text",
+        "instructions int",
+        "vouchers int",
+        "total money",
+        "gross money",
+        "posted int",
+        "status text",
+        key="plan",
+        indexes="due_on",
+    )
+    rows(
+        "instruction",
+        "plan text",
+        "n int",
+        "route text",
+        "voucher text",
+        "payer_account text",
+        "payer text",
+        "payee_account text",
+        "payee text",
+        "bank text",
+        "amount money",
+        "authority text",
+        "lots text",
+        "after text",
+        "remittance text",
+        "status text",
+        key="plan n",
+        indexes="plan bank",
+    )
+    rows(
+        "balance",
+        "account text",
+        "debited money",
+        "credited money",
+        key="account",
+    )

@@ -14,14 +14,15 @@ from pathlib import Path
 from types import TracebackType
 
 from api.demo.cast import Actor
-from registry.errors import StorageError
 from registry.ids import Origin, Sid
 
 
-class ProcessFailedError(StorageError):
+class ProcessFailedError(OSError):
     """A process of the demonstration did not start, or ended early."""
 
-    template = "the process did not answer; see {log}"
+    def __init__(self, *, log: str) -> None:
+        """Says where more is written."""
+        super().__init__(f"the process did not answer; see {log}")
 
 
 START_SECONDS = 30

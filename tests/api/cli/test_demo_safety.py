@@ -99,6 +99,6 @@ def test_a_bank_that_dies_ends_the_demonstration_with_a_word(directory: Path) ->
         finally:
             demo.kill()
     assert demo.returncode == 1
-    assert "process-failed" in said
+    assert "the process did not answer" in said
     assert "Traceback" not in said, said
     assert children(directory) == []

@@ -1,5 +1,7 @@
-"""A log's files, wherever they come from: its entries in order, and the journal of them."""
+"""Files that are taken away: a log's entries, the journal of them, a snapshot's archive."""
 
+import io
+import zipfile
 from collections.abc import Callable, Iterator
 
 from clearing.journal import format_journal
@@ -40,3 +42,9 @@ def write_journal(read: Read, *, offset_minutes: int) -> str:
         offset_minutes=offset_minutes,
         currency="CNY",
     )
+
+
+def unpack_zip(data: bytes) -> dict[str, bytes]:
+    """Returns the files of a snapshot's zip by name."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}

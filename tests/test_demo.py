@@ -83,6 +83,7 @@ class TestReport:
         text = README.read_text(encoding="utf-8")
         counts = demo.report["counts"]
         assert f"{counts['entries']} entries, {counts['statements']} statements" in text
+        assert text.count(demo.report["root"]) == 2
 
 
 class TestFiles:

@@ -2,7 +2,7 @@
 
 import typer
 
-from api.cli import db, demo, log, read, serve, verify, write
+from api.cli import db, demo, log, read, serve, snapshot, verify, write
 
 app = typer.Typer(
     name="tallystick",
@@ -36,7 +36,7 @@ WORDS = {
 }
 
 nouns: dict[str, typer.Typer] = {}
-for module in (verify, log, read, write, db):
+for module in (verify, snapshot, log, read, write, db):
     for noun, verb, command in module.COMMANDS:
         if not verb:
             app.command(noun)(command)

@@ -4,9 +4,7 @@ Everything here works on files. What is fetched over HTTP is exactly what anybod
 the right to it could fetch; what is concluded needs nothing from the server.
 """
 
-import io
 import shutil
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,7 @@ from urllib.parse import quote
 
 from api.client import Client
 from api.demo.cast import Actor
-from api.files import read_entries, size_of, write_journal
+from api.files import read_entries, size_of, unpack_zip, write_journal
 from clearing.rulebook import RULEBOOK
 from registry.audit import Audit, audit_export
 from registry.export import DirectoryFiles, write_export
@@ -112,9 +110,3 @@ class Evidence:
         path = self.directory / "journal.hledger"
         path.write_text(write_journal(files.read, offset_minutes=OFFSET), encoding="utf-8")
         return path
-
-
-def unpack_zip(data: bytes) -> dict[str, bytes]:
-    """Returns the files of a snapshot's zip by name."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}

@@ -96,7 +96,9 @@ class ClearingSimulation(Simulation):
         if model.today() >= LAST_DAY or not model.unplanned():
             return None
         day = model.unplanned()[0]
-        begins = model.epoch + self.chance.choice([day, *[model.pay_day(day)] * 3]) * DAY
+        begins = (
+            model.epoch + self.chance.choice([day, model.pay_day(day), model.pay_day(day)]) * DAY
+        )
         return self.tick_to(begins + self.chance.choice([-1, 0, 0, DAY // 2]))
 
     def figures(self, day: int) -> Figures:
@@ -105,7 +107,8 @@ class ClearingSimulation(Simulation):
 
     def plan(self) -> Made:
         model = self.model
-        begun = [day for day in model.unplanned() if model.pay_day(day) <= model.today()]
+        # Of these some are not paid yet, on a weekend.
+        begun = [day for day in model.unplanned() if day <= model.today()]
         ever = sorted({*model.due_day.values(), model.today()})
         if self.chance.random() < 0.2:
             begun = ever
@@ -122,7 +125,7 @@ class ClearingSimulation(Simulation):
         return self.plan_of(day, stated, by=self.signer("operator"))
 
     def wrong(self, stated: Figures) -> Figures:
-        name = self.chance.choice([*stated.keys() - {"due_on"}])
+        name = self.chance.choice([each for each in stated if each != "due_on"])
         value = stated[name]
         if name == "pay_on":
             return {**stated, name: self.day(self.model.today() + 11)}
@@ -173,9 +176,9 @@ class ClearingSimulation(Simulation):
     @initialize(seed=SEEDS)
     def vouchers_to_begin_with(self, seed: int) -> None:
         self.chance = Random(seed)  # noqa: S311
-        self.run([self.grant] * self.chance.choice([0, 5, 20, 20]))
+        self.run([self.grant] * self.chance.choice([0, 5, 12, 12]))
         self.run([self.issue, self.answer_voucher] * 4)
-        for _ in range(6):
+        for _ in range(4):
             self.a_chain_within_one_batch()
 
     @rule(seed=SEEDS)
@@ -291,12 +294,14 @@ class ClearingSimulation(Simulation):
         model = self.model
         cut_offs: Counter[str] = Counter()
         gone: Counter[str] = Counter()
+        states_owed: set[int] = set()
         for data in self.batched.entries():
             entry = open_entry(data)
             today = self.day((entry.time - model.epoch) // DAY)
             effects = json.loads(data)["effects"]
             if entry.kind == "day.cut-off":
                 cut_offs[effects["due"]["id"]] += 1
+                states_owed.add(entry.index + 1)
                 assert effects["due"]["id"] <= today
             for change in effects["changes"]:
                 match change["effect"]:
@@ -305,12 +310,15 @@ class ClearingSimulation(Simulation):
                     case "plan-adopted":
                         assert change["due_on"] <= change["pay_on"] <= today
                         assert cut_offs[change["due_on"]] == 1
+                    case "state-committed":
+                        states_owed.discard(change["at"])
                     case "lot-discharged":
                         gone[change["lot"]] += 1
                     case _:
                         pass
         bound = {voucher for voucher, status in model.status.items() if status == "settled"}
         assert cut_offs == {self.day(model.due_day[voucher]): 1 for voucher in bound}
+        assert states_owed == set()
         assert gone.total() == len(gone)
 
     def verify_every_confirmation(self) -> None:
@@ -351,6 +359,6 @@ class ClearingSimulation(Simulation):
 TestClearingSimulation = ClearingSimulation.TestCase
 # As in the simulation of the registry: shrinking seeds takes minutes and tells little.
 TestClearingSimulation.settings = settings(
-    stateful_step_count=10,
+    stateful_step_count=9,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
 )

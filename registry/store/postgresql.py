@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import psycopg
 import sqlalchemy as sa
+from psycopg.types.array import ListBinaryDumper
 from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
 
 from registry.errors import StorageFailedError, StorageUnknownError
@@ -105,7 +106,7 @@ class PostgresqlDatabase(Database):
         """Answers questions within a transaction, in one exchange with the server."""
         driver = connection.driver_connection
         with driver.pipeline():
-            cursors = [driver.execute(*question) for question in questions]
+            cursors = [driver.execute(*question, binary=True) for question in questions]
             return [cursor.fetchall() for cursor in cursors]
 
     def run(self, connection: Connection, work: Sequence[tuple[Bulk, Records]]) -> None:
@@ -130,7 +131,7 @@ class PostgresqlDatabase(Database):
 
     def _streaming_cursor(self, connection: Connection) -> Cursor:
         """Returns a cursor of the server's, which keeps the rest of the answer there."""
-        return connection.driver_connection.cursor(name="stream")
+        return connection.driver_connection.cursor(name="stream", binary=True)
 
     def _commit(self, connection: Connection) -> None:
         """Commits: when this returns, everything of the transaction survives a crash."""
@@ -234,6 +235,11 @@ def _set_up_writer(connection: Any, record: Any) -> None:
 
 
 def _set_up(connection: Any, _record: object) -> None:
-    """Lets every integer be a BIGINT, whatever its value: one text has one plan."""
+    """Lets every integer be a BIGINT, whatever its value: one text has one plan.
+
+    Arrays go in binary form, which costs half as much to write.
+    """
+    adapters = connection.adapters
     for dumper in (Int8Dumper, Int8BinaryDumper):
-        connection.adapters.register_dumper(int, dumper)
+        adapters.register_dumper(int, dumper)
+    adapters.register_dumper(list, ListBinaryDumper)

@@ -18,6 +18,7 @@ from registry.kinds import Rulebook
 from registry.model import KEYS
 from registry.ports import LedgerStore
 from registry.rules.keys import POSSESSION_TYP, possession_payload
+from registry.rules.vouchers import Promises
 from registry.signing import PrivateKey, PublicKey, jws_id, seal_jws, split_jws
 from registry.state import replay_digest
 from registry.statements import admit, seal_statement
@@ -224,21 +225,7 @@ class World:
             {"type": kind, "file": {"digest": DIGEST, "name": f"{kind}.pdf"}}
             for kind in ("contract", "invoice", "acceptance")
         ]
-        promises: dict[str, Json] = dict.fromkeys(
-            (
-                "trade_is_real",
-                "creditor_has_performed",
-                "payment_conditions_met",
-                "amount_agreed",
-                "unconditional",
-                "no_defence",
-                "no_set_off",
-                "consent_split",
-                "consent_transfer",
-                "consent_finance",
-            ),
-            True,
-        )
+        promises: dict[str, Json] = dict.fromkeys(Promises.model_fields, True)
         body: dict[str, Json] = {
             "voucher_no": f"V{self._count:05d}",
             "creditor": self.ids["s1"],

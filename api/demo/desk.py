@@ -14,27 +14,14 @@ from api.demo.cast import Actor
 from registry.canonical import Json, b64url_encode, salted_digest
 from registry.ids import LotId, Origin, Sid, format_uuid7, lot_id
 from registry.merkle import TreeHead
+from registry.rules.vouchers import Promises
 from registry.signing import jws_id, split_jws
 from registry.statements import seal_statement
 
 CHUNK = 800
 """Statements of one bulk request."""
 
-PROMISES: dict[str, Json] = dict.fromkeys(
-    (
-        "trade_is_real",
-        "creditor_has_performed",
-        "payment_conditions_met",
-        "amount_agreed",
-        "unconditional",
-        "no_defence",
-        "no_set_off",
-        "consent_split",
-        "consent_transfer",
-        "consent_finance",
-    ),
-    True,
-)
+PROMISES: dict[str, Json] = dict.fromkeys(Promises.model_fields, True)
 
 Sent = Callable[[int, int], None]
 

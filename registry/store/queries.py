@@ -183,7 +183,10 @@ class LogSql:
                 here(opening, opening.c.digest)
             )
         )
-        self.insert_opening = text(sa.insert(opening))
+        self.digests = forms.lookup(
+            sa.select(opening.c.digest).where(here(opening)), (opening.c.digest,)
+        )
+        self.insert_opening = forms.insert(opening)
         span = (here(entry), entry.c.idx >= given(), entry.c.idx < given())
         self.data = text(sa.select(entry.c.data).where(*span).order_by(entry.c.idx))
         self.leaf_hash = text(sa.select(entry.c.leaf_hash).where(*span).order_by(entry.c.idx))

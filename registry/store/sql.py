@@ -151,14 +151,14 @@ class SqlStore:
 
     def put_openings(self, openings: Sequence[Opening]) -> None:
         """Keeps openings beside the log, all or none; the same again changes nothing."""
+        ledger = self._ledger_id
+        new = {o.digest: (ledger, o.digest, o.salt, o.terms, o.by) for o in reversed(openings)}
+        questions = self._log.digests.questions(ledger, [(digest,) for digest in new])
         with self._database.writing() as connection:
-            cursor = connection.cursor()
-            for opening in openings:
-                where = (self._ledger_id, opening.digest)
-                cursor.execute(self._log.opening, where)
-                if cursor.fetchone() is None:
-                    values = (*where, opening.salt, opening.terms, opening.by)
-                    cursor.execute(self._log.insert_opening, values)
+            for part in self._database.told(connection, questions):
+                for (digest,) in part:
+                    del new[digest]
+            self._database.run(connection, [(self._log.insert_opening, list(new.values()))])
 
     def put_note(self, note: str) -> None:
         """Keeps the newest signed checkpoint."""

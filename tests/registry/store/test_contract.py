@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +94,13 @@ class TestLog:
         assert store.note() == "two"
         opening = Opening(digest="d", salt=b"s" * 16, terms=b"{}", by=PartyId("acme"))
         store.put_openings([opening])
-        store.put_openings([opening])
+        again = replace(opening, by=PartyId("bolt"))
+        other = replace(opening, digest="e")
+        store.put_openings([again, other, replace(other, salt=b"t" * 16)])
+        store.put_openings([])
         assert store.opening("d") == opening
-        assert store.opening("e") is None
+        assert store.opening("e") == other
+        assert store.opening("f") is None
 
 
 class TestRefusals:

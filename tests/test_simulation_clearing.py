@@ -120,7 +120,7 @@ class ClearingSimulation(Simulation):
         if self.is_odd():
             # What was right some time ago, or is no longer needed.
             day, stated = self.chance.choice(self.stated)
-        if self.chance.random() < 0.25:
+        if self.chance.random() < 0.5:
             stated = self.wrong(stated)
         return self.plan_of(day, stated, by=self.signer("operator"))
 
@@ -196,7 +196,7 @@ class ClearingSimulation(Simulation):
 
     def a_pay_day(self) -> None:
         """Brings a pay date, its plan and the first confirmations within one batch."""
-        self.run([self.plan, self.tick_to_pay_day, *[self.plan] * 3, *[self.confirm] * 5])
+        self.run([self.plan, self.tick_to_pay_day, *[self.plan] * 5, *[self.confirm] * 5])
 
     # --- what must hold after every step ----------------------------------------------------
 

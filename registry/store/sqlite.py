@@ -9,6 +9,7 @@ Lists of values are as many parameters, padded to a power of two with the last o
 so that a few texts serve them all.
 """
 
+import time
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Final
@@ -103,11 +104,28 @@ def _engine(url: sa.URL, *, pool_size: int, max_overflow: int) -> sa.Engine:
 
 def _set_up_writer(connection: Any, _record: object) -> None:
     """Sets the pragmas of the connection that writes."""
-    (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+    mode = _use_wal(connection)
     if mode != "wal":
         raise StorageFailedError(reason=f"the database stays in journal mode {mode}")
     connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES_MAX}")
     _set_up(connection)
+
+
+def _use_wal(connection: Any) -> str:
+    """Turns the write-ahead log on, and returns the mode that the database is in then.
+
+    While others open a new file too, SQLite does not wait for them, whatever its timeout.
+    """
+    until = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        except pysqlite3.OperationalError as error:
+            if error.sqlite_errorcode != pysqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return str(mode)
 
 
 def _set_up_reader(connection: Any, _record: object) -> None:

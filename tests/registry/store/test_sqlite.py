@@ -1,5 +1,6 @@
 """What holds on SQLite alone: its settings, its file, its plans."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ def store(path: Path) -> Iterator[SqlStore]:
 
 
 def raw(path: Path) -> Any:
-    return pysqlite3.connect(str(path), isolation_level=None)
+    return pysqlite3.connect(str(path), isolation_level=None, check_same_thread=False)
 
 
 class TestFile:
@@ -71,6 +72,15 @@ class TestFile:
         other.close()
         store.append(commit(0), expected_size=0, epoch=epoch)
         store.close()
+
+    def test_new_file_that_another_is_opening_is_waited_for(self, tmp_path: Path) -> None:
+        other = raw(tmp_path / "new.db")
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("CREATE TABLE other (a)")
+        closer = threading.Timer(0.3, other.close)
+        closer.start()
+        SqlStore(f"sqlite:///{tmp_path}/new.db", ALL[1:]).close()
+        closer.join()
 
     @pytest.mark.parametrize(
         ("version", "fixed"),

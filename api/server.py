@@ -107,6 +107,8 @@ def parse_settings(arguments: Sequence[str]) -> Settings:
 
 def main() -> None:
     """Runs the server; says on stderr why it does not start."""
+    # The database holds confidential terms in clear: what the server writes is its owner's alone.
+    os.umask(0o077)
     try:
         serve(parse_settings(sys.argv[1:]))
     except (RegistryError, OSError) as error:

@@ -63,7 +63,7 @@ def audit_export(
     origin: Origin,
     key: PublicKey,
     rulebook: Rulebook,
-    held: str = "",
+    held: str | None = None,
     progress: Progress = lambda _done, _all: None,
 ) -> Audit:
     """Audits an export.
@@ -73,7 +73,7 @@ def audit_export(
         origin: The log's name, pinned.
         key: The log key, pinned.
         rulebook: All kinds and tables.
-        held: A checkpoint that the auditor has kept; empty without one.
+        held: A checkpoint that the auditor has kept; None without one.
         progress: Told as entries are replayed.
 
     Returns:
@@ -83,11 +83,16 @@ def audit_export(
     # What is not UTF-8 becomes a character that no note holds in its signed part.
     note = _read(audit, files, "checkpoint").decode(errors="replace")
     checkpoint = _open(audit, note, "checkpoint", origin, key)
-    kept = _open(audit, held, "held checkpoint", origin, key) if held else None
+    kept = _open(audit, held, "held checkpoint", origin, key) if held is not None else None
     if checkpoint is None:
         return audit
     audit.size, audit.root = checkpoint.size, b64url_encode(checkpoint.root)
-    if kept is not None and kept.size == checkpoint.size and kept.root != checkpoint.root:
+    if (
+        held is not None
+        and kept is not None
+        and kept.size == checkpoint.size
+        and kept.root != checkpoint.root
+    ):
         _diverged(audit, held, note, f"two roots at size {kept.size}")
     if len(split_note(note)[1]) != 1:
         audit.add(Verdict.INVALID, "checkpoint", "carries other lines than the log's own")
@@ -96,7 +101,7 @@ def audit_export(
     if not _hashed(audit, files, checkpoint.head):
         return audit
     if kept is not None:
-        _compare_held(audit, files, checkpoint, kept, held=held, note=note)
+        _compare_held(audit, files, checkpoint, kept, held=held or "", note=note)
     _replay(audit, files, checkpoint, key, rulebook, progress)
     return audit
 

@@ -9,20 +9,26 @@ anything else, and a state entry follows each cut-off; both need no statement.
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from registry.canonical import Json
 from registry.commitments import Commitments, StateCommitted, committed_rows
 from registry.effects import Due, Effect, Seal, apply, format_effects, touches_of
 from registry.entries import BEFORE_FIRST, Entry, open_entry, seal_entry
-from registry.errors import IdReusedError, RegistryError, StorageError, StorageUnknownError
+from registry.errors import (
+    ClockUnsureError,
+    IdReusedError,
+    RegistryError,
+    StorageError,
+    StorageUnknownError,
+)
 from registry.ids import Origin, PartyId, Sid
 from registry.kinds import Rulebook
 from registry.logtree import LogTree
 from registry.merkle import TreeHead, hash_leaf
 from registry.model import BUCKETS, LEDGER, STATE_REQUESTS, Ledger
 from registry.ports import Clock, Commit, LedgerStore, NewEntry
-from registry.refusals import ClockBackError
 from registry.state import Batch, View
 from registry.statements import Now, Statement
 
@@ -121,32 +127,50 @@ class Engine:
             raise StorageUnknownError(reason="the writer has stopped")
         outcomes: list[Outcome] = []
         waiting = deque(statements)
+        ahead = len(waiting)
         try:
             while True:
                 if self._uncomputed:
                     self._compute_state()
                 work = _Work(self)
-                done = self._fill(work, waiting, outcomes)
+                before = len(outcomes)
+                done = self._fill(work, waiting, outcomes, ahead=ahead)
                 self._commit(work)
                 if done:
                     return outcomes
+                # A batch that ended early read in vain for the rest: read less next time.
+                ahead = max(2 * (len(outcomes) - before), 1)
         except (StorageUnknownError, AssertionError):
             self._stopped = True
             raise
 
-    def _fill(self, work: _Work, waiting: deque[Statement[Any]], outcomes: list[Outcome]) -> bool:
-        """Seals into a batch until nothing waits (True) or a state must be computed."""
+    def _fill(
+        self,
+        work: _Work,
+        waiting: deque[Statement[Any]],
+        outcomes: list[Outcome],
+        *,
+        ahead: int,
+    ) -> bool:
+        """Seals up to `ahead` statements; True if nothing waits any more.
+
+        A batch ends sooner if a state must be computed, or if it is full.
+        """
+        coming = list(islice(waiting, ahead))
         now = self._now(work)
-        sealed = self.store.find_statements([s.sid for s in waiting])
-        work.ids.update(self.store.find_ids([(s.by, s.id) for s in waiting]))
-        work.rows.prefetch([self.rulebook.reads(s, now) for s in waiting])
+        sealed = self.store.find_statements([s.sid for s in coming])
+        work.ids.update(self.store.find_ids([(s.by, s.id) for s in coming]))
+        work.rows.prefetch([self.rulebook.reads(s, now) for s in coming])
         while True:
             self._tell_time(work)
             if not self._seal_due(work):
                 return False
             if not waiting:
                 return True
+            if not coming:
+                return False
             statement = waiting.popleft()
+            coming.pop()
             outcomes.append(self._decide(work, statement, sealed))
             if work.states_requested:
                 return False
@@ -161,7 +185,7 @@ class Engine:
         ledger = work.rows.get(LEDGER, "ledger")
         time = self._clock.now() if ledger is None or ledger.clock == "system" else ledger.time
         if time < work.time - CLOCK_BACK_MAX and ledger is not None:
-            raise ClockBackError(time=work.time, now=time)
+            raise ClockUnsureError(time=work.time, now=time)
         work.time = max(work.time, time)
 
     def _seal_due(self, work: _Work) -> bool:

@@ -162,6 +162,12 @@ class StorageUnknownError(StorageError):
     """The outcome of a commit is not known: stop writing and read the head again."""
 
 
+class ClockUnsureError(StorageError):
+    """The machine's clock has stepped back; nothing is written until it is right again."""
+
+    template = "the clock shows {now} after entries of {time}"
+
+
 class StaleWriterError(StorageError):
     """Another writer holds the lease."""
 

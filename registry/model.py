@@ -28,6 +28,9 @@ class Role(StrEnum):
     AUDITOR = "auditor"
 
 
+ASSIGNMENTS_MAX = 64
+"""Assignments of a lot: a bound of the format; how long chains should be is policy."""
+
 HOLDER_ROLES = frozenset({Role.PARTICIPANT, Role.FINANCIER, Role.VEHICLE})
 """Who may hold lots: never the operator, the registrar or a bank as such (RG-02, I11)."""
 
@@ -93,7 +96,7 @@ class Ledger:
     holidays: tuple[str, ...]
     workdays: tuple[str, ...]
     face_total: Minor
-    """Of all vouchers that ever became effective: bounds every sum in the state tree."""
+    """Of all vouchers that ever became effective: bounds every sum of money in the state."""
     voucher_count: int = 0
     party_count: int = 0
     row: str = "ledger"

@@ -3,17 +3,22 @@
 from datetime import date
 
 from registry.calendars import DAY_MS, date_at, parse_offset, start_of
+from registry.effects import DeadlineSet
 from registry.errors import InvariantBrokenError
-from registry.ids import PartyId, Sid
-from registry.model import ACCOUNTS, MANDATES, VOUCHERS, Account, Voucher
+from registry.ids import Kid, PartyId, Sid
+from registry.model import ACCOUNTS, MANDATES, OFFERS, VOUCHERS, Account, Voucher
 from registry.refusals import (
     AccountNotVerifiedError,
     AccountUnknownError,
+    BeyondCalendarError,
     MandateMissingError,
     NotOwnerError,
 )
 from registry.statements import Now
 from registry.tables import Rows
+
+CANCELLED_AT_ONCE = 400
+"""Deadlines that one entry sets after a revocation."""
 
 
 def require_account(state: Rows, account: Sid, *, owner: PartyId) -> Account:
@@ -45,9 +50,45 @@ def require_mandate(state: Rows, mandate: Sid, *, account: Sid) -> None:
         raise MandateMissingError(mandate=mandate, account=account)
 
 
+def cancel_offers(state: Rows, kid: Kid, *, at: int) -> tuple[DeadlineSet, ...]:
+    """Sets the end of the open offers that a revoked key has signed, as many as fit an entry.
+
+    Args:
+        state: Shows the offers by the key.
+        kid: The revoked key.
+        at: The instant, which has come: the cancellations are the next entries, by offer.
+
+    Returns:
+        A deadline an offer, and one for the others if there are more.
+    """
+    offers = sorted(offer.offer for offer in state.where(OFFERS, "kid", kid))
+    deadlines = [
+        DeadlineSet(at=at, kind="transfer.cancel", id=offer) for offer in offers[:CANCELLED_AT_ONCE]
+    ]
+    if len(offers) > CANCELLED_AT_ONCE:
+        deadlines.append(DeadlineSet(at=at, kind="transfer.cancel-more", id=kid))
+    return tuple(deadlines)
+
+
 def today_at(now: Now) -> date:
     """Returns the business day of a decision, in the ledger's zone."""
     return date_at(now.time, offset_minutes=parse_offset(now.facts.zone))
+
+
+def require_in_calendar(day: date, now: Now) -> None:
+    """Checks that the ledger's calendar knows a day: what is due beyond it cannot be cleared.
+
+    Raises:
+        BeyondCalendarError: It ends before that day, or begins after it.
+    """
+    facts = now.facts
+    if not facts.calendar_first <= day.isoformat() <= facts.calendar_last:
+        raise BeyondCalendarError(
+            calendar=facts.calendar,
+            day=day.isoformat(),
+            first=facts.calendar_first,
+            last=facts.calendar_last,
+        )
 
 
 def start_instant(day: date, now: Now) -> int:

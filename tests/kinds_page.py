@@ -18,6 +18,7 @@ from registry.effects import Effect
 from registry.entries import Entry, open_entry
 from registry.errors import RegistryError
 from registry.model import Role
+from registry.rights import CANCELLED_AT_ONCE
 from registry.statements import Kind
 from tests.builders import World, key_of
 from tests.faults import documented
@@ -30,6 +31,7 @@ WITHOUT_STATEMENT = {
     "voucher.expire": "The last day for accepting an issued voucher is over.",
     "transfer.expire": "The last day for accepting an offer is over.",
     "transfer.cancel": "The key that signed an open offer was revoked.",
+    "transfer.cancel-more": "A revoked key had signed more open offers than fit one entry.",
     "day.cut-off": "A due date of some accepted voucher begins.",
     "state": "A cut-off or a `snapshot.request` asked for a commitment to the whole state.",
 }
@@ -80,7 +82,7 @@ def _over_time() -> World:
 def _with_a_revocation() -> World:
     world = cast_world()
     lot = f"{world.issue()}.0"
-    for _ in range(2):
+    for _ in range(CANCELLED_AT_ONCE + 1):
         lot = f"{world.offer(lot, 5, by='s1', to='s2')}.1"
     world.do("s1", "key.revoke", {"kid": key_of("s1").public.kid})
     world.engine.submit([])

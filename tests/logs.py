@@ -76,7 +76,7 @@ def export(entries: Sequence[bytes], *, note: str = "") -> MemoryFiles:
 def audit(
     files: DirectoryFiles,
     *,
-    held: str = "",
+    held: str | None = None,
     rulebook: Rulebook | None = None,
     origin: Origin = ORIGIN,
     key: PrivateKey = LOG_KEY,

@@ -223,7 +223,8 @@ OFFER_ENDS: dict[str, Callable[[World, str], None]] = {
 
 def test_every_end_of_an_offer_has_a_row() -> None:
     timed = {name for name in RULEBOOK.timed if name.startswith("transfer.")}
-    assert set(OFFER_ENDS) == {*OFFER_KINDS, *timed}
+    # It ends no offer itself: it sets the ends of those that no entry had room for.
+    assert set(OFFER_ENDS) == {*OFFER_KINDS, *timed} - {"transfer.cancel-more"}
 
 
 @pytest.mark.parametrize("again", OFFER_KINDS)

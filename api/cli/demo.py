@@ -54,6 +54,7 @@ def demo(
         print_json(report)
     else:
         console.print(f"\n[bold]Done[/] in {report['seconds']} s. Check it yourself:")
-        console.print(f"  tallystick audit {directory}/export --log-key {directory}/log.vkey")
+        command = f"  {sys.argv[0]} audit {directory}/export --log-key {directory}/log.vkey"
+        console.print(command, soft_wrap=True)
     failed = report["audit"]["verdict"] != 0 or report["tampered"]["verdict"] == 0
     raise typer.Exit(10 if failed else 0)

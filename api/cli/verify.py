@@ -51,10 +51,10 @@ def audit(
     raise typer.Exit(int(found.verdict))
 
 
-def _read_held(held: Path | None) -> str:
+def _read_held(held: Path | None) -> str | None:
     """Reads the checkpoint that the auditor has kept."""
     if held is None:
-        return ""
+        return None
     try:
         return held.read_text()
     except (OSError, UnicodeDecodeError) as error:

@@ -64,6 +64,14 @@ def _write(kind: Kind[Any]) -> Callable[..., None]:
     return write
 
 
+def _members_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Builds an object; what names a member twice is not signed as if it named it once."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("it names a member twice")
+    return members
+
+
 def _read_body(text: str) -> dict[str, Json]:
     """Reads a body from an option, a file or standard input."""
     if text == "-":
@@ -71,8 +79,8 @@ def _read_body(text: str) -> dict[str, Json]:
     elif text.startswith("@"):
         text = Path(text[1:]).read_text()
     try:
-        body = json.loads(text)
-    except json.JSONDecodeError as error:
+        body = json.loads(text, object_pairs_hook=_members_once)
+    except ValueError as error:
         talk.print(f"the body is no JSON: {error}")
         raise typer.Exit(2) from None
     if not isinstance(body, dict):

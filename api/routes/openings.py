@@ -7,13 +7,14 @@ digest, which is to be said with it (`?statement=`).
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from api.auth import Caller
+from api.bulk import LINES_MAX
 from api.errors import NotFoundError, OpeningDiffersError
 from api.requests import BULK_BODY_MAX, GUARDS, CallerOf, ServiceOf, answer, read_body
 from api.service import Service
@@ -28,8 +29,8 @@ from registry.canonical import (
     salted_digest,
 )
 from registry.entries import open_entry
-from registry.errors import MalformedError
-from registry.ids import Sid
+from registry.errors import MalformedError, TooLargeError
+from registry.ids import PartyId, Sid, trustee_of
 from registry.ports import Opening
 
 OPENING_MAX = 64 * 1024
@@ -71,12 +72,27 @@ async def put_opening(
 async def put_openings(request: Request, service: ServiceOf, caller: CallerOf) -> Response:
     """Keeps many openings, one a line, each with its digest; all of them or none."""
     body = await read_body(request, limit=BULK_BODY_MAX)
+    await asyncio.to_thread(_put_lines, service, caller, body.rstrip(b"\n").split(b"\n"))
+    return Response(status_code=204)
+
+
+def _put_lines(service: Service, caller: Caller, lines: Sequence[bytes]) -> None:
+    """Keeps the openings of a bulk request.
+
+    Raises:
+        TooLargeError: There are too many lines, or one is longer than an opening may be.
+        MalformedError, OpeningDiffersError: As `_opening`.
+    """
+    if len(lines) > LINES_MAX:
+        raise TooLargeError(what="number of lines", size=len(lines), limit=LINES_MAX)
+    longest = max(map(len, lines))
+    if longest > OPENING_MAX:
+        raise TooLargeError(what="line", size=longest, limit=OPENING_MAX)
     openings = [
         _opening(parse_object(line, what=f"line {number}"), caller)
-        for number, line in enumerate(body.rstrip(b"\n").split(b"\n"), 1)
+        for number, line in enumerate(lines, 1)
     ]
-    await asyncio.to_thread(service.store.put_openings, openings)
-    return Response(status_code=204)
+    service.store.put_openings(openings)
 
 
 def _opening(body: Mapping[str, Json], caller: Caller) -> Opening:
@@ -124,8 +140,11 @@ def _is_entitled(service: Service, caller: Caller, opening: Opening, sid: str | 
     if index is None:
         return False
     entry = open_entry(next(iter(service.store.entries(index, index + 1))))
-    names_it = opening.digest in _texts(payload_of(entry)["body"])
-    return names_it and sees_statement(caller, entry, service.store)
+    payload = payload_of(entry)
+    # Whoever learns a digest can name it; only what its own author has signed opens it.
+    by_author = trustee_of(PartyId(str(payload["by"]))) == trustee_of(opening.by)
+    names_it = opening.digest in _texts(payload["body"])
+    return by_author and names_it and sees_statement(caller, entry, service.store)
 
 
 def _texts(value: Json) -> set[str]:

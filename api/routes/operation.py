@@ -42,5 +42,7 @@ async def read_ledger(service: ServiceOf, as_of: AsOf) -> JSONResponse:
         raise NotFoundError(what="ledger", name="before genesis")
     time = ledger.time if ledger.clock == "manual" else service.wall.now()
     facts = {**to_json(ledger), "time": time, "size": size}
-    del facts["row"]
+    # The counters would tell anybody the face and the moment of every voucher.
+    for hidden in ("row", "face_total", "party_count", "voucher_count"):
+        del facts[hidden]
     return answer({**facts, "signed_size": service.writer.signed_size})

@@ -10,6 +10,7 @@ from registry.fields import SidField
 from registry.ids import PartyId, Sid, lot_id
 from registry.model import (
     ACCOUNTS,
+    ASSIGNMENTS_MAX,
     BUCKETS,
     DEADLINES,
     HOLDER_ROLES,
@@ -34,6 +35,9 @@ from registry.refusals import (
 from registry.rights import known_voucher, require_account, start_instant
 from registry.statements import Body, Kind, Now, Statement, TimedKind
 from registry.tables import Minor, MutableRows, ReadPlan, Rows, get
+
+FACES_MAX = SUM_MAX // (ASSIGNMENTS_MAX + 1)
+"""Of all vouchers ever: paid over every hop that a chain may have, they stay below 2^63."""
 
 
 class VoucherAccept(Body):
@@ -152,7 +156,7 @@ def decide_voucher_accept(
         NotCreditorError: The signer is not its first holder.
         DeadlinePassedError: The last day for acceptance is over.
         AccountUnknownError, NotOwnerError, AccountNotVerifiedError: The payee account.
-        LedgerFullError: Sums in the state tree could no longer be told in 63 bits.
+        LedgerFullError: What could move at maturity could no longer be told in 63 bits.
     """
     voucher = _pending(state, statement)
     if statement.by != voucher.creditor:
@@ -160,8 +164,8 @@ def decide_voucher_accept(
     if now.time >= voucher.accept_by:
         raise DeadlinePassedError(deadline=voucher.accept_by)
     require_account(state, statement.body.account, owner=statement.by)
-    if now.facts.face_total + voucher.face > SUM_MAX:
-        raise LedgerFullError(total=now.facts.face_total, face=voucher.face, limit=SUM_MAX)
+    if now.facts.face_total + voucher.face > FACES_MAX:
+        raise LedgerFullError(total=now.facts.face_total, face=voucher.face, limit=FACES_MAX)
 
     # Past this line the acceptance must succeed.
     activated = VoucherActivated(

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from registry.effects import DeadlineCleared, DeadlineSet, Due, Effect, Seal, Touch
+from registry.effects import DeadlineCleared, Due, Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
 from registry.fields import SidField
-from registry.ids import LotId, NoticeId, PartyId, Sid, lot_id, notice_id
+from registry.ids import Kid, LotId, NoticeId, PartyId, Sid, lot_id, notice_id
 from registry.model import (
     ACCOUNTS,
     HOLDER_ROLES,
@@ -26,7 +26,7 @@ from registry.model import (
     Purpose,
 )
 from registry.refusals import DeadlinePassedError, NotAssigneeError, NotAssignorError
-from registry.rights import known_voucher, require_account
+from registry.rights import cancel_offers, known_voucher, require_account
 from registry.statements import Body, Kind, Now, Statement, TimedKind
 from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many, where
 
@@ -285,27 +285,21 @@ def decide_transfer_expire(state: Rows, due: Due, _now: Now) -> tuple[Effect, ..
     return _closed(_due_offer(state, due), OfferEnd.EXPIRED)
 
 
-def reads_transfer_cancel(due: Due, _now: Now) -> ReadPlan:
-    """Asks for the offer, its lot and the other offers by the revoked key."""
-    offer = yield from get(OFFERS, due.id)
-    if offer is not None:
-        yield from where(OFFERS, "kid", offer.kid)
-        yield from get(LOTS, offer.lot)
-
-
 def decide_transfer_cancel(state: Rows, due: Due, now: Now) -> tuple[Effect, ...]:
-    """Ends an offer signed with a key that was just revoked, and sets the next one's end."""
-    offer = _due_offer(state, due)
-    later = sorted(
-        other.offer for other in state.where(OFFERS, "kid", offer.kid) if other.offer > offer.offer
-    )
-    effects = (
-        *_closed(offer, OfferEnd.CANCELLED),
-        DeadlineCleared(at=due.at, kind=due.kind, id=due.id),
-    )
-    if not later:
-        return effects
-    return (*effects, DeadlineSet(at=due.at, kind=due.kind, id=later[0]))
+    """Ends an offer signed with a key that was just revoked."""
+    closed = _closed(_due_offer(state, due), OfferEnd.CANCELLED)
+    return (*closed, DeadlineCleared(at=due.at, kind=due.kind, id=due.id))
+
+
+def reads_cancel_more(due: Due, _now: Now) -> ReadPlan:
+    """Asks for the offers by the revoked key that are still open."""
+    yield from where(OFFERS, "kid", due.id)
+
+
+def decide_cancel_more(state: Rows, due: Due, now: Now) -> tuple[Effect, ...]:
+    """Sets the end of further offers by a revoked key, after those before it have ended."""
+    met = DeadlineCleared(at=due.at, kind=due.kind, id=due.id)
+    return (met, *cancel_offers(state, Kid(due.id), at=due.at))
 
 
 _ANSWERS = {"transfer.offer": OFFERS}
@@ -342,5 +336,6 @@ KINDS = (
 
 TIMED = (
     TimedKind(name="transfer.expire", reads=reads_transfer_expire, decide=decide_transfer_expire),
-    TimedKind(name="transfer.cancel", reads=reads_transfer_cancel, decide=decide_transfer_cancel),
+    TimedKind(name="transfer.cancel", reads=reads_transfer_expire, decide=decide_transfer_cancel),
+    TimedKind(name="transfer.cancel-more", reads=reads_cancel_more, decide=decide_cancel_more),
 )

@@ -10,12 +10,13 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from registry.canonical import format_json
-from registry.effects import DeadlineSet, Effect, KeyAdded, Seal, Touch
+from registry.effects import Effect, KeyAdded, Seal, Touch
 from registry.errors import BadSignatureError, InvariantBrokenError, KeyUnknownError, MalformedError
 from registry.fields import LENIENT, KeyField, MachineText
 from registry.ids import Kid, PartyId, is_vehicle
 from registry.model import KEYS, OFFERS, KeyUse, Role
 from registry.refusals import KeyTakenError, PossessionError
+from registry.rights import cancel_offers
 from registry.signing import PublicKey, header_bytes, parse_jwk, split_jws, verify
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import MutableRows, ReadPlan, Rows, get, where
@@ -121,8 +122,8 @@ def reads_key_revoke(statement: Statement[KeyRevoke], _now: Now) -> ReadPlan:
 def decide_key_revoke(state: Rows, statement: Statement[KeyRevoke], now: Now) -> tuple[Effect, ...]:
     """Revokes a key of the signer; the offers it signed and nobody answered are cancelled.
 
-    The cancellations are entries of their own, directly after this one: each sets the
-    next as a deadline that has already come.
+    The cancellations are entries of their own, directly after this one: deadlines that have
+    already come.
 
     Raises:
         KeyUnknownError: The key is not a live key of the signer.
@@ -135,10 +136,7 @@ def decide_key_revoke(state: Rows, statement: Statement[KeyRevoke], now: Now) ->
     if suspect_from is not None and suspect_from > now.index:
         raise MalformedError(what="suspect_from", reason=f"lies after entry {now.index}")
     revoked = KeyRevoked(kid=key.kid, party=key.party, suspect_from=suspect_from)
-    offers = sorted(offer.offer for offer in state.where(OFFERS, "kid", key.kid))
-    if not offers:
-        return (revoked,)
-    return (revoked, DeadlineSet(at=now.time, kind="transfer.cancel", id=offers[0]))
+    return (revoked, *cancel_offers(state, key.kid, at=now.time))
 
 
 KINDS = (

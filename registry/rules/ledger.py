@@ -40,6 +40,9 @@ from registry.signing import parse_jwk
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import Minor, MutableRows, Rows
 
+SANDBOX = "sandbox."
+"""Begins the names of logs whose time may be set: a notice's arrival there proves nothing."""
+
 
 class CalendarBody(Body):
     """A jurisdiction's working days, as exceptions to Monday to Friday."""
@@ -158,8 +161,8 @@ def decide_genesis(_state: Rows, statement: Statement[Genesis], now: Now) -> tup
 
     Raises:
         AlreadyStartedError: The log is not empty.
-        MalformedError: The signer is not the operator named, a key is used twice, or
-            zone or calendar has a wrong form.
+        MalformedError: The signer is not the operator named, a key is used twice, a log
+            that is no sandbox has a manual clock, or zone or calendar has a wrong form.
     """
     body = statement.body
     if now.index != 0:
@@ -171,6 +174,8 @@ def decide_genesis(_state: Rows, statement: Statement[Genesis], now: Now) -> tup
         raise MalformedError(what="key", reason="operator, registrar and log need a key each")
     if body.operator.party == body.registrar.party:
         raise MalformedError(what="registrar", reason="is the operator")
+    if body.clock == "manual" and not statement.aud.startswith(SANDBOX):
+        raise MalformedError(what="clock", reason=f"manual, and the log is no {SANDBOX}* one")
     parse_offset(body.zone)
     # Every clearing plan builds this calendar: one that cannot be built stops here.
     Calendar(

@@ -26,6 +26,7 @@ from registry.fields import (
 )
 from registry.ids import Kid, LotId, PartyId, Sid, lot_id
 from registry.model import (
+    ASSIGNMENTS_MAX,
     HOLDER_ROLES,
     LOTS,
     OFFERS,
@@ -50,9 +51,6 @@ from registry.refusals import (
 from registry.rights import end_instant, known_voucher, today_at
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many
-
-ASSIGNMENTS_MAX = 64
-"""A bound of the format; how long chains should be is policy."""
 
 ASSIGNEE_ROLES = {
     Purpose.SETTLE: frozenset({Role.PARTICIPANT}),

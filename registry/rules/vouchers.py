@@ -58,6 +58,7 @@ from registry.rights import (
     end_instant,
     known_voucher,
     require_account,
+    require_in_calendar,
     require_mandate,
     today_at,
 )
@@ -66,6 +67,10 @@ from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many
 
 CO_DEBTORS_MAX = 7
 """The debtor and these are the recipients of notices: eight at the most."""
+
+
+FACE_MAX = 1_000_000_000_000
+"""10 billion yuan: no voucher comes near, and few could fill the ledger."""
 
 
 class Basis(StrEnum):
@@ -121,7 +126,7 @@ class VoucherIssue(Body):
 
     voucher_no: MachineText
     creditor: PartyField
-    face: Amount
+    face: Annotated[Amount, Field(le=FACE_MAX)]
     due_on: BusinessDate
     accept_by: BusinessDate
     basis: Annotated[Basis, LENIENT]
@@ -238,6 +243,7 @@ def decide_voucher_issue(
         MalformedError: The evidence lacks a contract, an invoice or an acceptance (SD-02).
         NotHolderRoleError: The first holder is not admitted in a role that may hold, or
             is the debtor.
+        BeyondCalendarError: The ledger's calendar does not reach the due date.
         DueTooSoonError: The due date is not later than today.
         DeadlinePassedError: The last day for acceptance is past, or not before the due date.
         VoucherNumberTakenError: The debtor has used the number before.
@@ -252,6 +258,7 @@ def decide_voucher_issue(
         raise NotHolderRoleError(party=body.creditor)
     if body.creditor == statement.by:
         raise NotHolderRoleError(party=body.creditor)
+    require_in_calendar(body.due_on, now)
     today = today_at(now)
     if body.due_on <= today:
         raise DueTooSoonError(due_on=body.due_on.isoformat(), today=today.isoformat())

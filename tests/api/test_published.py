@@ -63,7 +63,7 @@ class TestLog:
     def test_the_checkpoint_is_signed_by_the_published_key(self, town: Street) -> None:
         origin, key = parse_verifier_key(raw(town, "GET", "/log/verifier-key").text.strip())
         assert (origin, key) == (ORIGIN, LOG_KEY)
-        assert town.client.checkpoint().size > 0
+        assert town.client.caught_up().size > 0
 
     def test_tiles_are_open_and_bundles_are_for_auditors(self, town: Street) -> None:
         town.client.do("voucher.issue", by=town.ids["core"], body=town.issue_body(), wait=True)

@@ -275,6 +275,9 @@ class TestHeldCheckpoints:
         held = note_of([b"other"], key=key_of("somebody else"))
         assert_found(audit(small(), held=held), Verdict.INVALID, names="held checkpoint")
 
+    def test_an_empty_held_note_is_not_the_same_as_none(self) -> None:
+        assert_found(audit(small(), held=""), Verdict.INVALID, names="held checkpoint")
+
     def test_a_cosigned_held_note_is_welcome(self) -> None:
         held = note_of(story().entries[:3]) + "\u2014 witness.example AAAAAAAA\n"
         assert audit(small(), held=held).findings == []

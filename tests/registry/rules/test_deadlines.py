@@ -12,6 +12,7 @@ from registry.entries import open_entry
 from registry.errors import EntryInvalidError, RegistryError
 from registry.model import DEADLINES, OFFERS, TABLES, Deadline
 from registry.refusals import AnswerMissingError, VoucherStatusError
+from registry.rights import CANCELLED_AT_ONCE
 from registry.state import Batch, MemoryRows
 from registry.store.memory import MemoryStore
 from tests.builders import World, instant, key_of
@@ -184,6 +185,18 @@ def test_a_revocation_cancels_the_keys_offers_by_id_directly_after(count: int) -
     assert [row.offer for row in world.store.select(OFFERS)] == [kept]
     lots = lots_of(world)
     assert {lots[f"{offer}.0"].status for offer in offers} <= {"free"}
+    verify_everything(world)
+
+
+def test_a_revocation_of_more_offers_than_fit_an_entry_ends_them_all_in_order() -> None:
+    world, (_, *offers) = world_with_offers(CANCELLED_AT_ONCE + 2)
+    size, at = world.store.size(), world.time
+    kid = key_of("further").public.kid
+    world.do("s1", "key.revoke", {"kid": kid})
+    cancelled = [("transfer.cancel", {"at": at, "id": offer}) for offer in sorted(offers)]
+    more = ("transfer.cancel-more", {"at": at, "id": kid})
+    first, rest = cancelled[:CANCELLED_AT_ONCE], cancelled[CANCELLED_AT_ONCE:]
+    assert sealed_since(world, size) == [("key.revoke", None), *first, more, *rest]
     verify_everything(world)
 
 

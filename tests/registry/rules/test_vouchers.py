@@ -10,6 +10,7 @@ from registry.errors import InputError, MalformedError, RegistryError
 from registry.model import DEADLINES, LOTS, VOUCHERS
 from registry.refusals import (
     AlreadyJoinedError,
+    BeyondCalendarError,
     DeadlinePassedError,
     DueTooSoonError,
     MandateMissingError,
@@ -96,6 +97,7 @@ FAULTS = {
         fault(NotHolderRoleError, "to a bank", _to("bank"), "creditor"),
         fault(NotHolderRoleError, "to the operator", _to("operator"), "creditor"),
         fault(NotHolderRoleError, "to itself", _to("core"), "creditor"),
+        fault(BeyondCalendarError, "beyond", setting(due_on="2027-01-01"), "due_on", "by"),
         fault(DueTooSoonError, "due today", setting(due_on="2025-07-01"), "due_on"),
         fault(DueTooSoonError, "due yesterday", setting(due_on="2025-06-30"), "due_on"),
         fault(DeadlinePassedError, "accept by yesterday", setting(accept_by="2025-06-30"), "by"),

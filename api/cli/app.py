@@ -16,9 +16,6 @@ app.command("serve")(serve.serve)
 app.command("audit")(verify.audit)
 app.command("verify")(verify.verify)
 
-DASHES = {"ignore_unknown_options": True}
-"""An id may begin with a dash: what is no option is an argument."""
-
 WORDS = {
     "account": "Bank accounts 账户.",
     "clearing": "Maturity 清分: proposals, runs, instructions.",
@@ -47,4 +44,4 @@ for module in (verify, snapshot, log, read, write, db):
         if noun not in nouns:
             nouns[noun] = typer.Typer(no_args_is_help=True, help=WORDS.get(noun, ""))
             app.add_typer(nouns[noun], name=noun)
-        nouns[noun].command(verb, context_settings=DASHES)(command)
+        nouns[noun].command(verb)(command)

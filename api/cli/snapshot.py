@@ -40,7 +40,7 @@ def take(
 
 def prove(
     lot: Annotated[str, typer.Argument(help="The lot.")],
-    file: Annotated[Path, typer.Argument(help="Where the proof goes.")],
+    file: Annotated[Path, typer.Option("--to", help="Where the proof goes.")],
     url: Url,
     party: Party,
     read_key: ReadKey,

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+from api.cli import shield_ids
 from api.cli.app import app
 from registry.checkpoint import format_verifier_key
 from tests.builders import ORIGIN, key_of
@@ -45,7 +46,7 @@ def invoke(arguments: Sequence[str], environment: Mapping[str, str], *, stdin: s
             patch.setenv(name, value)
         patch.setattr(sys, "stdin", io.StringIO(stdin))
         try:
-            commands().main([*arguments], prog_name="tallystick")
+            commands().main(shield_ids(arguments), prog_name="tallystick")
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 1
     return Done(code=code, stdout=out.getvalue(), stderr=err.getvalue())

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from api.cli import shield_ids
 from clearing.rulebook import RULEBOOK
 from registry.export import write_export
 from registry.signing import PrivateKey
@@ -220,3 +221,13 @@ def test_the_table_of_kinds_is_data(terminal: Terminal) -> None:
 
 def test_a_salt_is_fresh(terminal: Terminal) -> None:
     assert terminal.run("terms salt") != terminal.run("terms salt")
+
+
+def test_an_id_that_begins_with_a_dash_is_no_option() -> None:
+    sid = "-" + "A" * 42
+    assert shield_ids(["lot", "show", f"{sid}.0", "--json"]) == [
+        *("lot", "show", "--json", "--", f"{sid}.0")
+    ]
+    assert shield_ids(["lot", "show", "--json", sid]) == ["lot", "show", "--json", "--", sid]
+    assert shield_ids(["voucher", "accept", "--re", sid]) == ["voucher", "accept", "--re", sid]
+    assert shield_ids(["audit", "--no-such-option"]) == ["audit", "--no-such-option"]

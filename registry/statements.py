@@ -5,7 +5,6 @@ directory (steps 1 to 4 of the documented order); everything after that is decid
 in log order by `registry.kinds`.
 """
 
-import re as regex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -47,7 +46,6 @@ CLOCK_SKEW = 300
 ENVELOPE = frozenset({"aud", "body", "by", "exp", "iat", "id"})
 ENVELOPE_OPTIONAL = frozenset({"re", "seen"})
 SECONDS_MAX = 2**38
-KIND_PATTERN = regex.compile(r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*")
 
 
 class Body(BaseModel):

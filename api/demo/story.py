@@ -61,7 +61,6 @@ from registry.proofs import Holding
 from registry.signing import PrivateKey
 
 FIRST_DAY = date(2025, 6, 16)
-PASSED_ON = date(2025, 7, 7)
 SOLD_ON = date(2025, 7, 22)
 MORNING = 9 * 3_600_000
 

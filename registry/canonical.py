@@ -5,8 +5,9 @@ strings, booleans and integers. A value has one spelling, and nothing else parse
 
     {"amount":"100000000","due":"2026-06-30","path":["a","b"],"size":7}
 
-The profile is written twice on purpose: `_PROFILE` is fast and decides, `_fault` reads
-like the rule and puts a refusal into words. Tests hold them to the same verdicts.
+The profile is written three times on purpose. `_is_tidy` is fast and takes in what it is
+sure of, which is nearly everything; `_PROFILE` decides about the rest; `_fault` reads like
+the rule and puts a refusal into words. Tests hold them to the same verdicts.
 """
 
 import binascii
@@ -14,7 +15,11 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
+from contextlib import suppress
+from functools import lru_cache
 from typing import Final, TypeAlias
+
+from pydantic_core import from_json, to_json
 
 from registry.errors import InputError, MalformedError, NotCanonicalError
 
@@ -56,6 +61,67 @@ def _tokens_pattern() -> str:
 _PROFILE: Final = re.compile(_tokens_pattern())
 _MEMBER_NAME: Final = re.compile(_NAME)
 _FORBIDDEN_CHARACTER: Final = re.compile(f"[{_FORBIDDEN}]")
+
+
+# --- The profile, quickly -------------------------------------------------------
+
+_BACKSLASH: Final = 0x5C
+_DELETE: Final = 0x7F
+_SHAPES_KEPT: Final = 512
+_SHAPE_MAX: Final = 64
+"""More names are left to the pattern: strangers choose what is parsed, and shapes are kept."""
+
+
+def _is_tidy(value: object, room: int) -> bool:
+    """Tells whether a container holds plain values of the profile, its members in order.
+
+    What is not looked at are the characters of strings: `_has_plain_text` does that, once
+    for all of them. False does not say that the value is outside the profile.
+
+    Args:
+        value: A dict, a list or a tuple.
+        room: How many levels may still stand inside.
+    """
+    members: Iterable[object]
+    if type(value) is dict:
+        if len(value) > _SHAPE_MAX or not _is_shape(tuple(value)):
+            return False
+        members = value.values()
+    elif type(value) is list or type(value) is tuple:
+        members = value
+    else:
+        return False
+    for member in members:
+        kind = type(member)
+        if kind is str or kind is bool:
+            continue
+        if kind is int:
+            if not -INTEGER_MAX <= member <= INTEGER_MAX:
+                return False
+        elif not room or not _is_tidy(member, room - 1):
+            return False
+    return True
+
+
+@lru_cache(maxsize=_SHAPES_KEPT)
+def _is_shape(names: tuple[object, ...]) -> bool:
+    """Tells whether these are member names that increase strictly; objects repeat theirs."""
+    last = ""
+    for name in names:
+        if type(name) is not str or name <= last or _MEMBER_NAME.fullmatch(name) is None:
+            return False
+        last = name
+    return True
+
+
+def _has_plain_text(encoded: bytes) -> bool:
+    """Tells whether encoded JSON holds no escape and no character that is forbidden."""
+    if _BACKSLASH in encoded:
+        return False
+    if encoded.isascii():
+        # An encoder escapes the other controls.
+        return _DELETE not in encoded
+    return _FORBIDDEN_CHARACTER.search(encoded.decode()) is None
 
 
 # --- Encoding and parsing -------------------------------------------------------
@@ -113,6 +179,16 @@ def format_json(value: Json) -> bytes:
         sorting by UTF-16 units; controls are forbidden, so that only the quotation
         mark and the backslash are escaped.
     """
+    if _is_tidy(value, DEPTH_MAX - 1):
+        # Half of a surrogate pair is a ValueError.
+        with suppress(ValueError):
+            if _has_plain_text(encoded := to_json(value)):
+                return encoded
+    return _format_any(value)
+
+
+def _format_any(value: Json) -> bytes:
+    """Encodes a value as canonical JSON, or says why not: all that `format_json` promises."""
     try:
         text = _encode(value)
     except (TypeError, ValueError, RecursionError):
@@ -125,9 +201,6 @@ def format_json(value: Json) -> bytes:
 def parse_json(data: bytes, *, what: str) -> Json:
     """Parses bytes that must be the canonical spelling of a value.
 
-    Tokens of the profile have one spelling each and no white space between them, so
-    what remains to be compared with the re-encoding is the order of members.
-
     Args:
         data: The received bytes, all of them.
         what: What they are, for the message of a refusal.
@@ -137,6 +210,22 @@ def parse_json(data: bytes, *, what: str) -> Json:
         NotCanonicalError: Inside the profile, but spelled in another way.
 
     Source: RFC 8785; RFC 7493 section 2 for duplicate members.
+    """
+    try:
+        value: Json = from_json(data)
+        # What is read leniently cannot be printed back: white space, a member twice, `-0`.
+        if _is_tidy(value, DEPTH_MAX - 1) and to_json(value) == data and _has_plain_text(data):
+            return value
+    except ValueError:
+        pass
+    return _parse_any(data, what=what)
+
+
+def _parse_any(data: bytes, *, what: str) -> Json:
+    """Parses the canonical spelling of a value, or says why not: all of `parse_json`.
+
+    Tokens of the profile have one spelling each and no white space between them, so
+    what remains to be compared with the re-encoding is the order of members.
     """
     try:
         text = data.decode()

@@ -247,6 +247,108 @@ class TestBothDefinitionsOfTheProfile:
             assert parse_json(format_json(cast(Json, value)), what="value") == value
 
 
+class Plain(StrEnum):
+    """A string that is not of the type `str`."""
+
+    ONE = "one"
+
+
+class Half(int):
+    """An integer that is not of the type `int`."""
+
+
+anything: st.SearchStrategy[object] = st.recursive(
+    st.sampled_from([None, True, 0, -1, 1.0, INTEGER_MAX, INTEGER_MAX + 1, -INTEGER_MAX - 1])
+    | st.sampled_from(["", "a", '"', "\\", "\n", "\x7f", "\x85", "\u200b", "\ud800", "é", "应收"])
+    | st.sampled_from([b"a", Plain.ONE, Half(7), 10**50, float("nan")])
+    | st.integers(-(2**54), 2**54)
+    | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=2).map(tuple)
+        | st.dictionaries(
+            st.sampled_from(["a", "b", "B", "1", "", "a b", "é", "\ud800", "x" * 65])
+            | st.sampled_from([1, True, None, Plain.ONE]),
+            inner,
+            max_size=4,
+        )
+    ),
+)
+nearly_json = st.lists(
+    st.sampled_from('{}[],:"\\')
+    | st.sampled_from(['"a":', '"b":', '"A":', "true", "false", "null", "0", "-0", "1.0", "1e2"])
+    | st.sampled_from(
+        [" ", "\n", '"é"', '"\\n"', '"\\u0041"', '"\x7f"', '"\u200b"', "9007199254740992"]
+    )
+    | st.sampled_from(["[]", "{}", '{"a":1}', '{"b":1,"a":1}', '{"a":1,"a":1}', "[1,2]", '"a"']),
+    max_size=9,
+).map("".join)
+
+
+class TestTheQuickWay:
+    """What is taken in quickly must be what the profile takes in, and nothing is read otherwise."""
+
+    @given(anything)
+    @example([])
+    @example({"a b": 1})
+    @example([INTEGER_MAX, -INTEGER_MAX])
+    @example([-INTEGER_MAX - 1])
+    @example([INTEGER_MAX + 1])
+    @example([None])
+    @example({"a": 1, "b": 2})
+    @example({"b": 1, "a": 2})
+    @example(nested(DEPTH_MAX))
+    @example(nested(DEPTH_MAX + 1))
+    @example({str(number).rjust(3, "0"): 1 for number in range(100)})
+    def test_formats_as_the_profile_says(self, value: object) -> None:
+        assert outcome(format_json, value) == outcome(canonical._format_any, value)
+
+    @given(nearly_json)
+    @example('{"a":"\x7f"}')
+    @example("[1, 2]")
+    @example('{"a":1,"a":2}')
+    @example('{"b":1,"a":2}')
+    @example("[-0]")
+    @example('["\u200b"]')
+    @example("[" * DEPTH_MAX + "]" * DEPTH_MAX)
+    @example("[" * (DEPTH_MAX + 1) + "]" * (DEPTH_MAX + 1))
+    def test_parses_as_the_profile_says(self, text: str) -> None:
+        assert parsed(parse_json, text.encode()) == parsed(canonical._parse_any, text.encode())
+
+    @given(values, st.data())
+    def test_parses_changed_bytes_as_the_profile_says(
+        self, value: Json, data: st.DataObject
+    ) -> None:
+        encoded = bytearray(format_json(value))
+        for _ in range(data.draw(st.integers(1, 3))):
+            at = data.draw(st.integers(0, len(encoded)))
+            encoded[at : at + data.draw(st.integers(0, 1))] = data.draw(
+                st.sampled_from([b"", b" ", b"0", b"-", b".", b"\\", b'"', b",", b"\x7f", b"\xff"])
+            )
+        assert parsed(parse_json, bytes(encoded)) == parsed(canonical._parse_any, bytes(encoded))
+
+    def test_takes_in_what_the_ledger_writes(self) -> None:
+        value = {"aud": "sandbox.example/a", "body": {"amount": "1", "recourse": False}, "exp": 7}
+        assert canonical._is_tidy(value, DEPTH_MAX - 1)
+        assert canonical._has_plain_text(format_json(cast(Json, value)))
+
+
+def outcome(encode: Any, value: object) -> tuple[str, str]:
+    """Returns the bytes or the refusal, with its words."""
+    try:
+        return "", encode(value).decode()
+    except InputError as error:
+        return error.code, str(error)
+
+
+def parsed(parse: Any, data: bytes) -> tuple[str, object]:
+    """Returns the value, with the types of its parts, or the refusal with its words."""
+    try:
+        return "", repr(parse(data, what="data"))
+    except InputError as error:
+        return error.code, str(error)
+
+
 class TestBase64Url:
     @given(st.binary(max_size=70))
     def test_reads_back_what_was_written(self, data: bytes) -> None:

@@ -1,0 +1,540 @@
+"""The ledger that is measured, and the statements that are sent to it.
+
+Every hundredth party is a debtor and every hundredth a co-debtor; the others hold. A
+voucher of one debtor and one co-debtor is accepted by a holder and split over ten. Each
+holder has a standing consent, so an offer to it is effective at once. Everything is made
+by real statements through the real engine, in bulk; only the clock is the sandbox's, so
+that a ledger that was built once can be used again on any day.
+
+    python -m tests.benchmarks.workload --parties 1000 --lots 10000
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import shutil
+import tempfile
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from api.service import open_store
+from clearing.rulebook import RULEBOOK
+from registry.canonical import Json, b64url_encode
+from registry.engine import Engine
+from registry.errors import RegistryError
+from registry.ids import Origin, PartyId, Sid, format_uuid7
+from registry.kinds import Rulebook
+from registry.ports import LedgerStore
+from registry.rules.vouchers import Promises
+from registry.signer import CheckpointSigner
+from registry.signing import PrivateKey, detach, jws_id, split_jws
+from registry.statements import admit, seal_statement
+from registry.store.sql import SqlStore
+from registry.writer import StoredKeys
+from tests.builders import (
+    FIRST_DAY,
+    ORIGIN,
+    FixedClock,
+    World,
+    instant,
+    key_of,
+    uscc,
+)
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+CACHE: Final = ROOT / ".bench"
+TIME_MS: Final = instant(FIRST_DAY)
+FACE: Final = 100_000_000
+LOTS_A_VOUCHER: Final = 10
+FIRST_NUMBER: Final = 1_000
+BATCH: Final = 1_000
+TERMS: Final = b64url_encode(hashlib.sha256(b"price and rate").digest())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How large the ledger is before anything is measured."""
+
+    parties: int
+    lots: int
+
+    @property
+    def debtors(self) -> int:
+        """Number of debtors, and of co-debtors."""
+        return max(self.parties // 100, 1)
+
+    @property
+    def holders(self) -> range:
+        """The parties that hold lots."""
+        return range(2 * self.debtors, self.parties)
+
+
+FULL: Final = Scale(parties=10_000, lots=100_000)
+QUICK: Final = Scale(parties=1_000, lots=10_000)
+
+
+@dataclass(slots=True)
+class Holding:
+    """A free lot, its holder by number, and its voucher by number."""
+
+    lot: str
+    amount: int
+    holder: int
+    voucher: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """A signed offer with a remainder, and what must come of it."""
+
+    text: str
+    sid: Sid
+    lot: str
+    assignor: int
+    assignee: int
+    amount: int
+    remainder: int
+    voucher: int
+
+
+@cache
+def party_key(number: int) -> PrivateKey:
+    """Returns a party's key."""
+    return key_of(f"party {number}")
+
+
+@cache
+def party_id(number: int) -> PartyId:
+    """Returns a party's identifier."""
+    return uscc(FIRST_NUMBER + number)
+
+
+class Hand:
+    """Signs statements for anybody; the same name gives the same statements."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._count = 0
+
+    def sign(
+        self,
+        key: PrivateKey,
+        by: str,
+        kind: str,
+        body: dict[str, Json],
+        *,
+        re: str | None = None,
+        origin: Origin = ORIGIN,
+    ) -> str:
+        """Signs a statement."""
+        self._count += 1
+        tail = hashlib.sha256(f"{self._name}/{self._count}".encode()).digest()[:10]
+        return seal_statement(
+            key,
+            kind=kind,
+            by=by,
+            aud=origin,
+            body=body,
+            iat=TIME_MS // 1000,
+            exp=TIME_MS // 1000 + 3_600,
+            id=format_uuid7(TIME_MS, tail),
+            re=re,
+        )
+
+
+def sid_of(text: str) -> Sid:
+    """Returns a statement's id."""
+    return jws_id(split_jws(text, what="statement").signing_input)
+
+
+class Book:
+    """The free lots, as the last statement will leave them."""
+
+    def __init__(self, scale: Scale, holdings: Iterable[Holding], *, name: str) -> None:
+        self.scale = scale
+        self.holdings = deque(holdings)
+        self._hand = Hand(name)
+        self._random = random.Random(name)  # noqa: S311 (the same choices every time)
+
+    def transfers(self, count: int) -> list[Transfer]:
+        """Signs transfers of different lots, as long as there are any, oldest lots first."""
+        return [self._transfer(self.holdings.popleft()) for _ in range(count)]
+
+    def _transfer(self, held: Holding) -> Transfer:
+        """Signs the transfer of part of a lot; its parts can be transferred later."""
+        holders = self.scale.holders
+        assignee = held.holder
+        while assignee == held.holder:
+            assignee = self._random.choice(holders)
+        amount = held.amount * self._random.randrange(20, 60) // 100
+        body = offer_body(held.lot, amount, assignee)
+        text = self._hand.sign(
+            party_key(held.holder), party_id(held.holder), "transfer.offer", body
+        )
+        sid = sid_of(text)
+        rest = held.amount - amount
+        self.holdings.append(Holding(f"{sid}.1", rest, held.holder, held.voucher))
+        self.holdings.append(Holding(f"{sid}.2", amount, assignee, held.voucher))
+        return Transfer(
+            text=text,
+            sid=sid,
+            lot=held.lot,
+            assignor=held.holder,
+            assignee=assignee,
+            amount=amount,
+            remainder=rest,
+            voucher=held.voucher,
+        )
+
+
+def offer_body(lot: str, amount: int, assignee: int) -> dict[str, Json]:
+    """Returns the body of an offer with confidential terms."""
+    return {
+        "lot": lot,
+        "amount": str(amount),
+        "assignee": party_id(assignee),
+        "purpose": "settle",
+        "recourse": False,
+        "accept_by": "2025-07-31",
+        "notice": "assignment/1",
+        "evidence": [],
+        "terms": TERMS,
+    }
+
+
+# --- Building ----------------------------------------------------------------------
+
+
+class Builder:
+    """Builds the ledger in an empty store, with batches of a thousand statements."""
+
+    def __init__(self, store: LedgerStore, scale: Scale, *, rulebook: Rulebook = RULEBOOK) -> None:
+        self._store = store
+        self._scale = scale
+        self._rulebook = rulebook
+        self._keys = StoredKeys(store)
+        self._engine = Engine(store, rulebook, FixedClock(TIME_MS), origin=ORIGIN)
+        self._hand = Hand("build")
+        self._random = random.Random("build")  # noqa: S311 (the same ledger every time)
+        self._accounts: dict[int, Sid] = {}
+        self._mandates: dict[int, Sid] = {}
+
+    def build(self) -> list[Holding]:
+        """Builds everything and returns the free lots."""
+        world = World(self._store, self._rulebook)
+        self._engine = world.engine
+        world.open()
+        world.admit("bank", "bank", number=3)
+        self._registrar, self._bank = world.ids["registrar"], world.ids["bank"]
+        self._admit_all()
+        self._open_accounts()
+        vouchers = self._issue_all()
+        return self._split_all(vouchers)
+
+    def _do(self, texts: Sequence[str]) -> list[Sid]:
+        """Seals statements, which must all be accepted."""
+        sids: list[Sid] = []
+        rest = iter(texts)
+        while batch := list(islice(rest, BATCH)):
+            statements = [
+                admit(text, kinds=self._rulebook.kinds, origin=ORIGIN, keys=self._keys)
+                for text in batch
+            ]
+            for outcome in self._engine.submit(statements):
+                if isinstance(outcome, RegistryError):
+                    raise outcome
+            sids += [statement.sid for statement in statements]
+        return sids
+
+    def _by(self, number: int, kind: str, body: dict[str, Json], *, re: str | None = None) -> str:
+        """Signs a statement of a party."""
+        return self._hand.sign(party_key(number), party_id(number), kind, body, re=re)
+
+    def _admit_all(self) -> None:
+        """Registers the parties, and has the registrar admit them."""
+        everybody = range(self._scale.parties)
+        made = self._do(
+            [
+                self._by(
+                    number,
+                    "party.register",
+                    {"name": f"party {number}", "key": {**party_key(number).public.jwk()}},
+                )
+                for number in everybody
+            ]
+        )
+        body: dict[str, Json] = {"roles": ["participant"]}
+        registrar = key_of("registrar")
+        self._do(
+            [
+                self._hand.sign(registrar, self._registrar, "party.admit", body, re=sid)
+                for sid in made
+            ]
+        )
+
+    def _open_accounts(self) -> None:
+        """Opens everybody's account, the debtors' mandates and the holders' consents."""
+        everybody = range(self._scale.parties)
+        account: dict[str, Json] = {
+            "bank": self._bank,
+            "account_kind": "settlement",
+            "terms": TERMS,
+        }
+        sids = self._do([self._by(each, "account.register", account) for each in everybody])
+        self._accounts = dict(zip(everybody, sids, strict=True))
+        bank = key_of("bank")
+        self._do([self._hand.sign(bank, self._bank, "account.verify", {}, re=sid) for sid in sids])
+        debtors = range(self._scale.debtors)
+        sids = self._do(
+            [self._by(each, "mandate.grant", {"account": self._accounts[each]}) for each in debtors]
+        )
+        self._mandates = dict(zip(debtors, sids, strict=True))
+        self._do(
+            [
+                self._by(
+                    each,
+                    "consent.grant",
+                    {
+                        "purpose": "settle",
+                        "account": self._accounts[each],
+                        "collection_route": True,
+                    },
+                )
+                for each in self._scale.holders
+            ]
+        )
+
+    def _issue_all(self) -> list[tuple[Sid, int]]:
+        """Issues the vouchers, has them joined and accepted; returns them with their holders."""
+        numbers = range(-(-self._scale.lots // LOTS_A_VOUCHER))
+        creditors = [self._random.choice(self._scale.holders) for _ in numbers]
+        sids = self._do(
+            [
+                self._by(n % self._scale.debtors, "voucher.issue", self._issue(n, creditors[n]))
+                for n in numbers
+            ]
+        )
+        joined: dict[str, Json] = {
+            "scope": "full",
+            "addressee": "holders",
+            "resolution": {"digest": TERMS, "name": "resolution.pdf"},
+        }
+        self._do(
+            [
+                self._by(co_debtor(n, self._scale), "voucher.accede", joined, re=sids[n])
+                for n in numbers
+            ]
+        )
+        self._do(
+            [
+                self._by(
+                    creditors[n],
+                    "voucher.accept",
+                    {"account": self._accounts[creditors[n]], "collection_route": True},
+                    re=sids[n],
+                )
+                for n in numbers
+            ]
+        )
+        return list(zip(sids, creditors, strict=True))
+
+    def _issue(self, n: int, creditor: int) -> dict[str, Json]:
+        """Returns the body of a voucher; its due date is one of twenty."""
+        debtor = n % self._scale.debtors
+        promises: dict[str, Json] = dict.fromkeys(Promises.model_fields, True)
+        return {
+            "voucher_no": f"V{n}",
+            "creditor": party_id(creditor),
+            "face": str(FACE),
+            "due_on": f"2025-12-{1 + n % 20:02}",
+            "accept_by": "2025-07-10",
+            "basis": "goods-delivered",
+            "promises": promises,
+            "evidence": [
+                {"type": kind, "file": {"digest": TERMS, "name": f"{kind}.pdf"}}
+                for kind in ("contract", "invoice", "acceptance")
+            ],
+            "route": "tiered" if n % 2 else "direct",
+            "account": self._accounts[debtor],
+            "mandate": self._mandates[debtor],
+            "terms": TERMS,
+        }
+
+    def _split_all(self, vouchers: Sequence[tuple[Sid, int]]) -> list[Holding]:
+        """Has each first holder pass nine tenths on to nine others."""
+        part = FACE // LOTS_A_VOUCHER
+        texts: list[str] = []
+        holdings: list[Holding] = []
+        for n, (voucher, holder) in enumerate(vouchers):
+            lot, left = f"{voucher}.0", FACE
+            others = self._random.sample(self._scale.holders, LOTS_A_VOUCHER)
+            for assignee in [each for each in others if each != holder][: LOTS_A_VOUCHER - 1]:
+                texts.append(self._by(holder, "transfer.offer", offer_body(lot, part, assignee)))
+                sid = sid_of(texts[-1])
+                holdings.append(Holding(f"{sid}.2", part, assignee, n))
+                lot, left = f"{sid}.1", left - part
+            holdings.append(Holding(lot, left, holder, n))
+        self._do(texts)
+        self._random.shuffle(holdings)
+        return holdings
+
+
+def co_debtor(voucher: int, scale: Scale) -> int:
+    """Returns the co-debtor of a voucher."""
+    return scale.debtors + voucher % scale.debtors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A ledger that was built: its directory, its database, its free lots, its size."""
+
+    directory: Path
+    database: str
+    scale: Scale
+    size: int
+    holdings: list[Holding]
+
+    def book(self, name: str) -> Book:
+        """Returns its free lots, to be transferred."""
+        return Book(self.scale, (Holding(*astuple_of(each)) for each in self.holdings), name=name)
+
+
+def astuple_of(held: Holding) -> tuple[str, int, int, int]:
+    """Returns a holding's fields."""
+    return held.lot, held.amount, held.holder, held.voucher
+
+
+def build(database: str, directory: Path, scale: Scale) -> Built:
+    """Builds the ledger in an empty database and signs it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    log_key = key_of("log")
+    key_file = directory / "log-key.pem"
+    key_file.touch(mode=0o600)
+    key_file.write_bytes(log_key.to_pem())
+    store = open_store(database)
+    holdings = Builder(store, scale).build()
+    memory = directory / "signed.json"
+    CheckpointSigner(store, log_key, origin=ORIGIN, memory=memory).sign()
+    size = store.size()
+    if isinstance(store, SqlStore):
+        store.close()
+    return Built(directory=directory, database=database, scale=scale, size=size, holdings=holdings)
+
+
+def revision() -> str:
+    """Names what a built ledger depends on: the rules, the formats, the schema, and this file."""
+    files = [
+        *(ROOT / "registry").glob("rules/*.py"),
+        *(ROOT / "clearing").glob("rules/*.py"),
+        *(ROOT / "registry/store").glob("migrations/versions/*.py"),
+        *(ROOT / "registry" / f"{name}.py" for name in ("model", "effects", "entries", "tables")),
+        Path(__file__),
+    ]
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def cached(scale: Scale, *, cache: Path = CACHE) -> Built:
+    """Returns the ledger in SQLite, built now unless it was built before; never write to it."""
+    name = f"{scale.parties}-{scale.lots}-{revision()}"
+    place = cache / name
+    if not (place / "built.json").exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        for old in cache.glob(f"{scale.parties}-{scale.lots}-*"):
+            shutil.rmtree(old, ignore_errors=True)
+        fresh = Path(tempfile.mkdtemp(prefix="building-", dir=cache))
+        made = build(f"sqlite:///{fresh / 'ledger.db'}", fresh, scale)
+        facts = {"size": made.size, "holdings": [astuple_of(each) for each in made.holdings]}
+        (fresh / "built.json").write_text(json.dumps(facts))
+        fresh.rename(place)
+    facts = json.loads((place / "built.json").read_text())
+    return Built(
+        directory=place,
+        database=f"sqlite:///{place / 'ledger.db'}",
+        scale=scale,
+        size=facts["size"],
+        holdings=[Holding(*each) for each in facts["holdings"]],
+    )
+
+
+def copy(built: Built, directory: Path) -> Built:
+    """Copies a built ledger in SQLite, and waits until the copy is on disk."""
+    shutil.copytree(built.directory, directory, dirs_exist_ok=True)
+    for file in directory.iterdir():
+        with file.open("rb") as opened:
+            os.fsync(opened.fileno())
+    return Built(
+        directory=directory,
+        database=f"sqlite:///{directory / 'ledger.db'}",
+        scale=built.scale,
+        size=built.size,
+        holdings=built.holdings,
+    )
+
+
+# --- Requests ----------------------------------------------------------------------
+
+
+def request(path: str, body: bytes, *headers: str) -> bytes:
+    """Returns a whole POST request."""
+    lines = (
+        f"POST {path} HTTP/1.1",
+        "Host: 127.0.0.1",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        *headers,
+        "",
+        "",
+    )
+    return "\r\n".join(lines).encode() + body
+
+
+def single_request(transfer: Transfer) -> bytes:
+    """Returns the request of one statement, its signature detached."""
+    payload = split_jws(transfer.text, what="statement").payload
+    return request("/v1/transfer/offer", payload, f"JWS-Signature: {detach(transfer.text)}")
+
+
+def bulk_request(transfers: Sequence[Transfer]) -> bytes:
+    """Returns the request of many statements."""
+    return request("/v1/statements", "".join(f"{each.text}\n" for each in transfers).encode())
+
+
+def scale_of(given: argparse.Namespace) -> Scale:
+    """Returns the scale that a command line asks for."""
+    return Scale(parties=given.parties, lots=given.lots)
+
+
+def add_scale(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the scale; without them it is the quick one."""
+    parser.add_argument("--parties", type=int, default=QUICK.parties)
+    parser.add_argument("--lots", type=int, default=QUICK.lots)
+    parser.add_argument("--cache", type=Path, default=CACHE, help="where built ledgers are kept")
+
+
+def main() -> None:
+    """Builds a ledger, or finds it built."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.workload")
+    add_scale(parser)
+    given = parser.parse_args()
+    built = cached(scale_of(given), cache=given.cache)
+    facts: dict[str, Any] = {
+        **asdict(built.scale),
+        "directory": str(built.directory),
+        "entries": built.size,
+        "free_lots": len(built.holdings),
+    }
+    print(json.dumps(facts))
+
+
+if __name__ == "__main__":
+    main()

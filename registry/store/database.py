@@ -36,7 +36,8 @@ class Database(ABC):
         self.readers = readers
         self.forms = forms
         driver = writer.dialect.loaded_dbapi
-        self._errors: tuple[type[Exception], ...] = (driver.Error, SQLAlchemyError)
+        # SQLite's driver finds by itself that an integer has more than 64 bits.
+        self._errors: tuple[type[Exception], ...] = (driver.Error, SQLAlchemyError, OverflowError)
 
     def close(self) -> None:
         """Closes the connections; a stream that is still read keeps its own."""

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from psycopg.types.array import ListBinaryDumper
 from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
 
-from registry.errors import StorageFailedError, StorageUnknownError
+from registry.errors import MalformedError, StorageFailedError, StorageUnknownError
 from registry.store.database import Connection, Database
 from registry.store.postgresql_forms import Insert, PostgresqlForms
 from registry.store.queries import Bulk, Cursor, Question, Records
@@ -61,11 +61,11 @@ class PostgresqlDatabase(Database):
         """Opens the database; `?schema=` names the schema, which is `public` otherwise.
 
         Raises:
-            StorageFailedError: The name of the schema is not a plain one.
+            MalformedError: The name of the schema is not a plain one.
         """
         schema = url.query.get("schema", "public")
         if not isinstance(schema, str) or _SCHEMA.fullmatch(schema) is None:
-            raise StorageFailedError(reason="schema: one name of a-z, 0-9 and _, please")
+            raise MalformedError(what="schema", reason="one name of a-z, 0-9 and _, please")
         self.schema = schema
         url = url.set(drivername="postgresql+psycopg").difference_update_query(["schema"])
         # The writer joins tables with the keys that a commit names: by an index, whatever

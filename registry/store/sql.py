@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError
 from registry.errors import (
     HeadMovedError,
     InvariantBrokenError,
+    MalformedError,
     StaleWriterError,
     StorageFailedError,
 )
@@ -41,14 +42,15 @@ def open_database(url: str) -> Database:
         url: `sqlite:///path`, or `postgresql://user@host:port/database?schema=name`.
 
     Raises:
-        StorageFailedError: The URL is none, or there is no such engine, or it is not safe.
+        MalformedError: The URL is none, or of no engine that there is.
+        StorageFailedError: The engine is not safe.
     """
     try:
         parsed = sa.make_url(url)
-    except ArgumentError:
-        raise StorageFailedError(reason="the database is not named by a URL") from None
+    except (ArgumentError, ValueError):
+        raise MalformedError(what="database", reason="this is no URL") from None
     # Imported here, so that one engine does not need the other one's driver.
-    match parsed.get_backend_name():
+    match parsed.drivername:
         case "sqlite":
             from registry.store.sqlite import SqliteDatabase
 
@@ -58,7 +60,8 @@ def open_database(url: str) -> Database:
 
             return PostgresqlDatabase(parsed)
         case other:
-            raise StorageFailedError(reason=f"no store for {other}, only {' and '.join(ENGINES)}")
+            reason = f"there is no store for {other}, only for {' and '.join(ENGINES)}"
+            raise MalformedError(what="database", reason=reason)
 
 
 def migrate(url: str) -> tuple[str, str]:
@@ -68,6 +71,7 @@ def migrate(url: str) -> tuple[str, str]:
         The version that it had, empty if it had none, and the one that it has now.
 
     Raises:
+        MalformedError: The URL is none.
         StorageFailedError: The database cannot be opened, or was made by a newer program.
     """
     database = open_database(url)
@@ -97,6 +101,7 @@ class SqlStore:
             ledger_id: Which of the ledgers in the database this is.
 
         Raises:
+            MalformedError: The URL is none.
             StorageFailedError: The database cannot be opened, or not safely; or its schema
                 is not the one that this program has.
         """

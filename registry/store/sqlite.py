@@ -17,7 +17,7 @@ from typing import Any, Final
 import pysqlite3
 import sqlalchemy as sa
 
-from registry.errors import StorageFailedError
+from registry.errors import MalformedError, StorageFailedError
 from registry.store.database import Database
 from registry.store.queries import Bulk, Cursor, Lookup, Question, Records, given
 from registry.store.schema import RowTable
@@ -56,7 +56,8 @@ class SqliteDatabase(Database):
         """Opens the file, and makes it where there is none.
 
         Raises:
-            StorageFailedError: The library is older than the fixed ones, or no file is named.
+            StorageFailedError: The library is older than the fixed ones.
+            MalformedError: No file is named.
         """
         if not is_fixed(pysqlite3.sqlite_version_info):
             raise StorageFailedError(
@@ -64,7 +65,7 @@ class SqliteDatabase(Database):
                 "3.51.3 is free of it"
             )
         if url.database in (None, "", ":memory:"):
-            raise StorageFailedError(reason="a ledger in SQLite needs a file")
+            raise MalformedError(what="database", reason="a ledger in SQLite needs a file")
         url = url.set(drivername="sqlite+pysqlite")
         # One connection is the whole pool: threads that write wait for one another here.
         writer = _engine(url, pool_size=1, max_overflow=0)

@@ -1,5 +1,5 @@
-"""Lets every test of stores ask for a PostgreSQL."""
+"""Lets every test of stores ask for a PostgreSQL, and ends it afterwards."""
 
-from tests.postgres import postgres
+from tests.postgres import postgres, servers
 
-__all__ = ["postgres"]
+__all__ = ["postgres", "servers"]

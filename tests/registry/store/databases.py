@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from registry.store.schema import log_tables, row_table
 from registry.store.sql import SqlStore, migrate, open_database
 from registry.tables import Table
-from tests.postgres import Server, shared_server
+from tests.postgres import Server, require, shared_server, version_of
 
 Tables = tuple[Table[Any], ...]
 
@@ -66,14 +66,25 @@ def fresh_ledger() -> int:
     return next(_ledgers)
 
 
+def ledger_url(engine: str, folder: Path, tables: Sequence[Table[Any]]) -> str:
+    """Returns the URL of a database with these tables on an engine; skips if it is not there."""
+    if engine == "sqlite":
+        return sqlite_url(folder, tables)
+    require(version_of(engine))
+    return postgres_url(shared_server(version_of(engine)), tuple(tables))
+
+
+def empty_url(engine: str, folder: Path) -> str:
+    """Returns the URL of a database that nobody has opened; skips if its engine is not there."""
+    if engine == "sqlite":
+        return f"sqlite:///{folder}/ledger.db"
+    require(version_of(engine))
+    return shared_server(version_of(engine)).fresh_schema().url
+
+
 @contextmanager
 def sql_store(engine: str, folder: Path, tables: Sequence[Table[Any]]) -> Iterator[SqlStore]:
     """Gives an empty ledger on an engine."""
-    url = sqlite_url(folder, tables) if engine == "sqlite" else _shared_url(tables)
-    store = SqlStore(url, tables, ledger_id=fresh_ledger())
+    store = SqlStore(ledger_url(engine, folder, tables), tables, ledger_id=fresh_ledger())
     yield store
     store.close()
-
-
-def _shared_url(tables: Sequence[Table[Any]]) -> str:
-    return postgres_url(shared_server(), tuple(tables))

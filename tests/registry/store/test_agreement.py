@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from registry.ports import Commit, LedgerStore
 from registry.store.memory import MemoryStore
-from registry.store.sql import ENGINES, SqlStore
+from registry.store.sql import SqlStore
 from registry.tables import Get, Minor, Read, Where
+from tests.postgres import VERSIONS, is_there
 from tests.registry.store.databases import fresh_ledger, sql_store
 from tests.registry.store.parts import ALL, PARTS, Part, commit, end, part, put
 
@@ -57,8 +58,9 @@ def replayed(commits: Sequence[Commit], size: int) -> list[Part]:
 @pytest.fixture(scope="module")
 def sql_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[SqlStore]]:
     folder = tmp_path_factory.mktemp("agreement")
+    engines = ["sqlite", *(f"postgresql-{version}" for version in filter(is_there, VERSIONS))]
     with ExitStack() as stack:
-        yield [stack.enter_context(sql_store(engine, folder, ALL)) for engine in ENGINES]
+        yield [stack.enter_context(sql_store(engine, folder, ALL)) for engine in engines]
 
 
 @given(changes=_COMMITS)

@@ -19,8 +19,8 @@ from registry.logtree import TileWrite
 from registry.model import DEADLINES, TABLES, Deadline
 from registry.ports import Commit, LedgerStore, Opening
 from registry.store.memory import MemoryStore
-from registry.store.sql import ENGINES
 from registry.tables import Get, Minor, Table, Where
+from tests.postgres import ENGINES
 from tests.registry.store.databases import sql_store
 from tests.registry.store.parts import ALL, PARTS, TAGS, Part, Tag, commit, end, entry, part, put
 

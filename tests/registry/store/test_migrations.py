@@ -6,7 +6,6 @@ table takes a revision of its own.
 """
 
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from textwrap import dedent, indent
@@ -24,8 +23,8 @@ from registry.store.migrations import REVISIONS, VERSION_TABLE
 from registry.store.migrations.versions import rev_0001_first
 from registry.store.schema import log_tables, row_table
 from registry.store.sql import SqlStore, migrate, open_database
-from tests.postgres import Server
-from tests.registry.store.databases import sqlite_url
+from tests.postgres import ENGINES, Server
+from tests.registry.store.databases import empty_url, sqlite_url
 
 MARK = "# --- Tables of rows, in the order in which batches read them"
 HERE = Path(migrations.__file__).parent
@@ -125,12 +124,10 @@ def test_migrating_postgresql_gives_the_schema_that_the_code_describes(postgres:
     assert any('COLLATE pg_catalog."C"' in part for part in dump(one.name))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/ledger.db"
-    else:
-        yield request.getfixturevalue("postgres").fresh_schema().url
+@pytest.fixture(params=ENGINES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Names a database that nobody has opened."""
+    return empty_url(request.param, tmp_path)
 
 
 def execute(url: str, *texts: str) -> None:

@@ -13,7 +13,7 @@ from registry.model import DEADLINES, TABLES
 from registry.store import postgresql as settings
 from registry.store.sql import SqlStore
 from registry.tables import Get
-from tests.postgres import Server
+from tests.postgres import VERSIONS, Server
 from tests.registry.store.databases import fresh_ledger, postgres_url
 from tests.registry.store.pieces import ALL, PARTS, commit, part
 
@@ -39,10 +39,10 @@ def store(reopen: Open) -> SqlStore:
     return reopen()
 
 
-@pytest.fixture(scope="module")
-def own() -> Iterator[Server]:
-    """A second server, to be crashed and misconfigured."""
-    server = Server().start()
+@pytest.fixture(scope="module", params=VERSIONS)
+def own(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A second server of each version, to be crashed and misconfigured."""
+    server = Server(request.param).start()
     yield server
     server.remove()
 

@@ -15,6 +15,7 @@ from sqlalchemy.schema import CreateTable
 from registry.canonical import format_json
 from registry.errors import (
     InvariantBrokenError,
+    MalformedError,
     StaleWriterError,
     StorageFailedError,
     StorageUnknownError,
@@ -26,11 +27,11 @@ from registry.store.database import Connection
 from registry.store.postgresql_forms import PostgresqlForms
 from registry.store.queries import RowSql
 from registry.store.schema import log_tables, row_table
-from registry.store.sql import ENGINES, SqlStore
+from registry.store.sql import SqlStore
 from registry.store.sqlite import SqliteForms
 from registry.tables import Get, Table, Where
-from tests.postgres import shared_server
-from tests.registry.store.databases import fresh_ledger, postgres_url, sqlite_url
+from tests.postgres import ENGINES
+from tests.registry.store.databases import fresh_ledger, ledger_url
 from tests.registry.store.pieces import ALL, PARTS, Part, commit, part
 
 REGISTRY: Sequence[Table[Any]] = TABLES
@@ -52,8 +53,7 @@ class Place:
 
 @pytest.fixture(params=ENGINES)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    is_sqlite = request.param == "sqlite"
-    made = Place(sqlite_url(tmp_path, ALL) if is_sqlite else postgres_url(shared_server(), ALL))
+    made = Place(ledger_url(request.param, tmp_path, ALL))
     yield made
     for store in made.opened:
         store.close()
@@ -131,14 +131,17 @@ class TestUrls:
         [
             "mysql://host/name",
             "no url",
+            "",
+            "postgres://host/name",
+            "postgresql+psycopg://host/name",
+            "postgresql://host:5432x/name",
             "sqlite://",
             "sqlite:///:memory:",
             "postgresql://host/name?schema=a;b",
-            "postgresql://host/name?schema=",
         ],
     )
     def test_refuses_what_names_no_durable_database(self, url: str) -> None:
-        with pytest.raises(StorageFailedError):
+        with pytest.raises(MalformedError):
             SqlStore(url, ALL)
 
     @pytest.mark.parametrize("url", ["sqlite:///{}/none/x.db", "postgresql://a@/b?host={}/none"])
@@ -210,6 +213,20 @@ class TestTransactions:
             store._database.connected(store._database.readers) as connection,
         ):
             connection.cursor().execute("DELETE FROM entry")
+
+    @pytest.mark.parametrize("amount", [2**63, 2**64, -(2**63) - 1, 2**200])
+    @pytest.mark.parametrize("count", [1, 500], ids=["few", "many"])
+    def test_number_of_more_than_64_bits_is_a_failure_that_keeps_nothing(
+        self, store: SqlStore, amount: int, count: int
+    ) -> None:
+        epoch = store.acquire()
+        parts = [part(f"p{n}") for n in range(count)]
+        with pytest.raises(StorageFailedError) as caught:
+            store.append(commit(0, *parts, part("big", amount)), expected_size=0, epoch=epoch)
+        assert str(amount) not in str(caught.value)
+        assert (store.size(), list(store.select(PARTS))) == (0, [])
+        store.append(commit(0, *parts), expected_size=0, epoch=epoch)
+        assert len(list(store.select(PARTS))) == count
 
     @pytest.mark.parametrize("count", [1, 500], ids=["few", "many"])
     def test_messages_show_no_values(self, store: SqlStore, count: int) -> None:

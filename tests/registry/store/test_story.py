@@ -8,9 +8,9 @@ import pytest
 from registry.kinds import Rulebook
 from registry.ports import LedgerStore
 from registry.store.memory import MemoryStore
-from registry.store.sql import ENGINES
 from tests.builders import World
 from tests.logs import tell
+from tests.postgres import ENGINES
 from tests.registry.store.databases import sql_store
 
 RULEBOOK = Rulebook()

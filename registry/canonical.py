@@ -5,7 +5,7 @@ strings, booleans and integers. A value has one spelling, and nothing else parse
 
     {"amount":"100000000","due":"2026-06-30","path":["a","b"],"size":7}
 
-The profile is written three times on purpose. `_is_tidy` is fast and takes in what it is
+The profile is written three times on purpose. `_is_plain` is fast and takes in what it is
 sure of, which is nearly everything; `_PROFILE` decides about the rest; `_fault` reads like
 the rule and puts a refusal into words. Tests hold them to the same verdicts.
 """
@@ -16,10 +16,11 @@ import json
 import re
 from collections.abc import Iterable
 from contextlib import suppress
+from enum import StrEnum
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from pydantic_core import from_json, to_json
+import msgspec
 
 from registry.errors import InputError, MalformedError, NotCanonicalError
 
@@ -71,20 +72,23 @@ _SHAPES_KEPT: Final = 512
 _SHAPE_MAX: Final = 64
 """More names are left to the pattern: strangers choose what is parsed, and shapes are kept."""
 
+_read_quickly = msgspec.json.Decoder().decode
+_write_quickly = msgspec.json.Encoder(order="sorted").encode
 
-def _is_tidy(value: object, room: int) -> bool:
-    """Tells whether a container holds plain values of the profile, its members in order.
+
+def _is_plain(value: object, room: int) -> bool:
+    """Tells whether a container holds values of the profile, and these of the plainest types.
 
     What is not looked at are the characters of strings: `_has_plain_text` does that, once
     for all of them. False does not say that the value is outside the profile.
 
     Args:
-        value: A dict, a list or a tuple.
+        value: The container.
         room: How many levels may still stand inside.
     """
     members: Iterable[object]
     if type(value) is dict:
-        if len(value) > _SHAPE_MAX or not _is_shape(tuple(value)):
+        if len(value) > _SHAPE_MAX or not _are_names(tuple(value)):
             return False
         members = value.values()
     elif type(value) is list or type(value) is tuple:
@@ -98,20 +102,15 @@ def _is_tidy(value: object, room: int) -> bool:
         if kind is int:
             if not -INTEGER_MAX <= member <= INTEGER_MAX:
                 return False
-        elif not room or not _is_tidy(member, room - 1):
+        elif not (room and _is_plain(member, room - 1)) and not isinstance(member, StrEnum):
             return False
     return True
 
 
 @lru_cache(maxsize=_SHAPES_KEPT)
-def _is_shape(names: tuple[object, ...]) -> bool:
-    """Tells whether these are member names that increase strictly; objects repeat theirs."""
-    last = ""
-    for name in names:
-        if type(name) is not str or name <= last or _MEMBER_NAME.fullmatch(name) is None:
-            return False
-        last = name
-    return True
+def _are_names(names: tuple[object, ...]) -> bool:
+    """Tells whether these are member names; objects repeat theirs in the same order."""
+    return all(type(name) is str and _MEMBER_NAME.fullmatch(name) for name in names)
 
 
 def _has_plain_text(encoded: bytes) -> bool:
@@ -179,10 +178,10 @@ def format_json(value: Json) -> bytes:
         sorting by UTF-16 units; controls are forbidden, so that only the quotation
         mark and the backslash are escaped.
     """
-    if _is_tidy(value, DEPTH_MAX - 1):
+    if _is_plain(value, DEPTH_MAX - 1):
         # Half of a surrogate pair is a ValueError.
         with suppress(ValueError):
-            if _has_plain_text(encoded := to_json(value)):
+            if _has_plain_text(encoded := _write_quickly(value)):
                 return encoded
     return _format_any(value)
 
@@ -211,13 +210,12 @@ def parse_json(data: bytes, *, what: str) -> Json:
 
     Source: RFC 8785; RFC 7493 section 2 for duplicate members.
     """
-    try:
-        value: Json = from_json(data)
-        # What is read leniently cannot be printed back: white space, a member twice, `-0`.
-        if _is_tidy(value, DEPTH_MAX - 1) and to_json(value) == data and _has_plain_text(data):
+    with suppress(ValueError, RecursionError):
+        value: Json = _read_quickly(data)
+        # What was read leniently prints otherwise: white space, disorder, a member twice, `-0`.
+        printed = _write_quickly(value) if _is_plain(value, DEPTH_MAX - 1) else b""
+        if printed == data and _has_plain_text(data):
             return value
-    except ValueError:
-        pass
     return _parse_any(data, what=what)
 
 

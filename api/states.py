@@ -1,6 +1,7 @@
 """Finds what stands where in the log: state entries, and the size at a date."""
 
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -9,6 +10,7 @@ from registry.calendars import parse_offset, start_of
 from registry.entries import open_entry
 from registry.ports import LedgerStore
 from registry.proofs import committed_state
+from registry.snapshots import Prover
 
 _STATE = b'"kind":"state"'
 
@@ -22,6 +24,10 @@ class StateEntry:
     time: int
 
 
+PROVERS_KEPT = 2
+"""State entries whose trees are kept: who asks for many proofs asks against the newest."""
+
+
 class StateIndex:
     """The log's state entries; reads each entry once, and only when somebody asks."""
 
@@ -31,6 +37,25 @@ class StateIndex:
         self._read = 0
         self._found: list[StateEntry] = []
         self._lock = threading.Lock()
+        self._provers: OrderedDict[int, Prover] = OrderedDict()
+        self._proving = threading.Lock()
+
+    def prover(self, index: int) -> Prover:
+        """Returns what proves against a state entry; making it reads the whole state.
+
+        Raises:
+            SnapshotUnknownError: No state entry stands there.
+        """
+        # One at a time: who waits here mostly waits for the one that is being made.
+        with self._proving:
+            prover = self._provers.get(index)
+            if prover is None:
+                prover = Prover(self._store, state_index=index)
+                self._provers[index] = prover
+                if len(self._provers) > PROVERS_KEPT:
+                    self._provers.popitem(last=False)
+            self._provers.move_to_end(index)
+            return prover
 
     def entries(self) -> Sequence[StateEntry]:
         """Returns all state entries of the log, in order."""

@@ -7,16 +7,19 @@ by ordinal. A `state` entry commits to both families as of `at` entries.
 Source: docs/formats.md, State tree.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from registry.canonical import Json, b64url_decode, b64url_encode, format_json, sha256
+from msgspec import Struct
+
+from registry.canonical import b64url_encode
 from registry.effects import Effect, Seal, history_of
 from registry.errors import InvariantBrokenError
-from registry.ids import parse_lot_id
-from registry.merkle import hash_leaf, root_of
+from registry.familytree import FamilyTree
+from registry.leaves import in_order, lot_leaf, place_of, write_json
+from registry.merkle import HASH_SIZE, hash_leaf
 from registry.model import (
     ACCOUNTS,
     BUCKETS,
@@ -29,16 +32,27 @@ from registry.model import (
     Voucher,
 )
 from registry.state import MemoryRows
-from registry.sumtree import SumNode, hash_record, root_of_records
+from registry.sumtree import SumNode, SumRange, root_of_records
 from registry.tables import Get, MutableRows, Read, Table, Where
 
-DETAIL = b"tallystick-detail/1\x00"
-HOLDER = b"tallystick-holder/1\x00"
 FAMILIES = ("holder", "voucher")
 COMMITTED_TABLES: tuple[Table[Any], ...] = (LOTS, VOUCHERS, ACCOUNTS, PARTIES, BUCKETS)
 """What commitments are computed from."""
+BUCKETS_AT_ONCE: Final = 4_096
+"""Buckets whose lots are in memory at a time."""
 
 Fetch = Callable[[Sequence[Read]], list[tuple[Any, ...]]]
+
+
+class Select(Protocol):
+    """Streams a table's rows as of a size, as a store does."""
+
+    def __call__(self, table: Table[Any], *, as_of: int | None) -> Iterable[Any]:
+        """Returns the rows in key order."""
+
+
+Keep = Callable[[Bucket, bytes], None]
+"""Is given a bucket and its record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,56 +83,38 @@ class StateCommitted(Effect):
         state.delete(STATE_REQUESTS, self.at)
 
 
-def lot_facts(lot: Lot, *, payee: str) -> dict[str, Json]:
-    """Returns the facts of a lot that its detail digest hides."""
-    burdens: list[Json] = []
-    return {
-        "acknowledged": lot.acknowledged,
-        "assignments": lot.assignments,
-        "burdens": burdens,
-        "due_on": lot.due_on,
-        "payee": payee,
-        "recourse": lot.recourse,
-        "status": lot.status,
-        "tier": lot.tier,
-    }
+class _History(Struct, frozen=True, kw_only=True):
+    root: str
+    size: int
 
 
-def lot_record(
-    *, lot: str, voucher: str, amount: int, born: int, holder: str, salt: str, facts: Json
-) -> bytes:
-    """Returns the level-1 record of a lot, holder and facts hidden behind its salt."""
-    raw = b64url_decode(salt, what="salt", length=16)
-    return format_json(
-        {
-            "amount": str(amount),
-            "born": born,
-            "detail": b64url_encode(sha256(DETAIL + raw + format_json(facts))),
-            "holder": b64url_encode(sha256(HOLDER + raw + holder.encode("ascii"))),
-            "lot": lot,
-            "voucher": voucher,
-        }
-    )
+class _HolderRecord(Struct, frozen=True, kw_only=True):
+    """The level-2 record of a bucket of family `holder`; members in canonical order."""
+
+    bucket: str
+    count: int
+    family: str
+    history: _History
+    ordinal: int
+    root: str
+    salt: str
+    sum: str
 
 
-@lru_cache(maxsize=200_000)
-def lot_leaf(lot: Lot, payee: str) -> SumNode:
-    """Returns a live lot's leaf in both of its buckets."""
-    record = lot_record(
-        lot=lot.lot,
-        voucher=lot.voucher,
-        amount=lot.amount,
-        born=lot.born,
-        holder=lot.holder,
-        salt=lot.salt,
-        facts=lot_facts(lot, payee=payee),
-    )
-    return hash_record(record, lot.amount)
+class _VoucherRecord(Struct, frozen=True, kw_only=True):
+    """The level-2 record of a bucket of family `voucher`; members in canonical order."""
 
-
-def in_order(lots: Iterable[Lot]) -> list[Lot]:
-    """Returns a bucket's lots in leaf order: by (born, n)."""
-    return sorted(lots, key=lambda lot: (lot.born, parse_lot_id(lot.lot)[1]))
+    bucket: str
+    cancelled: str
+    count: int
+    discharged: str
+    face: str
+    family: str
+    history: _History
+    ordinal: int
+    root: str
+    salt: str
+    sum: str
 
 
 def bucket_record(bucket: Bucket, root: SumNode, *, voucher: Voucher | None) -> bytes:
@@ -129,26 +125,38 @@ def bucket_record(bucket: Bucket, root: SumNode, *, voucher: Voucher | None) -> 
         root: The root of its level-1 tree.
         voucher: The voucher of a bucket of family `voucher`.
     """
-    history = history_of(bucket)
-    record: dict[str, Json] = {
-        "bucket": bucket.bucket,
-        "count": root.count,
-        "family": bucket.family,
-        "history": {"root": b64url_encode(history.root()), "size": history.size},
-        "ordinal": _ordinal(bucket),
-        "root": b64url_encode(root.hash),
-        "salt": bucket.salt,
-        "sum": str(root.total),
-    }
-    if voucher is not None:
-        record |= {
-            "cancelled": str(voucher.cancelled),
-            "discharged": str(voucher.discharged),
-            "face": str(voucher.face),
-        }
-        if root.total + voucher.discharged + voucher.cancelled != voucher.face:
-            raise InvariantBrokenError(f"voucher {bucket.bucket} does not add up to its face")
-    return format_json(record)
+    tree = history_of(bucket)
+    history = _History(root=b64url_encode(tree.root()), size=tree.size)
+    if voucher is None:
+        return write_json(
+            _HolderRecord(
+                bucket=bucket.bucket,
+                count=root.count,
+                family=bucket.family,
+                history=history,
+                ordinal=_ordinal(bucket),
+                root=b64url_encode(root.hash),
+                salt=bucket.salt,
+                sum=str(root.total),
+            )
+        )
+    if root.total + voucher.discharged + voucher.cancelled != voucher.face:
+        raise InvariantBrokenError(f"voucher {bucket.bucket} does not add up to its face")
+    return write_json(
+        _VoucherRecord(
+            bucket=bucket.bucket,
+            cancelled=str(voucher.cancelled),
+            count=root.count,
+            discharged=str(voucher.discharged),
+            face=str(voucher.face),
+            family=bucket.family,
+            history=history,
+            ordinal=_ordinal(bucket),
+            root=b64url_encode(root.hash),
+            salt=bucket.salt,
+            sum=str(root.total),
+        )
+    )
 
 
 def _ordinal(bucket: Bucket) -> int:
@@ -158,54 +166,111 @@ def _ordinal(bucket: Bucket) -> int:
     return bucket.ordinal
 
 
+class _Leaves:
+    """Level-1 leaves in columns, found by either bucket."""
+
+    def __init__(self) -> None:
+        """Starts without a lot."""
+        self._hashes = bytearray()
+        self._amounts = array("Q")
+        self._places: list[tuple[int, int]] = []
+        self._lots: dict[tuple[str, str], array[int]] = {}
+
+    def add(self, lot: Lot, payee: str) -> None:
+        """Adds a live lot."""
+        leaf = lot_leaf(lot, payee)
+        at = len(self._amounts)
+        self._hashes += leaf.hash
+        self._amounts.append(leaf.total)
+        self._places.append(place_of(lot))
+        for place in (("holder", lot.holder), ("voucher", lot.voucher)):
+            self._lots.setdefault(place, array("Q")).append(at)
+
+    def root(self, family: str, bucket: str) -> SumNode:
+        """Computes the root of a bucket's tree."""
+        tree = SumRange()
+        for at in sorted(self._lots.get((family, bucket), ()), key=self._places.__getitem__):
+            leaf = bytes(self._hashes[HASH_SIZE * at : HASH_SIZE * (at + 1)])
+            tree.append(leaf, self._amounts[at])
+        return tree.root()
+
+
 class Commitments:
-    """The level-2 leaves of both families, brought up to date bucket by bucket."""
+    """The level-2 trees of both families, brought up to date bucket by bucket."""
 
     def __init__(self) -> None:
         """Starts with every bucket still to be computed."""
-        self.leaves: dict[str, list[bytes]] = {family: [] for family in FAMILIES}
-        self._sums: dict[str, list[int]] = {family: [] for family in FAMILIES}
+        self.trees = {family: FamilyTree() for family in FAMILIES}
 
     def update(self, fetch: Fetch, touched: Iterable[tuple[str, str]]) -> None:
         """Computes touched buckets anew; those without an ordinal yet are passed over.
 
+        It costs what the touched buckets hold and the way above each. Memory is bounded
+        by the largest of them; after a failure it can be repeated.
+
         Args:
             fetch: Answers reads from the state to commit to.
             touched: Buckets (family, name) that entries since the last update touch.
+
+        Raises:
+            InvariantBrokenError: Ordinals leave a gap, or a voucher does not add up.
         """
         names = sorted(set(touched))
-        found = fetch([Get(BUCKETS, tuple(names))])[0] if names else ()
-        buckets = sorted((b for b in found if b.ordinal is not None), key=lambda b: b.ordinal)
+        for start in range(0, len(names), BUCKETS_AT_ONCE):
+            self._update(fetch, tuple(names[start : start + BUCKETS_AT_ONCE]))
+        for tree in self.trees.values():
+            tree.verify_whole()
+
+    def load(self, select: Select, *, as_of: int, keep: Keep | None = None) -> None:
+        """Computes every bucket from streams of rows, as of a size.
+
+        Each row is read once. Of the rows stay in memory about 150 bytes for each lot and
+        the digest of each account.
+
+        Args:
+            select: Streams a table's rows.
+            as_of: The size.
+            keep: Is given each bucket with its record.
+        """
+        payees = {row.account: row.digest for row in select(ACCOUNTS, as_of=as_of)}
+        leaves = _Leaves()
+        for lot in select(LOTS, as_of=as_of):
+            leaves.add(lot, payees[lot.account])
+        vouchers: Iterator[Voucher] = iter(select(VOUCHERS, as_of=as_of))
+        for bucket in select(BUCKETS, as_of=as_of):
+            if bucket.ordinal is None:
+                continue
+            voucher = None
+            if bucket.family == "voucher":
+                # Both streams are in the order of the vouchers' ids.
+                voucher = next(row for row in vouchers if row.voucher == bucket.bucket)
+            root = leaves.root(bucket.family, bucket.bucket)
+            record = bucket_record(bucket, root, voucher=voucher)
+            self.trees[bucket.family].put(_ordinal(bucket), hash_leaf(record), root.total)
+            if keep is not None:
+                keep(bucket, record)
+        for tree in self.trees.values():
+            tree.verify_whole()
+
+    def _update(self, fetch: Fetch, names: tuple[tuple[str, str], ...]) -> None:
+        """Computes some buckets."""
+        (found,) = fetch([Get(BUCKETS, names)])
+        buckets = [b for b in found if b is not None and b.ordinal is not None]
         lots = fetch([Where(LOTS, bucket.family, bucket.bucket) for bucket in buckets])
         payees = _payees(fetch, lots)
         vouchers = _vouchers(fetch, buckets)
         for bucket, members in zip(buckets, lots, strict=True):
-            leaves = [lot_leaf(lot, payees[lot.account]) for lot in in_order(members)]
-            root = root_of_records(leaves)
+            root = root_of_records(lot_leaf(lot, payees[lot.account]) for lot in in_order(members))
             record = bucket_record(bucket, root, voucher=vouchers.get(bucket.bucket))
-            self._place(bucket, hash_leaf(record), root.total)
-
-    def _place(self, bucket: Bucket, leaf: bytes, total: int) -> None:
-        """Puts a bucket's leaf at its ordinal; new ordinals come in order."""
-        leaves, sums = self.leaves[bucket.family], self._sums[bucket.family]
-        ordinal = _ordinal(bucket)
-        if ordinal > len(leaves):
-            raise InvariantBrokenError(f"ordinal {ordinal} after {len(leaves)}")
-        if ordinal == len(leaves):
-            leaves.append(leaf)
-            sums.append(total)
-        else:
-            leaves[ordinal], sums[ordinal] = leaf, total
+            self.trees[bucket.family].put(_ordinal(bucket), hash_leaf(record), root.total)
 
     def roots(self, *, at: int) -> StateCommitted:
         """Returns the commitment as of `at` entries."""
         family = {
             name: FamilyRoot(
-                buckets=len(self.leaves[name]),
-                root=b64url_encode(root_of(self.leaves[name])),
-                total=str(sum(self._sums[name])),
+                buckets=tree.size, root=b64url_encode(tree.root()), total=str(tree.total)
             )
-            for name in FAMILIES
+            for name, tree in self.trees.items()
         }
         if family["holder"].total != family["voucher"].total:
             raise InvariantBrokenError("the two families do not add up to the same")
@@ -224,13 +289,6 @@ def _vouchers(fetch: Fetch, buckets: Iterable[Bucket]) -> dict[str, Voucher]:
     keys = tuple((bucket.bucket,) for bucket in buckets if bucket.family == "voucher")
     rows = fetch([Get(VOUCHERS, keys)])[0] if keys else ()
     return {row.voucher: row for row in rows}
-
-
-class Select(Protocol):
-    """Streams a table's rows as of a size, as a store does."""
-
-    def __call__(self, table: Table[Any], *, as_of: int | None) -> Iterable[Any]:
-        """Returns the rows in key order."""
 
 
 def committed_rows(select: Select, *, as_of: int) -> MemoryRows:

@@ -7,25 +7,41 @@ exactly the bucket's root, sum and count. So nothing was left out, added or alte
 Source: docs/formats.md, State tree and Snapshot.
 """
 
+import hashlib
+import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO
 
-from registry.canonical import Json, b64url_decode, b64url_encode, format_json, parse_object, sha256
+from msgspec import DecodeError
+
+from registry.canonical import (
+    Json,
+    b64url_decode,
+    b64url_encode,
+    digest_b64url,
+    format_json,
+    parse_object,
+)
 from registry.checkpoint import open_checkpoint
-from registry.commitments import lot_record
 from registry.entries import Entry, open_entry
 from registry.errors import MalformedError, ProofFailedError
 from registry.ids import Origin, parse_lot_id
+from registry.leaves import LotLine, lot_record, read_line, write_json
 from registry.merkle import TreeHead, hash_leaf, verify_inclusion
 from registry.signing import PublicKey
-from registry.sumtree import SumNode, hash_record, root_of_records, verify_path
+from registry.sumtree import SumNode, SumRange, hash_record, verify_path
 
 VERSION = 1
-FILES = ("checkpoint", "lots.ndjson", "manifest.json", "proof.json")
+LOTS_FILE = "lots.ndjson"
+FILES = ("checkpoint", LOTS_FILE, "manifest.json", "proof.json")
+SMALL_MAX = 2**20
+"""Bytes of the largest file of a snapshot but that of the lots: two entries and some paths."""
+Show = Callable[[Mapping[str, Any]], None]
+"""Is given each lot's record and opening."""
 _SUM = re.compile("0|[1-9][0-9]{0,18}")
 FOUNDING = {
     "holder": {"party-admitted": "party", "founder-admitted": "party"},
@@ -45,7 +61,7 @@ class Holding:
         size: Entries that the checkpoint covers.
         count: Number of lots.
         total: Their sum, in minor units.
-        lots: Record and opening of each, in leaf order.
+        lots: Record and opening of each, in leaf order, if they were asked for.
     """
 
     family: str
@@ -92,27 +108,74 @@ def verify_snapshot(files: Mapping[str, bytes], *, origin: Origin, key: PublicKe
         NoteFailedError: The checkpoint is not signed by the pinned key.
         ProofFailedError: Something does not follow from what is signed; the reason says what.
     """
+    shown: list[Mapping[str, Any]] = []
     with _members_present("snapshot"):
-        return _verify_snapshot(files, origin=origin, key=key)
+        _require_files(files)
+        lines = io.BytesIO(files[LOTS_FILE])
+        holding = _verify_snapshot(files, lines, origin=origin, key=key, show=shown.append)
+    return replace(holding, lots=tuple(shown))
 
 
-def _verify_snapshot(files: Mapping[str, bytes], *, origin: Origin, key: PublicKey) -> Holding:
-    """Verifies a snapshot whose members may still be missing."""
-    if set(files) != set(FILES):
-        odd = ", ".join(sorted(set(files) ^ set(FILES)))
+def verify_snapshot_files(directory: Path, *, origin: Origin, key: PublicKey) -> Holding:
+    """Verifies the snapshot in a directory, its lots never all in memory.
+
+    Args:
+        directory: Where the files are.
+        origin: The log's name, pinned.
+        key: The log key, pinned.
+
+    Returns:
+        What it says of its bucket; `lots` is empty.
+
+    Raises:
+        MalformedError, NotCanonicalError, NoteFailedError, ProofFailedError: As
+            `verify_snapshot`.
+        OSError: A file cannot be read.
+    """
+    with _members_present("snapshot"):
+        _require_files({path.name for path in directory.iterdir()})
+        files = {name: _read_small(directory / name) for name in FILES if name != LOTS_FILE}
+        with (directory / LOTS_FILE).open("rb") as lines:
+            return _verify_snapshot(files, lines, origin=origin, key=key)
+
+
+def _require_files(names: Iterable[str]) -> None:
+    """Checks that exactly the four files are there."""
+    if set(names) != set(FILES):
+        odd = ", ".join(sorted(set(names) ^ set(FILES)))
         raise MalformedError(what="snapshot", reason=f"missing or superfluous: {odd}")
+
+
+def _read_small(path: Path) -> bytes:
+    """Reads a file that is small in every snapshot."""
+    with path.open("rb") as file:
+        data = file.read(SMALL_MAX + 1)
+    if len(data) > SMALL_MAX:
+        raise MalformedError(what=path.name, reason=f"has more than {SMALL_MAX} bytes")
+    return data
+
+
+def _verify_snapshot(
+    files: Mapping[str, bytes],
+    lines: BinaryIO,
+    *,
+    origin: Origin,
+    key: PublicKey,
+    show: Show | None = None,
+) -> Holding:
+    """Verifies a snapshot whose members may still be missing."""
     proof = _object(files["proof.json"], "proof.json")
     note = files["checkpoint"].decode()
     record, state, size = _verify_bucket(proof, note, origin=origin, key=key)
-    lots = tuple(
-        _object(line, f"lots.ndjson line {number}")
-        for number, line in enumerate(files["lots.ndjson"].splitlines(keepends=True), 1)
-    )
-    leaves = [_verify_lot(lot, number, record, state) for number, lot in enumerate(lots, 1)]
-    order = [_place(lot) for lot in lots]
-    if any(first >= second for first, second in pairwise(order)):
-        raise ProofFailedError(reason="lots.ndjson: the lots are not in leaf order")
-    root = root_of_records(leaves)
+    tree, digest, last = SumRange(), hashlib.sha256(), (-1, -1)
+    for number, line in enumerate(iter(lines.readline, b""), 1):
+        digest.update(line)
+        leaf, place = _verify_line(line, number, record, state, show)
+        if last >= place:
+            raise ProofFailedError(reason="lots.ndjson: the lots are not in leaf order")
+        tree.append(leaf.hash, leaf.total)
+        last = place
+    root = tree.root()
     _require_root(root, record, "lots.ndjson: the lots are not all of the bucket's")
     holding = Holding(
         family=record["family"],
@@ -121,9 +184,9 @@ def _verify_snapshot(files: Mapping[str, bytes], *, origin: Origin, key: PublicK
         size=size,
         count=root.count,
         total=root.total,
-        lots=lots,
+        lots=(),
     )
-    _verify_manifest(files, holding)
+    _verify_manifest(files, digest.digest(), holding)
     return holding
 
 
@@ -266,6 +329,52 @@ def _founds(entry: Entry, record: Mapping[str, Any]) -> bool:
     )
 
 
+def _verify_line(
+    line: bytes,
+    number: int,
+    bucket: Mapping[str, Any],
+    state: Mapping[str, Any],
+    show: Show | None,
+) -> tuple[SumNode, tuple[int, int]]:
+    """Verifies one line of lots; returns the lot's leaf and its place in leaf order.
+
+    A line in the form in which we write them is verified quickly. Any other is looked at
+    member by member, and what that refuses is refused.
+    """
+    lot = _read_line(line) if show is None else None
+    if lot is not None:
+        record, written = lot.record, write_json(lot.record)
+        made = lot_record(
+            lot=record.lot,
+            voucher=record.voucher,
+            amount=int(record.amount),
+            born=record.born,
+            holder=lot.opening.holder,
+            salt=lot.opening.salt,
+            facts=write_json(lot.opening.facts),
+        )
+        named = record.voucher if bucket["family"] == "voucher" else lot.opening.holder
+        if made == record and named == bucket["bucket"] and record.born < state["at"]:
+            place = record.born, parse_lot_id(record.lot)[1]
+            return hash_record(written, int(record.amount)), place
+    shown = _object(line, f"lots.ndjson line {number}")
+    leaf = _verify_lot(shown, number, bucket, state)
+    if show is not None:
+        show(shown)
+    return leaf, _place(shown)
+
+
+def _read_line(line: bytes) -> LotLine | None:
+    """Reads a line that is canonical for sure: plain ASCII, and as it is written again."""
+    if not line.isascii() or b"\\" in line or b"\x7f" in line:
+        return None
+    try:
+        lot = read_line(line)
+    except DecodeError:
+        return None
+    return lot if write_json(lot) + b"\n" == line else None
+
+
 def _verify_lot(
     lot: Mapping[str, Any], number: int, bucket: Mapping[str, Any], state: Mapping[str, Any]
 ) -> SumNode:
@@ -281,14 +390,15 @@ def _verify_lot(
         born=record["born"],
         holder=opening["holder"],
         salt=opening["salt"],
-        facts=opening["facts"],
+        facts=format_json(opening["facts"]),
     )
-    if made != format_json(record):
+    written = write_json(made)
+    if written != format_json(record):
         raise ProofFailedError(reason=f"lot {number}: the opening does not give the record")
     named = record["voucher"] if bucket["family"] == "voucher" else opening["holder"]
     if named != bucket["bucket"] or record["born"] >= state["at"]:
         raise ProofFailedError(reason=f"lot {number}: belongs to another bucket or a later state")
-    return hash_record(made, amount)
+    return hash_record(written, amount)
 
 
 def _place(lot: Mapping[str, Any]) -> tuple[int, int]:
@@ -306,11 +416,12 @@ def _require_root(root: SumNode, record: Mapping[str, Any], reason: str) -> None
         raise ProofFailedError(reason=reason)
 
 
-def _verify_manifest(files: Mapping[str, bytes], holding: Holding) -> None:
-    """Checks the index against what was proved."""
+def _verify_manifest(files: Mapping[str, bytes], lots: bytes, holding: Holding) -> None:
+    """Checks the index against what was proved, and the digest of the lots' file."""
     digests: dict[str, Json] = {
-        name: b64url_encode(sha256(data)) for name, data in files.items() if name != "manifest.json"
+        name: digest_b64url(files[name]) for name in ("checkpoint", "proof.json")
     }
+    digests[LOTS_FILE] = b64url_encode(lots)
     expected: dict[str, Json] = {
         "at": holding.at,
         "bucket": holding.bucket,

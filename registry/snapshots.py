@@ -13,179 +13,342 @@ Files of a snapshot:
     manifest.json   digests and counts of the files; an index that proves nothing
 """
 
-from collections.abc import Sequence
+import hashlib
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
 
-from registry.canonical import Json, b64url_encode, format_json, parse_object, sha256
+from registry.canonical import Json, b64url_encode, format_json, parse_object
 from registry.checkpoint import parse_checkpoint, split_note
-from registry.commitments import (
-    Commitments,
-    bucket_record,
-    committed_rows,
-    in_order,
-    lot_facts,
-    lot_leaf,
-    lot_record,
-)
+from registry.commitments import FAMILIES, Commitments
 from registry.entries import open_entry
+from registry.errors import InvariantBrokenError
+from registry.leaves import LotLine, lot_leaf, lot_line, place_of, write_json
 from registry.logtree import stored_hashes
-from registry.merkle import MemoryHashes, prove_inclusion
-from registry.model import ACCOUNTS, BUCKETS, LOTS, VOUCHERS, Bucket, Lot
+from registry.merkle import prove_inclusion
+from registry.model import ACCOUNTS, BUCKETS, LOTS, Bucket, Lot
 from registry.ports import LedgerStore
 from registry.proofs import VERSION, committed_state
 from registry.refusals import LotNotFoundError, SnapshotUnknownError
-from registry.state import MemoryRows
-from registry.sumtree import prove, root_of_records
+from registry.spool import Records, sorted_lines
+from registry.sumtree import SumTree
+from registry.tables import Get
+from registry.tiles import TileHashes
+
+ROWS_AT_ONCE = 1_000
+"""Lots whose accounts are looked up together."""
 
 
-class _Prover:
-    """Builds the parts of a proof from a store, as of one state entry."""
+class Prover:
+    """Proves what one state entry commits to: made once, asked often, from any thread.
 
-    def __init__(self, store: LedgerStore, *, note: str, state_index: int) -> None:
-        self.store = store
-        self.note = note
-        self.size = parse_checkpoint(split_note(note)[0]).size
-        if not 0 <= state_index < min(self.size, store.size()):
+    Making it reads the whole state as of the entry, once. What stays are the trees over
+    the buckets, 72 bytes for each, and the buckets' records in a file without a name.
+    """
+
+    def __init__(self, store: LedgerStore, *, state_index: int) -> None:
+        """Computes anew what the entry commits to.
+
+        Raises:
+            SnapshotUnknownError: No state entry stands there.
+            InvariantBrokenError: The rows do not give what the entry commits to.
+        """
+        self._store = store
+        if not 0 <= state_index < store.size():
             raise SnapshotUnknownError(index=state_index)
-        self.state_index = state_index
-        state = open_entry(next(store.entries(state_index, state_index + 1)))
+        state = open_entry(next(iter(store.entries(state_index, state_index + 1))))
         if state.kind != "state":
             raise SnapshotUnknownError(index=state_index)
-        self.at = committed_state(state)["at"]
-        self.rows = committed_rows(store.select, as_of=self.at)
-        self.commitments = Commitments()
-        self.commitments.update(
-            self.rows.fetch, [(row.family, row.bucket) for row in self.rows.select(BUCKETS)]
+        committed = committed_state(state)
+        self.state_index = state_index
+        self.at = int(committed["at"])
+        self._records = {family: Records() for family in FAMILIES}
+        commitments = Commitments()
+        commitments.load(store.select, as_of=self.at, keep=self._keep)
+        self._trees = commitments.trees
+        for family, tree in self._trees.items():
+            root = b64url_encode(tree.root())
+            computed = {"buckets": tree.size, "root": root, "total": str(tree.total)}
+            if computed != committed[family]:
+                raise InvariantBrokenError(f"state entry {state_index}: {family} is {computed}")
+        self._lock = threading.Lock()
+        self._hashes = TileHashes(_no_file, 0)
+        self._size = 0
+        self._held = _Held(holder="", lots={}, tree=SumTree(()))
+
+    def over(self, store: LedgerStore) -> "Prover":
+        """Returns this prover over another connection, for another process to ask."""
+        other = object.__new__(Prover)
+        other.__dict__ |= {**self.__dict__, "_store": store, "_lock": threading.Lock(), "_size": 0}
+        return other
+
+    # --- Snapshots ------------------------------------------------------------------
+
+    def snapshot(self, note: str, *, family: str, bucket: str) -> dict[str, bytes]:
+        """Takes the snapshot of one bucket.
+
+        Args:
+            note: A signed checkpoint that covers the state entry.
+            family: `holder` or `voucher`.
+            bucket: The party or the voucher.
+
+        Returns:
+            The files by name; the same input gives the same bytes.
+
+        Raises:
+            NoteFailedError: The note is no checkpoint.
+            SnapshotUnknownError: It does not cover the state entry, or that knows no such
+                bucket.
+        """
+        found = self._bucket(family, bucket)
+        files = {
+            "checkpoint": note.encode(),
+            "proof.json": format_json(self._proof(note, found)) + b"\n",
+            "lots.ndjson": b"".join(self._lines(family, bucket)),
+        }
+        digests = {name: hashlib.sha256(data).digest() for name, data in files.items()}
+        return {**files, "manifest.json": self._manifest(found, digests)}
+
+    def write_snapshot(self, directory: Path, note: str, *, family: str, bucket: str) -> int:
+        """Takes the snapshot of one bucket as files, its lots never all in memory.
+
+        Args:
+            directory: Where they go; it must not exist yet.
+            note: A signed checkpoint that covers the state entry.
+            family: `holder` or `voucher`.
+            bucket: The party or the voucher.
+
+        Returns:
+            Number of lots.
+
+        Raises:
+            NoteFailedError, SnapshotUnknownError: As `snapshot`.
+            FileExistsError: The directory exists.
+            OSError: The files cannot be written.
+        """
+        found = self._bucket(family, bucket)
+        files = {
+            "checkpoint": note.encode(),
+            "proof.json": format_json(self._proof(note, found)) + b"\n",
+        }
+        if directory.exists():
+            raise FileExistsError(f"{directory} exists")
+        # A sibling, so that renaming stays within one file system.
+        temporary = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+        try:
+            digests = {name: hashlib.sha256(data).digest() for name, data in files.items()}
+            count = 0
+            digest = hashlib.sha256()
+            with (temporary / "lots.ndjson").open("wb") as file:
+                for line in self._lines(family, bucket):
+                    digest.update(line)
+                    file.write(line)
+                    count += 1
+            digests["lots.ndjson"] = digest.digest()
+            files["manifest.json"] = self._manifest(found, digests)
+            for name, data in files.items():
+                (temporary / name).write_bytes(data)
+            temporary.chmod(0o755)
+            temporary.rename(directory)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return count
+
+    def _lines(self, family: str, bucket: str) -> Iterator[bytes]:
+        """Yields the lines of a bucket's lots, in leaf order."""
+        rows = self._store.select(LOTS, field=family, value=bucket, as_of=self.at)
+        return sorted_lines(
+            (place_of(lot), write_json(lot_line(lot, payee)) + b"\n")
+            for lot, payee in self._with_payees(rows)
         )
 
-    def entry(self, index: int) -> dict[str, Json]:
-        """Returns an entry with its inclusion proof."""
-        hashes = stored_hashes(lambda level, at: self.store.tile(level=level, index=at), self.size)
-        path = prove_inclusion(hashes, index=index, size=self.size)
-        data = next(self.store.entries(index, index + 1))
-        return {"entry": b64url_encode(data), "index": index, "path": _texts(path)}
+    def _with_payees(self, rows: Iterable[Lot]) -> Iterator[tuple[Lot, str]]:
+        """Yields each lot with the digest of its payee account, which never changes."""
+        digests: dict[str, str] = {}
+        rows = iter(rows)
+        while some := list(islice(rows, ROWS_AT_ONCE)):
+            missing = tuple({(lot.account,) for lot in some if lot.account not in digests})
+            for account in self._store.fetch([Get(ACCOUNTS, missing)])[0] if missing else ():
+                digests[account.account] = account.digest
+            for lot in some:
+                yield lot, digests[lot.account]
 
-    def bucket(self, family: str, name: str) -> Bucket:
-        """Returns a bucket that the state entry commits to."""
-        bucket = self.rows.get(BUCKETS, family, name)
+    def _manifest(self, bucket: Bucket, digests: dict[str, bytes]) -> bytes:
+        """Returns the index of a snapshot's files."""
+        record = parse_object(self._record(bucket), what="bucket record")
+        manifest: dict[str, Json] = {
+            "at": self.at,
+            "bucket": bucket.bucket,
+            "count": record["count"],
+            "family": bucket.family,
+            "files": {name: b64url_encode(digest) for name, digest in digests.items()},
+            "sum": record["sum"],
+            "v": VERSION,
+        }
+        return format_json(manifest) + b"\n"
+
+    # --- One lot --------------------------------------------------------------------
+
+    def lot_proof(self, note: str, *, lot: str, holder: str) -> bytes:
+        """Proves one lot to its holder, or to whom the holder shows it; shows no other holder.
+
+        Args:
+            note: A signed checkpoint that covers the state entry.
+            lot: The lot.
+            holder: Who held it then.
+
+        Raises:
+            NoteFailedError: The note is no checkpoint.
+            SnapshotUnknownError: It does not cover the state entry, or that knows no such
+                holder.
+            LotNotFoundError: The holder did not hold the lot then.
+        """
+        bucket = self._bucket("holder", holder)
+        held = self._holding(holder)
+        if lot not in held.lots:
+            raise LotNotFoundError(lot=lot)
+        index, line = held.lots[lot]
+        path: list[Json] = [
+            {"count": node.count, "hash": b64url_encode(node.hash), "sum": str(node.total)}
+            for node in held.tree.path(index)
+        ]
+        shown = parse_object(write_json(line), what="lot")
+        proof = self._proof(note, bucket)
+        proof |= {
+            # The JSON profile has no line breaks in strings, so the note goes as b64url.
+            "checkpoint": b64url_encode(note.encode()),
+            "lot": {**shown, "index": index, "path": path},
+        }
+        return format_json(proof) + b"\n"
+
+    def _holding(self, holder: str) -> "_Held":
+        """Returns the tree of a holder's lots; that of the last one asked for is kept."""
+        held = self._held
+        if held.holder != holder:
+            rows = self._store.select(LOTS, field="holder", value=holder, as_of=self.at)
+            pairs = sorted(self._with_payees(rows), key=lambda pair: place_of(pair[0]))
+            held = _Held(
+                holder=holder,
+                lots={lot.lot: (at, lot_line(lot, p)) for at, (lot, p) in enumerate(pairs)},
+                tree=SumTree([lot_leaf(lot, payee) for lot, payee in pairs]),
+            )
+            self._held = held
+        return held
+
+    # --- Parts of both --------------------------------------------------------------
+
+    def _keep(self, bucket: Bucket, record: bytes) -> None:
+        """Keeps a bucket's record."""
+        self._records[bucket.family].put(_ordinal(bucket), record)
+
+    def _record(self, bucket: Bucket) -> bytes:
+        """Returns a bucket's record."""
+        return self._records[bucket.family].get(_ordinal(bucket))
+
+    def _bucket(self, family: str, name: str) -> Bucket:
+        """Returns a bucket that the state entry commits to.
+
+        Its ordinal and its founding entry never change; nothing else is read of it here.
+        """
+        bucket: Bucket | None
+        ((bucket,),) = self._store.fetch([Get(BUCKETS, ((family, name),))])
         if bucket is None or bucket.ordinal is None:
+            raise SnapshotUnknownError(index=self.state_index)
+        if bucket.ordinal >= self._trees[family].size:
             raise SnapshotUnknownError(index=self.state_index)
         return bucket
 
-    def lots(self, bucket: Bucket) -> list[Lot]:
-        """Returns a bucket's lots in leaf order."""
-        return in_order(self.rows.where(LOTS, bucket.family, bucket.bucket))
-
-    def proof(self, bucket: Bucket) -> dict[str, Json]:
+    def _proof(self, note: str, bucket: Bucket) -> dict[str, Json]:
         """Returns the state entry, the ordinal entry and the bucket record, with paths."""
-        leaves = [lot_leaf(lot, payee(self.rows, lot)) for lot in self.lots(bucket)]
-        record = bucket_record(
-            bucket,
-            root_of_records(leaves),
-            voucher=self.rows.get(VOUCHERS, bucket.bucket),
-        )
-        level2 = self.commitments.leaves[bucket.family]
-        path = prove_inclusion(
-            MemoryHashes(level2), index=int(bucket.ordinal or 0), size=len(level2)
-        )
+        size = parse_checkpoint(split_note(note)[0]).size
+        if not self.state_index < min(size, self._store.size()):
+            raise SnapshotUnknownError(index=self.state_index)
+        tree = self._trees[bucket.family]
+        path = prove_inclusion(tree, index=_ordinal(bucket), size=tree.size)
         return {
-            "bucket": {"path": _texts(path), "record": b64url_encode(record)},
-            "founding": self.entry(bucket.founded or 0),
-            "state": self.entry(self.state_index),
+            "bucket": {"path": _texts(path), "record": b64url_encode(self._record(bucket))},
+            "founding": self._entry(bucket.founded or 0, size),
+            "state": self._entry(self.state_index, size),
             "v": VERSION,
         }
 
+    def _entry(self, index: int, size: int) -> dict[str, Json]:
+        """Returns an entry with its inclusion proof."""
+        with self._lock:
+            if self._size != size:
+                self._hashes = stored_hashes(
+                    lambda level, at: self._store.tile(level=level, index=at), size
+                )
+                self._size = size
+            path = prove_inclusion(self._hashes, index=index, size=size)
+        data = next(iter(self._store.entries(index, index + 1)))
+        return {"entry": b64url_encode(data), "index": index, "path": _texts(path)}
 
-def payee(rows: MemoryRows, lot: Lot) -> str:
-    """Returns the digest of a lot's payee account."""
-    account = rows.get(ACCOUNTS, lot.account)
-    return account.digest if account else ""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """What a holder held: its lots with their indexes, and the tree over them."""
+
+    holder: str
+    lots: dict[str, tuple[int, LotLine]]
+    tree: SumTree
 
 
-def _opening(lot: Lot, digest: str) -> dict[str, Json]:
-    """Returns a lot's record and what it hides."""
-    facts = lot_facts(lot, payee=digest)
-    record = lot_record(
-        lot=lot.lot,
-        voucher=lot.voucher,
-        amount=lot.amount,
-        born=lot.born,
-        holder=lot.holder,
-        salt=lot.salt,
-        facts=facts,
-    )
-    opening: dict[str, Json] = {"facts": facts, "holder": lot.holder, "salt": lot.salt}
-    return {"opening": opening, "record": parse_object(record, what="record")}
+def _ordinal(bucket: Bucket) -> int:
+    """Returns the ordinal of a bucket that has one."""
+    if bucket.ordinal is None:
+        raise InvariantBrokenError(f"bucket {bucket.bucket} has no ordinal")
+    return bucket.ordinal
+
+
+def _texts(path: Sequence[bytes]) -> list[Json]:
+    """Returns hashes as text."""
+    return [b64url_encode(node) for node in path]
+
+
+def _no_file(path: str) -> Any:
+    """Stands in for the tiles until the log's size is told."""
+    raise InvariantBrokenError(f"{path} is read before the log's size is known")
+
+
+# --- Once -------------------------------------------------------------------------
 
 
 def take_snapshot(
     store: LedgerStore, *, note: str, state_index: int, family: str, bucket: str
 ) -> dict[str, bytes]:
-    """Takes the snapshot of one bucket against a state entry.
-
-    Args:
-        store: Where the ledger is kept.
-        note: A signed checkpoint that covers the state entry.
-        state_index: The state entry's index.
-        family: `holder` or `voucher`.
-        bucket: The party or the voucher.
-
-    Returns:
-        The files by name; the same input gives the same bytes.
+    """Takes the snapshot of one bucket; who takes several keeps the `Prover`.
 
     Raises:
         NoteFailedError: The note is no checkpoint.
         SnapshotUnknownError: No state entry stands there, or it knows no such bucket.
     """
-    prover = _Prover(store, note=note, state_index=state_index)
-    found = prover.bucket(family, bucket)
-    lots = prover.lots(found)
-    lines = [format_json(_opening(lot, payee(prover.rows, lot))) + b"\n" for lot in lots]
-    files = {
-        "checkpoint": note.encode(),
-        "lots.ndjson": b"".join(lines),
-        "proof.json": format_json(prover.proof(found)) + b"\n",
-    }
-    manifest: dict[str, Json] = {
-        "at": prover.at,
-        "bucket": bucket,
-        "count": len(lots),
-        "family": family,
-        "files": {name: b64url_encode(sha256(data)) for name, data in files.items()},
-        "sum": str(sum(lot.amount for lot in lots)),
-        "v": VERSION,
-    }
-    return {**files, "manifest.json": format_json(manifest) + b"\n"}
+    _require_covered(note, state_index)
+    return Prover(store, state_index=state_index).snapshot(note, family=family, bucket=bucket)
 
 
 def take_lot_proof(store: LedgerStore, *, note: str, state_index: int, lot: str) -> bytes:
-    """Proves one lot to its holder, or to whom the holder shows it, and shows no other holder.
+    """Proves one lot; who proves several keeps the `Prover`.
 
     Raises:
         NoteFailedError: The note is no checkpoint.
         SnapshotUnknownError: No state entry stands there.
         LotNotFoundError: The lot was not live then.
     """
-    prover = _Prover(store, note=note, state_index=state_index)
-    row = prover.rows.get(LOTS, lot)
-    if row is None:
-        raise LotNotFoundError(lot=lot)
-    bucket = prover.bucket("holder", row.holder)
-    lots = prover.lots(bucket)
-    leaves = [lot_leaf(each, payee(prover.rows, each)) for each in lots]
-    index = [each.lot for each in lots].index(row.lot)
-    path: list[Json] = [
-        {"count": node.count, "hash": b64url_encode(node.hash), "sum": str(node.total)}
-        for node in prove(leaves, index)
-    ]
-    proof = prover.proof(bucket)
-    proof |= {
-        # The JSON profile has no line breaks in strings, so the note goes as b64url.
-        "checkpoint": b64url_encode(note.encode()),
-        "lot": {**_opening(row, payee(prover.rows, row)), "index": index, "path": path},
-    }
-    return format_json(proof) + b"\n"
+    _require_covered(note, state_index)
+    prover = Prover(store, state_index=state_index)
+    for row in store.select(LOTS, as_of=prover.at):
+        if row.lot == lot:
+            return prover.lot_proof(note, lot=lot, holder=row.holder)
+    raise LotNotFoundError(lot=lot)
 
 
-def _texts(path: Sequence[bytes]) -> list[Json]:
-    """Returns hashes as text."""
-    return [b64url_encode(node) for node in path]
+def _require_covered(note: str, state_index: int) -> None:
+    """Refuses a note that does not cover the state entry, before the state is read."""
+    if not 0 <= state_index < parse_checkpoint(split_note(note)[0]).size:
+        raise SnapshotUnknownError(index=state_index)

@@ -15,7 +15,7 @@ hide what each does not see.
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -79,34 +79,110 @@ def join(left: SumNode, right: SumNode) -> SumNode:
     return SumNode(digest, left.total + right.total, left.count + right.count)
 
 
-def root_of_records(leaves: Sequence[SumNode]) -> SumNode:
+class SumRange:
+    """A growing tree, kept as the roots of its complete subtrees: at most 63 nodes."""
+
+    __slots__ = ("_frontier", "_size")
+
+    def __init__(self) -> None:
+        """Starts without a leaf."""
+        self._frontier: list[tuple[bytes, int, int]] = []
+        self._size = 0
+
+    def append(self, leaf_hash: bytes, amount: int) -> None:
+        """Adds the leaf of a record: its hash and the amount in it.
+
+        Raises:
+            ProofFailedError: The amount is not positive, or the sum reaches 2^63.
+        """
+        if amount < 1 or len(leaf_hash) != HASH_SIZE:
+            _checked(SumNode(leaf_hash, amount, 1))
+        frontier, size, digest, total, count = self._frontier, self._size, leaf_hash, amount, 1
+        # Each trailing one of the size is a subtree as large as the one in hand.
+        while size & 1:
+            left, beside, _ = frontier.pop()
+            data = _pack_children(SUM_NODE_PREFIX, left, beside, count, digest, total, count)
+            digest = sha256(data).digest()
+            total += beside
+            count <<= 1
+            size >>= 1
+        if total >= TOTAL_LIMIT:
+            raise ProofFailedError(reason=f"{count} leaves add up to 2^63 or more")
+        frontier.append((digest, total, count))
+        self._size += 1
+
+    def root(self) -> SumNode:
+        """Gives the node over all leaves.
+
+        Raises:
+            ProofFailedError: The amounts add up to 2^63 or more.
+        """
+        if not self._frontier:
+            return EMPTY
+        folded = SumNode(*self._frontier[-1])
+        for node in reversed(self._frontier[:-1]):
+            folded = join(SumNode(*node), folded)
+        return folded
+
+
+def root_of_records(leaves: Iterable[SumNode]) -> SumNode:
     """Computes the root over leaves, in the shape of RFC 6962.
 
     Raises:
         InvariantBrokenError: A node that is not a leaf is among them (caller bug).
         ProofFailedError: The amounts add up to 2^63 or more.
     """
-    if any(leaf.count != 1 for leaf in leaves):
-        raise InvariantBrokenError("only leaves are counted one by one")
-    return _range_root(leaves, begin=0, end=len(leaves))
+    tree = SumRange()
+    for leaf in leaves:
+        if leaf.count != 1:
+            raise InvariantBrokenError("only leaves are counted one by one")
+        tree.append(leaf.hash, leaf.total)
+    return tree.root()
 
 
-def prove(leaves: Sequence[SumNode], index: int) -> tuple[SumNode, ...]:
-    """Builds the path from one leaf to the root.
+class SumTree:
+    """Every node over given leaves, for many paths; about two nodes for each leaf."""
 
-    Returns:
-        The siblings with their sums and counts, from the leaf's upwards.
+    __slots__ = ("_levels",)
 
-    Raises:
-        InvariantBrokenError: The index is outside the tree (caller bug).
-        ProofFailedError: The amounts add up to 2^63 or more.
-    """
-    if not 0 <= index < len(leaves):
-        raise InvariantBrokenError(f"index {index} is outside a tree of {len(leaves)}")
-    return tuple(
-        _range_root(leaves, begin=begin, end=end)
-        for begin, end in _siblings(index, size=len(leaves))
-    )
+    def __init__(self, leaves: Sequence[SumNode]) -> None:
+        """Makes the nodes.
+
+        Raises:
+            InvariantBrokenError: A node that is not a leaf is among them (caller bug).
+            ProofFailedError: The amounts add up to 2^63 or more.
+        """
+        if any(leaf.count != 1 for leaf in leaves):
+            raise InvariantBrokenError("only leaves are counted one by one")
+        self._levels: list[list[SumNode]] = [list(leaves)]
+        while len(below := self._levels[-1]) > 1:
+            above = [join(below[at - 1], below[at]) for at in range(1, len(below), 2)]
+            # What has no neighbour stands one level up as it is: the shape of RFC 6962.
+            self._levels.append([*above, *below[2 * len(above) :]])
+
+    @property
+    def root(self) -> SumNode:
+        """The node over all leaves."""
+        return self._levels[-1][0] if self._levels[-1] else EMPTY
+
+    def path(self, index: int) -> tuple[SumNode, ...]:
+        """Gives the path from one leaf to the root.
+
+        Returns:
+            The siblings with their sums and counts, from the leaf's upwards.
+
+        Raises:
+            InvariantBrokenError: The index is outside the tree (caller bug).
+        """
+        if not 0 <= index < len(self._levels[0]):
+            size = len(self._levels[0])
+            raise InvariantBrokenError(f"index {index} is outside a tree of {size}")
+        path = []
+        for nodes in self._levels[:-1]:
+            if index ^ 1 < len(nodes):
+                path.append(nodes[index ^ 1])
+            index >>= 1
+        return tuple(path)
 
 
 def verify_path(path: Sequence[SumNode], *, leaf: SumNode, index: int, root: SumNode) -> None:
@@ -166,14 +242,3 @@ def _siblings(index: int, *, size: int) -> Iterator[tuple[int, int]]:
             ranges.append((begin, middle))
             begin = middle
     return reversed(ranges)
-
-
-def _range_root(leaves: Sequence[SumNode], *, begin: int, end: int) -> SumNode:
-    if begin == end:
-        return EMPTY
-    if end - begin == 1:
-        return leaves[begin]
-    middle = begin + left_size(end - begin)
-    return join(
-        _range_root(leaves, begin=begin, end=middle), _range_root(leaves, begin=middle, end=end)
-    )

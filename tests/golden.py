@@ -28,12 +28,12 @@ from registry.canonical import (
     sha256,
 )
 from registry.checkpoint import Checkpoint, format_verifier_key, sign_checkpoint
-from registry.commitments import lot_facts, lot_leaf
 from registry.effects import SALT_BUCKET, SALT_LOT, derive_salt
 from registry.entries import Entry, open_entry, seal_entry
 from registry.export import DirectoryFiles, write_export
 from registry.ids import PartyId, Sid
 from registry.kinds import Rulebook
+from registry.leaves import lot_facts, lot_leaf, write_json
 from registry.merkle import hash_leaf, root_of
 from registry.model import ACCOUNTS, LOTS, TABLES, Lot
 from registry.signing import split_jws
@@ -232,7 +232,7 @@ def _state() -> dict[str, str]:
             ),
         ),
         "lot": _facts(
-            facts=format_json(facts).decode(),
+            facts=write_json(facts).decode(),
             holder=lot.holder,
             record=record,
             leaf=f"{leaf.hash.hex()} {leaf.total} {leaf.count}",

@@ -1,8 +1,11 @@
 """Good snapshots of the story, and the tools of whoever wants to pass off a bad one."""
 
 import json
+import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from registry.canonical import Json, b64url_decode, b64url_encode, format_json, sha256
@@ -10,7 +13,13 @@ from registry.entries import open_entry
 from registry.errors import MalformedError, NotCanonicalError, NoteFailedError, ProofFailedError
 from registry.merkle import MemoryHashes, hash_leaf, prove_inclusion
 from registry.model import LOTS
-from registry.proofs import Holding, committed_state, verify_lot_proof, verify_snapshot
+from registry.proofs import (
+    Holding,
+    committed_state,
+    verify_lot_proof,
+    verify_snapshot,
+    verify_snapshot_files,
+)
 from registry.snapshots import take_lot_proof, take_snapshot
 from tests.builders import ORIGIN
 from tests.logs import LOG_KEY, note_of, story
@@ -49,7 +58,32 @@ def lot_proof(state: int = 1) -> bytes:
 
 
 def verified(files: Mapping[str, bytes]) -> Holding:
-    return verify_snapshot(files, origin=ORIGIN, key=LOG_KEY.public)
+    """Verifies a snapshot from memory and from a directory, which must come to the same."""
+    streamed, whole = _streamed(files), _whole(files)
+    if isinstance(whole, Holding):
+        assert streamed == replace(whole, lots=())
+        return whole
+    assert (type(streamed), str(streamed)) == (type(whole), str(whole))
+    raise whole
+
+
+def _whole(files: Mapping[str, bytes]) -> Holding | Exception:
+    """Verifies a snapshot in memory; returns what it raises."""
+    try:
+        return verify_snapshot(files, origin=ORIGIN, key=LOG_KEY.public)
+    except TYPED as error:
+        return error
+
+
+def _streamed(files: Mapping[str, bytes]) -> Holding | Exception:
+    """Verifies a snapshot that lies in a directory; returns what it raises."""
+    with tempfile.TemporaryDirectory() as directory:
+        for name, data in files.items():
+            (Path(directory) / name).write_bytes(data)
+        try:
+            return verify_snapshot_files(Path(directory), origin=ORIGIN, key=LOG_KEY.public)
+        except TYPED as error:
+            return error
 
 
 def verified_lot(data: bytes) -> Holding:

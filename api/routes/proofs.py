@@ -14,7 +14,6 @@ from api.find import find_lot
 from api.requests import GUARDS, CallerOf, ServiceOf, fixed
 from api.service import Service
 from api.visibility import sees_lot
-from registry.snapshots import take_lot_proof, take_snapshot
 
 router = APIRouter(prefix="/v1", dependencies=GUARDS)
 
@@ -38,15 +37,16 @@ async def read_snapshot(
     if not _may_take(caller, family=family, bucket=bucket):
         raise NotFoundError(what=f"{family} bucket", name=bucket)
     note = await _note_over(service, state_index)
-    files = await asyncio.to_thread(
-        take_snapshot,
-        service.store,
-        note=note,
-        state_index=state_index,
-        family=family,
-        bucket=bucket,
+    packed = await asyncio.to_thread(
+        _take, service, note, state_index=state_index, family=family, bucket=bucket
     )
-    return fixed(request, format_zip(files), media_type="application/zip", cache=_PRIVATE)
+    return fixed(request, packed, media_type="application/zip", cache=_PRIVATE)
+
+
+def _take(service: Service, note: str, *, state_index: int, family: str, bucket: str) -> bytes:
+    """Takes a snapshot as a zip."""
+    prover = service.states.prover(state_index)
+    return format_zip(prover.snapshot(note, family=family, bucket=bucket))
 
 
 @router.get("/lots/{lot}/proof/{state_index}", operation_id="lots.prove")
@@ -63,9 +63,14 @@ async def prove_lot(
         raise NotFoundError(what="lot in that state", name=lot)
     note = await _note_over(service, state_index)
     proof = await asyncio.to_thread(
-        take_lot_proof, service.store, note=note, state_index=state_index, lot=lot
+        _prove, service, note, state_index=state_index, lot=lot, holder=row.holder
     )
     return fixed(request, proof, media_type="application/json", cache=_PRIVATE)
+
+
+def _prove(service: Service, note: str, *, state_index: int, lot: str, holder: str) -> bytes:
+    """Proves one lot."""
+    return service.states.prover(state_index).lot_proof(note, lot=lot, holder=holder)
 
 
 def format_zip(files: Mapping[str, bytes]) -> bytes:

@@ -14,9 +14,10 @@ from registry.errors import InvariantBrokenError, ProofFailedError
 from registry.sumtree import (
     EMPTY,
     SumNode,
+    SumRange,
+    SumTree,
     hash_record,
     join,
-    prove,
     root_of_records,
     verify_path,
 )
@@ -52,6 +53,7 @@ def naive_root(leaves: Sequence[SumNode]) -> SumNode:
 
 
 ROOTS = [naive_root(LEAVES[:size]) for size in range(SIZE_MAX + 1)]
+TREES = [SumTree(LEAVES[:size]) for size in range(SIZE_MAX + 1)]
 
 
 class TestRoots:
@@ -66,6 +68,15 @@ class TestRoots:
 
     def test_every_small_root_is_that_of_the_definition(self) -> None:
         assert [root_of_records(LEAVES[:size]) for size in range(SIZE_MAX + 1)] == ROOTS
+        assert [tree.root for tree in TREES] == ROOTS
+
+    def test_a_growing_tree_has_every_root_on_its_way(self) -> None:
+        tree = SumRange()
+        roots = [tree.root()]
+        for leaf in LEAVES:
+            tree.append(leaf.hash, leaf.total)
+            roots.append(tree.root())
+        assert roots == ROOTS
 
     def test_empty_tree_has_a_hash_of_its_own(self) -> None:
         assert root_of_records([]) == EMPTY == SumNode(sha256(b"\x22").digest(), 0, 0)
@@ -83,6 +94,15 @@ class TestRoots:
         assert join(half, hash_record(b"less", 2**62 - 1)).total == 2**63 - 1
         with pytest.raises(ProofFailedError, match="add up to 2\\^63 or more"):
             root_of_records([half, half])
+        with pytest.raises(ProofFailedError, match="add up to 2\\^63 or more"):
+            root_of_records([LEAVES[0], half, half])
+        with pytest.raises(ProofFailedError, match="add up to 2\\^63 or more"):
+            SumTree([half, LEAVES[0], half])
+
+    @pytest.mark.parametrize(("digest", "amount"), [(bytes(31), 1), (bytes(32), 0)])
+    def test_a_growing_tree_refuses_what_is_no_leaf(self, digest: bytes, amount: int) -> None:
+        with pytest.raises(ProofFailedError):
+            SumRange().append(digest, amount)
 
     def test_refuses_to_join_the_empty_tree(self) -> None:
         with pytest.raises(ProofFailedError):
@@ -91,6 +111,8 @@ class TestRoots:
     def test_counts_only_leaves(self) -> None:
         with pytest.raises(InvariantBrokenError):
             root_of_records([LEAVES[0], join(LEAVES[1], LEAVES[2])])
+        with pytest.raises(InvariantBrokenError):
+            SumTree([LEAVES[0], join(LEAVES[1], LEAVES[2])])
 
 
 class TestPaths:
@@ -112,7 +134,7 @@ class TestPaths:
         for size in range(SIZE_MAX + 1):
             outputs.update(repr(ROOTS[size]).encode())
             for index in range(size):
-                path = prove(LEAVES[:size], index)
+                path = TREES[size].path(index)
                 verify_path(path, leaf=LEAVES[index], index=index, root=ROOTS[size])
                 outputs.update(repr(path).encode())
         assert (
@@ -123,7 +145,7 @@ class TestPaths:
     def test_no_path_is_good_for_another_index_or_count(self) -> None:
         for size in range(1, SIZE_MAX + 1):
             index, root = size // 3, ROOTS[size]
-            path = prove(LEAVES[:size], index)
+            path = TREES[size].path(index)
             for other in {*range(-1, size + 2)} - {index}:
                 with pytest.raises(ProofFailedError):
                     verify_path(path, leaf=LEAVES[index], index=other, root=root)
@@ -135,7 +157,7 @@ class TestPaths:
     @given(size=sizes, data=st.data())
     def test_any_flipped_bit_is_refused(self, size: int, data: st.DataObject) -> None:
         index = data.draw(st.integers(0, size - 1))
-        nodes = [LEAVES[index], ROOTS[size], *prove(LEAVES[:size], index)]
+        nodes = [LEAVES[index], ROOTS[size], *TREES[size].path(index)]
         which = data.draw(st.integers(0, len(nodes) - 1))
         good = nodes[which]
         bit = data.draw(st.integers(0, 32 * 8 + 64 + 64 - 1))
@@ -152,7 +174,7 @@ class TestPaths:
     @pytest.mark.parametrize("index", [-1, 5])
     def test_proves_only_what_is_in_the_tree(self, index: int) -> None:
         with pytest.raises(InvariantBrokenError):
-            prove(LEAVES[:5], index)
+            TREES[5].path(index)
 
 
 class TestHidingWhatANodeDoesNotSee:

@@ -1,0 +1,139 @@
+"""A lot as a leaf of the state tree: its record, and what the record hides behind a salt.
+
+    record   {"amount":…,"born":…,"detail":…,"holder":…,"lot":…,"voucher":…}
+    detail   digest of salt and facts: status, tier, payee account, …
+    holder   digest of salt and holder
+
+Source: docs/formats.md, State tree.
+"""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from msgspec import Meta, Struct
+from msgspec.json import Decoder, Encoder
+
+from registry.canonical import INTEGER_MAX, b64url_decode, b64url_encode, sha256
+from registry.model import Lot
+from registry.sumtree import SumNode, hash_record
+
+DETAIL = b"tallystick-detail/1\x00"
+HOLDER = b"tallystick-holder/1\x00"
+
+
+Count = Annotated[int, Meta(ge=0, le=INTEGER_MAX)]
+
+
+class LotFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The facts of a lot that its detail digest hides; members in canonical order."""
+
+    acknowledged: bool
+    assignments: Count
+    burdens: tuple[()]
+    due_on: str
+    payee: str
+    recourse: bool
+    status: str
+    tier: Count
+
+
+class LotRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The level-1 record of a lot; members in canonical order."""
+
+    amount: str
+    born: Count
+    detail: str
+    holder: str
+    lot: str
+    voucher: str
+
+
+write_json = Encoder().encode
+"""Writes a struct whose members stand in canonical order; its texts must be plain ASCII.
+
+That is canonical JSON, without a look at the texts. Ids, dates and digests are plain by
+their forms, which are checked where they come in.
+"""
+
+
+def lot_facts(lot: Lot, *, payee: str) -> LotFacts:
+    """Returns the facts of a lot that its detail digest hides."""
+    return LotFacts(
+        acknowledged=lot.acknowledged,
+        assignments=lot.assignments,
+        burdens=(),
+        due_on=lot.due_on,
+        payee=payee,
+        recourse=lot.recourse,
+        status=lot.status,
+        tier=lot.tier,
+    )
+
+
+def lot_record(
+    *, lot: str, voucher: str, amount: int, born: int, holder: str, salt: str, facts: bytes
+) -> LotRecord:
+    """Returns the level-1 record of a lot, holder and canonical facts hidden behind its salt."""
+    raw = b64url_decode(salt, what="salt", length=16)
+    return LotRecord(
+        amount=str(amount),
+        born=born,
+        detail=b64url_encode(sha256(DETAIL + raw + facts)),
+        holder=b64url_encode(sha256(HOLDER + raw + holder.encode("ascii"))),
+        lot=lot,
+        voucher=voucher,
+    )
+
+
+def record_of(lot: Lot, facts: LotFacts) -> LotRecord:
+    """Returns the level-1 record of a live lot."""
+    return lot_record(
+        lot=lot.lot,
+        voucher=lot.voucher,
+        amount=lot.amount,
+        born=lot.born,
+        holder=lot.holder,
+        salt=lot.salt,
+        facts=write_json(facts),
+    )
+
+
+def lot_leaf(lot: Lot, payee: str) -> SumNode:
+    """Returns a live lot's leaf in both of its buckets."""
+    return hash_record(write_json(record_of(lot, lot_facts(lot, payee=payee))), lot.amount)
+
+
+def place_of(lot: Lot) -> tuple[int, int]:
+    """Returns a lot's place in leaf order: (born, n)."""
+    return lot.born, int(lot.lot.rpartition(".")[2])
+
+
+def in_order(lots: Iterable[Lot]) -> list[Lot]:
+    """Returns a bucket's lots in leaf order."""
+    return sorted(lots, key=place_of)
+
+
+class Opening(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a lot's record hides."""
+
+    facts: LotFacts
+    holder: str
+    salt: str
+
+
+class LotLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A lot as snapshots show it: record and opening."""
+
+    opening: Opening
+    record: LotRecord
+
+
+read_line = Decoder(LotLine).decode
+"""Reads a line of lots; whether it is in canonical form is not looked at."""
+
+
+def lot_line(lot: Lot, payee: str) -> LotLine:
+    """Returns a live lot's record and what it hides."""
+    facts = lot_facts(lot, payee=payee)
+    opening = Opening(facts=facts, holder=lot.holder, salt=lot.salt)
+    return LotLine(opening=opening, record=record_of(lot, facts))

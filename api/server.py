@@ -11,15 +11,18 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import uvicorn
 
 from api.app import create_app
+from api.lock import held
 from api.service import open_service
 from api.settings import Settings
-from registry.errors import RegistryError
+from registry.errors import InputError, RegistryError
 from registry.ids import parse_origin
 
+PORT_MAX: Final = 65_535
 _BACKLOG = 1_024
 
 
@@ -49,10 +52,18 @@ def serve(settings: Settings) -> None:
 
     Raises:
         RegistryError: The ledger cannot be opened.
+        DirectoryInUseError: Another process serves from the directory.
         OSError: The address is taken.
     """
-    listener = _listen(settings.host, settings.port)
-    app = create_app(open_service(settings))
+    with held(settings.directory), _socket(settings.host) as listener:
+        listener.bind((settings.host, settings.port))
+        listener.listen(_BACKLOG)
+        _serve(settings, listener)
+
+
+def _serve(settings: Settings, listener: socket.socket) -> None:
+    """Serves a ledger at an address, from a directory that this process holds."""
+    app = create_app(open_service(settings, on_read_only=_say_read_only))
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -70,14 +81,17 @@ def serve(settings: Settings) -> None:
     server.run(sockets=[listener])
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """Binds a socket; port 0 takes a free one."""
+def _say_read_only(reason: str) -> None:
+    """Tells the operator that nothing is sealed any more, and why."""
+    print(f"read-only: {reason}", file=sys.stderr, flush=True)
+
+
+def _socket(host: str) -> socket.socket:
+    """Makes the socket that listens."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Without the protocol's number asyncio leaves Nagle's algorithm on: 40 ms an answer.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
-    listener.listen(_BACKLOG)
     return listener
 
 
@@ -89,10 +103,12 @@ def parse_settings(arguments: Sequence[str]) -> Settings:
     """
     parser = argparse.ArgumentParser(prog="python -m api.server", description="Serves one ledger.")
     parser.add_argument("--origin", required=True, help="the log's name")
-    parser.add_argument("--database", required=True, help="sqlite:///path, or memory:")
+    parser.add_argument(
+        "--database", required=True, help="sqlite:///path, postgresql://…, or memory:"
+    )
     parser.add_argument("--dir", required=True, type=Path, help="keeps log key and memory")
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--port", type=_port, default=0, help="0 takes a free one")
     parser.add_argument("--port-file", type=Path, help="where to write the port once it serves")
     given = parser.parse_args(arguments)
     return Settings(
@@ -105,15 +121,32 @@ def parse_settings(arguments: Sequence[str]) -> Settings:
     )
 
 
-def main() -> None:
-    """Runs the server; says on stderr why it does not start."""
+def _port(text: str) -> int:
+    """Reads a port."""
+    if not 0 <= int(text) <= PORT_MAX:
+        raise argparse.ArgumentTypeError(f"{text} is not a port: 0 to {PORT_MAX}")
+    return int(text)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the server; says on stderr why it does not start.
+
+    Exit codes: 0 stopped as told; 1 what it needs is not there or refuses; 2 a setting
+    is none.
+
+    Args:
+        arguments: The command line; None takes the process's own.
+    """
     # The database holds confidential terms in clear: what the server writes is its owner's alone.
     os.umask(0o077)
     try:
-        serve(parse_settings(sys.argv[1:]))
+        serve(parse_settings(sys.argv[1:] if arguments is None else arguments))
+    except InputError as error:
+        print(f"cannot serve: {error}", file=sys.stderr)
+        sys.exit(2)
     except (RegistryError, OSError) as error:
         print(f"cannot serve: {error}", file=sys.stderr)
-        sys.exit(os.EX_UNAVAILABLE)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ This is where adapters are named. Everything below takes them as ports.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,16 +88,22 @@ class Service:
             self.store.close()
 
 
-def open_service(settings: Settings, *, clock: Clock | None = None) -> Service:
+def open_service(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    on_read_only: Callable[[str], None] = lambda _reason: None,
+) -> Service:
     """Opens a ledger and starts its writer.
 
     Args:
         settings: Where everything is.
         clock: Stands in for the machine's clock in tests.
+        on_read_only: Is told once, when statements are sealed no more, why.
 
     Raises:
+        MalformedError: The log key's file is none, or the database's URL.
         StorageFailedError: The database cannot be opened.
-        MalformedError: The log key's file is none.
         LogKeyDiffersError: The ledger names another log key than the directory holds.
     """
     clock = clock or SystemClock()
@@ -109,7 +116,7 @@ def open_service(settings: Settings, *, clock: Clock | None = None) -> Service:
         raise LogKeyDiffersError(named=engine.ledger.log_key, held=held)
     memory = settings.directory / "signed.json"
     signer = CheckpointSigner(store, key, origin=settings.origin, memory=memory)
-    writer = Writer(engine, signer, waiting_max=settings.waiting_max)
+    writer = Writer(engine, signer, waiting_max=settings.waiting_max, on_failure=on_read_only)
     writer.start()
     return Service(
         origin=settings.origin,

@@ -1,5 +1,8 @@
 """All commands, put together."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from api.cli import db, demo, log, read, serve, snapshot, verify, write
@@ -11,6 +14,27 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+def _print_version(asked: bool) -> None:
+    """Prints the program's version and ends."""
+    if asked:
+        print(f"tallystick {version('tallystick')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Takes what is asked of the program and of no command."""
+
+
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.command("audit")(verify.audit)
@@ -25,6 +49,7 @@ WORDS = {
     "kind": "The table of kinds of statements.",
     "log": "The log: checkpoint, export, proofs, journal.",
     "lot": "Lots 子凭证.",
+    "consent": "Standing consent to be made offers that are effective at once 预先同意.",
     "mandate": "Authority to debit an account 扣款授权.",
     "notice": "Notices of assignment 转让通知.",
     "party": "Parties: registration and admission.",

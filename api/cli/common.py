@@ -11,12 +11,13 @@ import typer
 from rich.console import Console
 
 from registry.checkpoint import parse_verifier_key
-from registry.errors import RegistryError
+from registry.errors import MalformedError, RegistryError
 from registry.ids import Origin
 from registry.signing import PublicKey
 
 ENVIRONMENT = 1
 USAGE = 2
+DATABASE_HELP = "sqlite:///path or postgresql://user@host/name"
 
 Url = Annotated[
     str, typer.Option(envvar="TALLYSTICK_URL", help="Where the registry is, such as http://host.")
@@ -67,13 +68,18 @@ def print_json(value: Any) -> None:
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Turns expected errors into one line and an exit code."""
+def told(*, malformed: int = ENVIRONMENT) -> Iterator[None]:
+    """Turns expected errors into one line and an exit code.
+
+    Args:
+        malformed: The exit code where only an option can be malformed, and so is wrong.
+    """
     try:
         yield
     except RegistryError as error:
         talk.print(f"{error.code}: {error}", style="red")
-        raise typer.Exit(ENVIRONMENT) from None
+        code = malformed if isinstance(error, MalformedError) else ENVIRONMENT
+        raise typer.Exit(code) from None
     except OSError as error:
         talk.print(str(error), style="red")
         raise typer.Exit(ENVIRONMENT) from None

@@ -1,11 +1,11 @@
-"""Commands on a ledger's database: check it against its own log, write it again."""
+"""Commands on a ledger's database: bring its schema up, check it, write it again."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.common import ENVIRONMENT, USAGE, AsJson, print_json, talk, told
+from api.cli.common import DATABASE_HELP, ENVIRONMENT, USAGE, AsJson, print_json, talk, told
 from clearing.rulebook import RULEBOOK
 from registry.ids import Origin
 from registry.verdicts import Verdict
@@ -15,23 +15,45 @@ if TYPE_CHECKING:
 
 SQLITE = "sqlite:///"
 Database = Annotated[
-    str, typer.Option("--database", envvar="TALLYSTICK_DATABASE", help="sqlite:///path")
+    str, typer.Option("--database", envvar="TALLYSTICK_DATABASE", help=DATABASE_HELP)
 ]
 LogName = Annotated[
     str, typer.Option("--origin", envvar="TALLYSTICK_ORIGIN", help="The log's name.")
 ]
 
 
+def migrate(database: Database, as_json: AsJson = False) -> None:
+    """Brings a database's schema to the version of this program, all or nothing.
+
+    Stop every server on it and make a backup first: there is no way back but that. An
+    empty database is given the schema; one that has it already is left alone.
+
+    Exit codes: 0 the schema is this program's; 1 it cannot be opened, or was made by a
+    newer program; 2 an option is wrong.
+    """
+    from registry.store.sql import migrate as migrate_database
+
+    with told(malformed=USAGE):
+        before, now = migrate_database(database)
+    if as_json:
+        print_json({"before": before, "now": now})
+    elif before == now:
+        print(f"the schema is {now} already")
+    else:
+        print(f"the schema was {before or 'none'} and is {now}")
+
+
 def check(database: Database, origin: LogName, as_json: AsJson = False) -> None:
     """Replays a database's entries and compares hashes and live rows with them.
 
-    Exit codes: 0 as the entries say, 10 not.
+    Exit codes: 0 as the entries say; 1 the database cannot be opened; 2 an option is
+    wrong; 10 not as the entries say.
     """
     from api.rebuild import check_store
     from api.service import open_store
 
     _require_file(database)
-    with told():
+    with told(malformed=USAGE):
         found = check_store(open_store(database), RULEBOOK, origin=Origin(origin))
     _tell(found, as_json=as_json)
 
@@ -50,7 +72,7 @@ def rebuild(
     if into.startswith(SQLITE) and Path(into.removeprefix(SQLITE)).exists():
         talk.print(f"{into} exists")
         raise typer.Exit(USAGE)
-    with told():
+    with told(malformed=USAGE):
         source, target = open_store(database), open_store(into)
         found = rebuild_store(source, target, RULEBOOK, origin=Origin(origin))
     _tell(found, as_json=as_json)
@@ -84,4 +106,4 @@ def _tell(found: "Check", *, as_json: bool) -> None:
     raise typer.Exit(int(found.verdict))
 
 
-COMMANDS = (("db", "check", check), ("db", "rebuild", rebuild))
+COMMANDS = (("db", "migrate", migrate), ("db", "check", check), ("db", "rebuild", rebuild))

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from api.cli.common import AsJson, print_json, talk, told
+from api.cli.common import DATABASE_HELP, USAGE, AsJson, print_json, talk, told
 
 
 def demo(
@@ -18,7 +18,7 @@ def demo(
         Path | None, typer.Option("--dir", help="Keep everything here; else in a temporary place.")
     ] = None,
     database: Annotated[
-        str, typer.Option(help="sqlite:///path or postgresql://…, empty; else a file in --dir.")
+        str, typer.Option(help=f"{DATABASE_HELP}, empty; else a file in --dir.")
     ] = "",
     seed: Annotated[int, typer.Option(help="The same seed gives the same log root.")] = 144,
     as_json: AsJson = False,
@@ -34,11 +34,11 @@ def demo(
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
     database = database or f"sqlite:///{directory / 'registry.db'}"
-    with told(), closing(SqlStore(database, RULEBOOK.tables)) as store:
+    with told(malformed=USAGE), closing(SqlStore(database, RULEBOOK.tables)) as store:
         is_empty = store.size() == 0
     if not is_empty:
         talk.print("the database has entries: a demonstration begins with an empty ledger")
-        raise typer.Exit(2)
+        raise typer.Exit(USAGE)
     console = Console(quiet=as_json, highlight=False)
     # Told to end, it ends its server and its banks first, as it does on Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

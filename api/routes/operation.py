@@ -21,10 +21,11 @@ async def is_alive() -> Response:
 
 @router.get("/readyz", operation_id="readyz")
 async def is_ready(service: ServiceOf) -> Response:
-    """Tells whether statements are sealed; reads go on without."""
+    """Tells whether statements are sealed, and why not; reads go on without."""
     if service.writer.is_writing:
         return JSONResponse({"status": "ok"})
-    return JSONResponse({"status": "read-only"}, status_code=503)
+    reason = service.writer.failure or "the server is shutting down"
+    return JSONResponse({"status": "read-only", "reason": reason}, status_code=503)
 
 
 @router.get("/version", operation_id="version")

@@ -14,6 +14,8 @@ second implementation name everything alike.
 """
 
 import re
+from functools import lru_cache
+from operator import mul
 from typing import Final, NewType
 
 from registry.errors import InvariantBrokenError, MalformedError
@@ -28,7 +30,12 @@ Origin = NewType("Origin", str)
 NUMBER_MAX: Final = 2**32 - 1
 """The highest number in a lot's or a notice's id; it is a uint32 where it is hashed."""
 
+_PARTIES_KEPT: Final = 16_384
+"""Parties that need not be checked again; they come in every statement."""
+
 _USCC_ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+_USCC_VALUE: Final = {character: place for place, character in enumerate(_USCC_ALPHABET)}
+_USCC_WEIGHTS: Final = tuple(pow(3, place, 31) for place in range(17))
 _USCC: Final = re.compile(f"[{_USCC_ALPHABET}]{{2}}[0-9]{{6}}[{_USCC_ALPHABET}]{{10}}")
 _LEI: Final = re.compile(r"[0-9A-Z]{18}[0-9]{2}")
 _VEHICLE_CODE: Final = re.compile(r"[A-Za-z0-9._-]{1,32}")
@@ -52,12 +59,9 @@ def uscc_check_character(first17: str) -> str:
 
     Source: GB 32100-2015; weights 3^(i-1) mod 31, the sum complemented to 31.
     """
-    if len(first17) != 17 or not set(first17) <= set(_USCC_ALPHABET):
+    if len(first17) != 17 or not _USCC_VALUE.keys() >= set(first17):
         raise InvariantBrokenError(f"not 17 characters of a credit code: {first17!r}")
-    total = sum(
-        _USCC_ALPHABET.index(character) * pow(3, place, 31)
-        for place, character in enumerate(first17)
-    )
+    total = sum(map(mul, map(_USCC_VALUE.__getitem__, first17), _USCC_WEIGHTS))
     return _USCC_ALPHABET[-total % 31]
 
 
@@ -78,6 +82,7 @@ def lei_check_digits(first18: str) -> str:
     return f"{98 - number * 100 % 97:02}"
 
 
+@lru_cache(maxsize=_PARTIES_KEPT)
 def parse_party_id(text: str) -> PartyId:
     """Parses a legal identifier, or a trust vehicle under one.
 

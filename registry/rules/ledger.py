@@ -16,6 +16,7 @@ from registry.errors import InvariantBrokenError, MalformedError
 from registry.fields import (
     LENIENT,
     BusinessDate,
+    FormatOne,
     Instant,
     KeyField,
     MachineText,
@@ -65,7 +66,7 @@ class FounderBody(Body):
 class Genesis(Body):
     """What a ledger is: names, keys, currency, zone, clock, policy, calendar."""
 
-    format: Literal[1]
+    format: FormatOne
     key: KeyField
     operator: FounderBody
     registrar: FounderBody

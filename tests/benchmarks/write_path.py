@@ -1,160 +1,51 @@
-"""How many signed transfers a second does a server take, over HTTP, durably?
+"""How many signed transfers a second does the server take, over HTTP, durably?
 
 One client alone, 32, 256, and bulk requests, against a server process with fsync on; the
 load generator runs on the same machine. Estimate: a signed transfer costs one Ed25519
 verification (0.05 ms), HTTP (0.06 ms), its decision (0.1 ms) and its rows (0.1 ms), so
 3,000 a second on one core; a group commit makes the disk's share small.
 
-What was written is checked when the clock has stopped: see `tests.benchmarks.written`.
+Beside the registry on SQLite and PostgreSQL it measures, in turn, the two opponents
+(`naive`, `competent`) and the registry on a disk that is 5 ms slower (`slow_disk`). All
+answers and all that was written are checked when the clock has stopped (`written`).
 
-    python -m tests.benchmarks.write_path --parties 1000 --lots 10000 --repeats 3
+    python -m tests.benchmarks.write_path --repeats 3 --who sqlite,naive,competent
 """
 
 import argparse
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from tests.benchmarks import load, workload, written
-from tests.benchmarks.measure import Server, machine, median, server, tell
-from tests.benchmarks.workload import Book, Built, Transfer
-from tests.builders import ORIGIN
+from tests.benchmarks import competent, driving, load, naive, workload
+from tests.benchmarks.driving import Figures, Run
+from tests.benchmarks.measure import machine, tell
+from tests.benchmarks.workload import Built, Scale
 from tests.postgres import Server as Postgres
 
-BULK_LINES: Final = 1_000
-BULK_CLIENTS: Final = 2
-WARM_UP: Final = 300
+SQLITE: Final = "sqlite"
+POSTGRESQL: Final = "postgresql"
+SLOW: Final = "sqlite, disk 5 ms slower"
+NAIVE: Final = "naive"
+COMPETENT: Final = "competent"
 
+PHASES: Final = {
+    SQLITE: ("1", "32", "256", "bulk"),
+    POSTGRESQL: ("1", "32", "256", "bulk"),
+    SLOW: ("256",),
+    NAIVE: ("1", "32", "256"),
+    COMPETENT: ("1", "32", "256"),
+}
+"""Who is measured, and in which phases."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Phase:
-    """One way of sending: so many clients, so many statements in all, so many a request."""
-
-    name: str
-    clients: int
-    statements: int
-    lines: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """What one phase came to, once.
-
-    Attributes:
-        rate: Statements a second.
-        p50_ms: Wait of a request, median.
-        p99_ms: Wait of a request, 99th percentile.
-        server_us: CPU time of the server's processes a statement, in microseconds.
-        client_us: CPU time of the load generator a statement, in microseconds.
-    """
-
-    rate: float
-    p50_ms: float
-    p99_ms: float
-    server_us: float
-    client_us: float
-
-
-def phases(seconds: float) -> tuple[Phase, ...]:
-    """Returns the phases; at the rates of the estimate each takes about so many seconds."""
-    return (
-        Phase(name="1", clients=1, statements=max(int(600 * seconds), 20)),
-        Phase(name="32", clients=32, statements=max(int(2_500 * seconds), 64)),
-        Phase(name="256", clients=256, statements=max(int(3_000 * seconds), 256)),
-        Phase(
-            name="bulk",
-            clients=BULK_CLIENTS,
-            statements=max(int(3 * seconds), 2) * BULK_LINES,
-            lines=BULK_LINES,
-        ),
-    )
-
-
-def measure(running: Server, phase: Phase, transfers: Sequence[Transfer]) -> Figures:
-    """Sends transfers as a phase wants it, and checks every answer."""
-    if phase.lines:
-        parts = [transfers[at : at + phase.lines] for at in range(0, len(transfers), phase.lines)]
-        requests = [workload.bulk_request(part) for part in parts]
-    else:
-        requests = [workload.single_request(each) for each in transfers]
-    before = running.cpu_seconds()
-    sent = load.run(running.port, requests, clients=phase.clients)
-    used = running.cpu_seconds() - before
-    if phase.lines:
-        for part, answer in zip(parts, sent.answers, strict=True):
-            written.verify_bulk_answer(part, answer)
-    else:
-        for each, answer in zip(transfers, sent.answers, strict=True):
-            written.verify_answer(each, answer)
-    return Figures(
-        rate=len(transfers) / sent.seconds,
-        p50_ms=sent.wait_ms(0.5),
-        p99_ms=sent.wait_ms(0.99),
-        server_us=used / len(transfers) * 1e6,
-        client_us=sent.cpu_seconds / len(transfers) * 1e6,
-    )
-
-
-def middle(runs: Sequence[Figures]) -> Figures:
-    """Returns the median of each figure."""
-    return Figures(
-        rate=median([each.rate for each in runs]),
-        p50_ms=median([each.p50_ms for each in runs]),
-        p99_ms=median([each.p99_ms for each in runs]),
-        server_us=median([each.server_us for each in runs]),
-        client_us=median([each.client_us for each in runs]),
-    )
-
-
-class Run:
-    """A server under measurement, and what was sent to it."""
-
-    def __init__(self, running: Server, book: Book) -> None:
-        """Takes a server that answers, and the lots that it holds."""
-        self.running = running
-        self.sent: list[Transfer] = []
-        self.figures: dict[str, list[Figures]] = {}
-        self._book = book
-
-    def warm_up(self) -> None:
-        """Sends some statements that do not count."""
-        self._measure(Phase(name="", clients=32, statements=WARM_UP))
-
-    def take(self, phase: Phase) -> Figures:
-        """Measures a phase once more."""
-        found = self._measure(phase)
-        self.figures.setdefault(phase.name, []).append(found)
-        return found
-
-    def _measure(self, phase: Phase) -> Figures:
-        transfers = self._book.transfers(phase.statements)
-        self.sent += transfers
-        return measure(self.running, phase, transfers)
-
-    def medians(self) -> dict[str, Figures]:
-        """Returns the medians of all phases."""
-        return {name: middle(runs) for name, runs in self.figures.items()}
+Results = Mapping[str, Mapping[str, Figures]]
+"""Medians by who and phase."""
 
 
 @contextmanager
-def serving(
-    built: Built, *, options: Sequence[str] = (), module: str = "api.server"
-) -> Iterator[Run]:
-    """Serves a built ledger to be measured; when it has stopped, checks what was written."""
-    with server(
-        built.directory, built.database, origin=ORIGIN, options=options, module=module
-    ) as running:
-        run = Run(running, built.book("write"))
-        run.warm_up()
-        yield run
-    written.verify_written(built, run.sent)
-
-
-@contextmanager
-def on_sqlite(scale: workload.Scale, *, cache: Path) -> Iterator[Built]:
+def on_sqlite(scale: Scale, *, cache: Path) -> Iterator[Built]:
     """Gives a copy of the built ledger in SQLite."""
     built = workload.cached(scale, cache=cache)
     with tempfile.TemporaryDirectory(prefix="run-", dir=cache) as directory:
@@ -162,8 +53,9 @@ def on_sqlite(scale: workload.Scale, *, cache: Path) -> Iterator[Built]:
 
 
 @contextmanager
-def on_postgresql(scale: workload.Scale, *, cache: Path) -> Iterator[Built]:
+def on_postgresql(scale: Scale, *, cache: Path) -> Iterator[Built]:
     """Builds the ledger in a PostgreSQL of its own, with fsync on."""
+    cache.mkdir(parents=True, exist_ok=True)
     postgres = Postgres(shared_buffers="1GB").start()
     try:
         with tempfile.TemporaryDirectory(prefix="run-", dir=cache) as directory:
@@ -172,51 +64,104 @@ def on_postgresql(scale: workload.Scale, *, cache: Path) -> Iterator[Built]:
         postgres.remove()
 
 
-STORES: Final = {"sqlite": on_sqlite, "postgresql": on_postgresql}
+@contextmanager
+def running(who: str, scale: Scale, *, cache: Path, options: Sequence[str]) -> Iterator[Run]:
+    """Serves somebody to be measured, over facts of its own."""
+    with ExitStack() as stack:
+        if who in (NAIVE, COMPETENT):
+            built = workload.cached(scale, cache=cache)
+            directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="run-", dir=cache))
+            module = naive if who == NAIVE else competent
+            yield stack.enter_context(driving.opponent(module, built, Path(directory)))
+            return
+        opened = on_postgresql if who == POSTGRESQL else on_sqlite
+        built = stack.enter_context(opened(scale, cache=cache))
+        program = "tests.benchmarks.slow_disk" if who == SLOW else "api.server"
+        yield stack.enter_context(driving.registry(built, module=program, options=options))
+
+
+def measure(
+    everybody: Sequence[str],
+    scale: Scale,
+    *,
+    cache: Path = workload.CACHE,
+    repeats: int = 3,
+    seconds: float = 1.0,
+    only: Sequence[str] = (),
+    options: Sequence[str] = (),
+) -> Results:
+    """Measures everybody in turn, so that what slows the machine slows all of them.
+
+    Args:
+        everybody: Who.
+        scale: How large the ledgers are before.
+        cache: Where built ledgers are kept.
+        repeats: How often each phase is measured.
+        seconds: About how long each time, at the rate of the estimate.
+        only: Phases; all of them if empty.
+        options: Handed to the registry's server.
+
+    Raises:
+        AssertionError: An answer, or what was written, is wrong.
+    """
+    phases = driving.phases(seconds)
+    with ExitStack() as stack:
+        runs = {
+            who: stack.enter_context(running(who, scale, cache=cache, options=options))
+            for who in everybody
+        }
+        for _ in range(repeats):
+            for phase in phases:
+                for who, run in runs.items():
+                    if phase.name in PHASES[who] and phase.name in (only or PHASES[who]):
+                        run.take(phase)
+    return {who: run.medians() for who, run in runs.items()}
+
+
+def tell_results(results: Results, *, repeats: int) -> None:
+    """Prints a line for each phase of everybody."""
+    for who, phases in results.items():
+        for name, figures in phases.items():
+            tell(
+                who=who,
+                clients=name,
+                rate=figures.rate,
+                p50_ms=figures.p50_ms,
+                p99_ms=figures.p99_ms,
+                server_us=figures.server_us,
+                client_us=figures.client_us,
+                repeats=repeats,
+                fsync=True,
+            )
 
 
 def main() -> None:
-    """Measures the server alone, on the databases that are asked for."""
+    """Measures who is asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.write_path")
     workload.add_scale(parser)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.0, help="about, for each phase")
-    parser.add_argument("--store", choices=[*STORES, "both"], default="sqlite")
-    parser.add_argument("--phases", default="1,32,256,bulk", help="which, with commas")
+    parser.add_argument("--who", default=SQLITE, help=f"with semicolons: {'; '.join(PHASES)}")
+    parser.add_argument("--phases", default="", help="with commas; all without it")
     parser.add_argument("--option", action="append", default=[], help="handed to the server")
     parser.add_argument("--keep", type=Path, help="write requests for load.py there, and stop")
     given = parser.parse_args()
     scale = workload.scale_of(given)
-    chosen = [each for each in phases(given.seconds) if each.name in given.phases.split(",")]
     if given.keep:
-        built = workload.cached(scale, cache=given.cache)
-        transfers = built.book("kept").transfers(chosen[-1].statements)
-        load.write_requests(given.keep, [workload.single_request(each) for each in transfers])
+        transfers = workload.cached(scale, cache=given.cache).book("kept").transfers(scale.lots)
+        load.write_requests(given.keep, [*map(workload.single_request, transfers)])
         return
     tell(**machine())
-    for store in STORES if given.store == "both" else (given.store,):
-        with STORES[store](scale, cache=given.cache) as built:
-            with serving(built, options=given.option) as run:
-                for _ in range(given.repeats):
-                    for phase in chosen:
-                        run.take(phase)
-            for name, figures in run.medians().items():
-                tell_figures(store, name, figures, repeats=given.repeats, durable=True)
-
-
-def tell_figures(who: str, phase: str, figures: Figures, *, repeats: int, durable: bool) -> None:
-    """Prints one phase's medians."""
-    tell(
-        who=who,
-        clients=phase,
-        rate=figures.rate,
-        p50_ms=figures.p50_ms,
-        p99_ms=figures.p99_ms,
-        server_us=figures.server_us,
-        client_us=figures.client_us,
-        repeats=repeats,
-        fsync=durable,
+    results = measure(
+        [who.strip() for who in given.who.split(";")],
+        scale,
+        cache=given.cache,
+        repeats=given.repeats,
+        seconds=given.seconds,
+        only=[name for name in given.phases.split(",") if name],
+        options=given.option,
     )
+    tell_results(results, repeats=given.repeats)
 
 
 if __name__ == "__main__":

@@ -322,7 +322,7 @@ def _refusal(text: str, *, what: str) -> InputError:
 
 
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
-_FROM_URL: Final = str.maketrans("-_+/", "+/--")
+_FROM_URL: Final = bytes.maketrans(b"-_+/", b"+/--")
 """The other way round; a `+` or `/` becomes what is refused when it is printed back."""
 
 
@@ -345,7 +345,9 @@ def b64url_decode(text: str, *, what: str, length: int | None = None) -> bytes:
     Source: RFC 4648 sections 3.5 and 5; RFC 7515 section 2.
     """
     try:
-        data = binascii.a2b_base64(text.translate(_FROM_URL) + "=" * (-len(text) % 4))
+        # Of bytes, because text is translated character by character, in 2 µs.
+        padded = text.encode("ascii").translate(_FROM_URL) + b"===="[: -len(text) % 4]
+        data = binascii.a2b_base64(padded)
     except ValueError:
         data = b""
     # The decoder skips foreign characters and stray bits; printing back shows them.

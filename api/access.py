@@ -46,6 +46,7 @@ ACCESS: Final[Mapping[str, Row]] = {
     "vouchers.list": Access.PARTY,
     "vouchers.read": Access.PARTY,
     "offers.list": Access.PARTY,
+    "consents.list": Access.PARTY,
     "notices.list": Access.PARTY,
     "parties.read": Access.PARTY,
     "accounts.list": Access.PARTY,

@@ -55,6 +55,7 @@ STATUSES: Final[Mapping[type[RegistryError], int]] = {
     refusals.NotHolderError: 403,
     refusals.NotAssigneeError: 403,
     refusals.NotAssignorError: 403,
+    refusals.NotGrantorError: 403,
     # Not there.
     api.errors.NotFoundError: 404,
     refusals.AccountUnknownError: 404,

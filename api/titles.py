@@ -77,6 +77,7 @@ TITLES: Final = {
     "chain-too-long": "转让次数已达上限",
     "not-assignee": "不是该转让申请的受让人",
     "not-assignor": "不是该转让申请的转让人",
+    "not-grantor": "该预先同意属于他人",
     "notice-not-found": "没有这份通知",
     "already-acknowledged": "通知已确认",
     "already-planned": "该到期日已有清分方案",

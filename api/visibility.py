@@ -12,7 +12,7 @@ from clearing.model import InstructionRecord
 from registry.canonical import Json, parse_object
 from registry.entries import Entry, open_entry
 from registry.ids import Sid
-from registry.model import LOTS, Account, Lot, Notice, Offer, Voucher
+from registry.model import LOTS, Account, Consent, Lot, Notice, Offer, Voucher
 from registry.ports import LedgerStore
 from registry.signing import split_jws
 
@@ -27,6 +27,9 @@ READERS: Final[Mapping[str, tuple[str, ...]]] = {
     "account.register": ("owner", "bank"),
     "account.verify": (),
     "mandate.grant": ("owner",),
+    # It may name several assignors, who must not see one another.
+    "consent.grant": ("party",),
+    "consent.withdraw": (),
     "voucher.issue": ("debtor", "creditor"),
     "voucher.accede": (),
     "voucher.accept": ("creditor",),
@@ -107,6 +110,11 @@ def has_held(caller: Caller, voucher: Voucher, store: LedgerStore, *, as_of: int
 def sees_offer(caller: Caller, offer: Offer) -> bool:
     """Tells whether a caller made an offer or was made it."""
     return caller.is_auditor or any(map(caller.is_or_manages, (offer.assignor, offer.assignee)))
+
+
+def sees_consent(caller: Caller, consent: Consent) -> bool:
+    """Tells whether a standing consent is the caller's own."""
+    return caller.is_auditor or caller.is_or_manages(consent.party)
 
 
 def sees_notice(caller: Caller, notice: Notice) -> bool:

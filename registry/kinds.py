@@ -23,6 +23,7 @@ from registry.rules import (
     acceptance,
     accounts,
     answers,
+    consents,
     cutoffs,
     keys,
     ledger,
@@ -39,6 +40,7 @@ KINDS: tuple[Kind[Any], ...] = (
     *parties.KINDS,
     *keys.KINDS,
     *accounts.KINDS,
+    *consents.KINDS,
     *vouchers.KINDS,
     *acceptance.KINDS,
     *transfers.KINDS,
@@ -46,7 +48,12 @@ KINDS: tuple[Kind[Any], ...] = (
     *notices.KINDS,
     *cutoffs.KINDS,
 )
-TIMED: tuple[TimedKind, ...] = (*acceptance.TIMED, *answers.TIMED, *cutoffs.TIMED)
+TIMED: tuple[TimedKind, ...] = (
+    *consents.TIMED,
+    *acceptance.TIMED,
+    *answers.TIMED,
+    *cutoffs.TIMED,
+)
 
 RootAt = Callable[[int], bytes]
 """Returns the log's root at an earlier size."""

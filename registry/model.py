@@ -247,6 +247,35 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """A party's standing consent to offers for one purpose: under it they are effective at once."""
+
+    consent: Sid
+    party: PartyId
+    purpose: str
+    assignors: tuple[str, ...]
+    """Whose offers it covers; empty for anybody's."""
+    minimum: Minor
+    """The smallest amount that it covers."""
+    account: Sid
+    collection_route: bool
+    kid: Kid
+
+    def covers(self, *, assignor: PartyId, amount: int) -> bool:
+        """Tells whether an offer for its purpose is one that the party has consented to."""
+        return amount >= self.minimum and (not self.assignors or assignor in self.assignors)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """Where the consent stands that a statement granted, for whoever names it by its id."""
+
+    consent: Sid
+    party: PartyId
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """A notice of assignment, authored by the assignor, arrived in the recipient's inbox."""
 
@@ -300,6 +329,8 @@ LEDGER = Table(name="ledger", row=Ledger, key=("row",))
 KEYS = Table(name="key_record", row=KeyRecord, key=("kid",), indexes=("party",))
 REGISTRATIONS = Table(name="registration", row=Registration, key=("statement",))
 OFFERS = Table(name="offer", row=Offer, key=("offer",), indexes=("lot", "assignee", "kid"))
+GRANTS = Table(name="consent_grant", row=Grant, key=("consent",))
+CONSENTS = Table(name="consent", row=Consent, key=("party", "purpose"), indexes=("party", "kid"))
 NOTICES = Table(name="notice", row=Notice, key=("notice",), indexes=("recipient", "transfer"))
 LOTS = Table(name="lot", row=Lot, key=("lot",), indexes=("voucher", "holder", "acquired", "due_on"))
 VOUCHER_NUMBERS = Table(name="voucher_number", row=VoucherNumber, key=("debtor", "voucher_no"))
@@ -314,7 +345,7 @@ STATE_REQUESTS = Table(name="state_request", row=StateRequest, key=("at",))
 BUCKETS = Table(name="bucket", row=Bucket, key=("family", "bucket"))
 
 TABLES = (
-    LEDGER, KEYS, REGISTRATIONS, OFFERS, NOTICES, LOTS, VOUCHER_NUMBERS, VOUCHERS,
-    MANDATES, ACCOUNTS, PARTIES, DEADLINES, STATE_REQUESTS, BUCKETS,
+    LEDGER, KEYS, REGISTRATIONS, OFFERS, GRANTS, CONSENTS, NOTICES, LOTS,
+    VOUCHER_NUMBERS, VOUCHERS, MANDATES, ACCOUNTS, PARTIES, DEADLINES, STATE_REQUESTS, BUCKETS,
 )  # fmt: skip
 """The registry's tables, in the order in which batches read them and digests hash them."""

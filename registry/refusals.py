@@ -241,6 +241,12 @@ class NotAssignorError(RefusalError):
     template = "offer {offer} is not by {by}"
 
 
+class NotGrantorError(RefusalError):
+    """The standing consent is another party's."""
+
+    template = "consent {consent} is not {by}'s"
+
+
 class NoticeNotFoundError(RefusalError):
     """The signer has no such notice."""
 

@@ -6,7 +6,7 @@ from registry.calendars import DAY_MS, date_at, parse_offset, start_of
 from registry.effects import DeadlineSet
 from registry.errors import InvariantBrokenError
 from registry.ids import Kid, PartyId, Sid
-from registry.model import ACCOUNTS, MANDATES, OFFERS, VOUCHERS, Account, Voucher
+from registry.model import ACCOUNTS, CONSENTS, MANDATES, OFFERS, VOUCHERS, Account, Voucher
 from registry.refusals import (
     AccountNotVerifiedError,
     AccountUnknownError,
@@ -15,7 +15,7 @@ from registry.refusals import (
     NotOwnerError,
 )
 from registry.statements import Now
-from registry.tables import Rows
+from registry.tables import ReadPlan, Rows, where
 
 CANCELLED_AT_ONCE = 400
 """Deadlines that one entry sets after a revocation."""
@@ -50,22 +50,29 @@ def require_mandate(state: Rows, mandate: Sid, *, account: Sid) -> None:
         raise MandateMissingError(mandate=mandate, account=account)
 
 
-def cancel_offers(state: Rows, kid: Kid, *, at: int) -> tuple[DeadlineSet, ...]:
-    """Sets the end of the open offers that a revoked key has signed, as many as fit an entry.
+def reads_signed(kid: str) -> ReadPlan:
+    """Asks for what ends with a key: the standing consents and open offers that it signed."""
+    yield from where(CONSENTS, "kid", kid)
+    yield from where(OFFERS, "kid", kid)
+
+
+def cancel_signed(state: Rows, kid: Kid, *, at: int) -> tuple[DeadlineSet, ...]:
+    """Sets the end of the consents and open offers that a revoked key has signed.
 
     Args:
-        state: Shows the offers by the key.
+        state: Shows them by the key.
         kid: The revoked key.
-        at: The instant, which has come: the cancellations are the next entries, by offer.
+        at: The instant, which has come: the cancellations are the next entries, by kind and id.
 
     Returns:
-        A deadline an offer, and one for the others if there are more.
+        A deadline each, as many as fit an entry, and one for the others if there are more.
     """
-    offers = sorted(offer.offer for offer in state.where(OFFERS, "kid", kid))
-    deadlines = [
-        DeadlineSet(at=at, kind="transfer.cancel", id=offer) for offer in offers[:CANCELLED_AT_ONCE]
-    ]
-    if len(offers) > CANCELLED_AT_ONCE:
+    consents = sorted(row.consent for row in state.where(CONSENTS, "kid", kid))
+    offers = sorted(row.offer for row in state.where(OFFERS, "kid", kid))
+    ends = [("consent.cancel", consent) for consent in consents]
+    ends += [("transfer.cancel", offer) for offer in offers]
+    deadlines = [DeadlineSet(at=at, kind=kind, id=sid) for kind, sid in ends[:CANCELLED_AT_ONCE]]
+    if len(ends) > CANCELLED_AT_ONCE:
         deadlines.append(DeadlineSet(at=at, kind="transfer.cancel-more", id=kid))
     return tuple(deadlines)
 

@@ -69,7 +69,8 @@ class ClearingModel(Model):
     """Of vouchers, by id; as is the next one."""
     voucher_no: dict[str, str] = field(default_factory=dict)
     stated: dict[str, tuple[str, bool]] = field(default_factory=dict)
-    """What the last acceptance of a voucher or an offer says: account, and consent to the route."""
+    """What the last acceptance of a voucher or an offer says, or a standing consent: account, and
+    consent to the route."""
     payee: dict[str, tuple[str, bool]] = field(default_factory=dict)
     """The same of lots, of those that are gone too."""
     mandates: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
@@ -104,12 +105,15 @@ class ClearingModel(Model):
         day: int,
         key: str,
     ) -> bool:
-        """Offers part of a lot, as the base does; both parts are paid as the lot was."""
+        """Offers part of a lot, as the base does; its parts are paid as it or a consent says."""
+        consent = self.covering(by=by, to=to, purpose=purpose, amount=amount)
         is_offered = super().offer(
             offer, lot=lot, amount=amount, by=by, to=to, purpose=purpose, day=day, key=key
         )
         if is_offered:
             self.payee[f"{offer}.0"] = self.payee[f"{offer}.1"] = self.payee[lot]
+            if consent:
+                self.payee[f"{offer}.2"] = self.stated[consent]
         return is_offered
 
     def take(self, offer: str, *, by: str) -> bool:

@@ -23,15 +23,16 @@ from registry.statements import Kind
 from tests.builders import World, key_of
 from tests.faults import documented
 from tests.golden import story
-from tests.scenario import GOOD, attempt, cast_world, good
+from tests.scenario import GOOD, attempt, cast_world, good, grant
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "kinds.md"
 
 WITHOUT_STATEMENT = {
+    "consent.cancel": "The key that signed a standing consent was revoked.",
     "voucher.expire": "The last day for accepting an issued voucher is over.",
     "transfer.expire": "The last day for accepting an offer is over.",
     "transfer.cancel": "The key that signed an open offer was revoked.",
-    "transfer.cancel-more": "A revoked key had signed more open offers than fit one entry.",
+    "transfer.cancel-more": "A revoked key had signed more of these than fit one entry.",
     "day.cut-off": "A due date of some accepted voucher begins.",
     "state": "A cut-off or a `snapshot.request` asked for a commitment to the whole state.",
 }
@@ -81,6 +82,7 @@ def _over_time() -> World:
 
 def _with_a_revocation() -> World:
     world = cast_world()
+    grant(world, by="s1")
     lot = f"{world.issue()}.0"
     for _ in range(CANCELLED_AT_ONCE + 1):
         lot = f"{world.offer(lot, 5, by='s1', to='s2')}.1"

@@ -4,16 +4,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from registry.assignment import NoticeArrived
 from registry.canonical import b64url_encode
 from registry.commitments import StateCommitted
 from registry.effects import DeadlineCleared, DeadlineSet
 from registry.merkle import hash_leaf
-from registry.rules.answers import LotAssigned, NoticeArrived
+from registry.rules.answers import LotAssigned
+from registry.rules.consents import ConsentGranted
 from registry.rules.parties import PartyAdmitted
-from registry.rules.transfers import LotOffered
+from registry.rules.transfers import LotOffered, LotTransferred
 from registry.rules.vouchers import VoucherIssued
 from tests.builders import instant
 from tests.logs import DUE_ON, Draft, story
+
+AT_ONCE = 8
+"""Which of the story's offers is effective at once, under its assignee's standing consent."""
 
 # Each with the entry that it is told in: kind, and which of that kind.
 LIES: dict[str, tuple[str, int, Callable[[Draft], Draft]]] = {
@@ -53,6 +58,21 @@ LIES: dict[str, tuple[str, int, Callable[[Draft], Draft]]] = {
     ),
     "effects in another order": (
         "transfer.accept", 0, lambda d: replace(d, effects=d.effects[::-1]),
+    ),
+    "a transfer at once to another assignee": (
+        "transfer.offer", AT_ONCE,
+        lambda d: d.swapped(LotTransferred, assignee=story().world.ids["s2"]),
+    ),
+    "a transfer at once under another consent": (
+        "transfer.offer", AT_ONCE,
+        lambda d: d.swapped(LotTransferred, consent=story().names["to_s2"]),
+    ),
+    "a consent to the operator's friend": (
+        "consent.grant", 0,
+        lambda d: d.swapped(ConsentGranted, assignors=(story().world.ids["s2"],)),
+    ),
+    "a consent to less than was signed": (
+        "consent.grant", 0, lambda d: d.swapped(ConsentGranted, minimum=1),
     ),
     "no deadline where one is set": ("transfer.offer", 0, lambda d: d.without(DeadlineSet)),
     "a deadline at another instant": (

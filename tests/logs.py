@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from registry.audit import Audit, audit_export
+from registry.canonical import Json
 from registry.checkpoint import Checkpoint, sign_checkpoint
 from registry.commitments import Commitments, StateCommitted
 from registry.effects import Due, Effect, Seal, apply, format_effects, touches_of
@@ -136,6 +137,12 @@ def tell(world: World) -> dict[str, str]:
     world.advance(instant(date(2025, 7, 4)))
     world.engine.submit([])
     world.transfer(f"{expiring}.1", 13, by="s2", to="s3")
+    payee: dict[str, Json] = {"account": world.accounts["s3"], "collection_route": False}
+    covered: dict[str, Json] = {"assignors": [world.ids["s1"]], "minimum": "17"}
+    consent = world.do("s3", "consent.grant", {"purpose": "settle", **covered, **payee}).sid
+    at_once = world.offer(f"{rejected}.1", 17, by="s1", to="s3")
+    world.do("s3", "consent.withdraw", {}, re=consent)
+    world.do("s3", "consent.grant", {"purpose": "settle", **payee})
     world.advance(instant(DUE_ON))
     world.engine.submit([])
     world.do("s3", "mandate.grant", {"account": world.accounts["s3"]})
@@ -146,6 +153,7 @@ def tell(world: World) -> dict[str, str]:
         "to_s2": to_s2,
         "to_trust": to_trust,
         "expiring": expiring,
+        "at_once": at_once,
     }
 
 

@@ -1,6 +1,6 @@
 """A second opinion on who holds what: dictionaries and sums, sharing no code with the registry.
 
-It knows vouchers, lots, offers, notices and days, and nothing of signatures, hashes or
+It knows vouchers, lots, offers, consents, notices and days, and nothing of signatures, hashes or
 rows. Every method says whether the registry should accept, and does what should follow.
 """
 
@@ -40,12 +40,15 @@ class Model:
     locked: set[str] = field(default_factory=set)
     offers: dict[str, tuple[str, str, str, int, str]] = field(default_factory=dict)
     """Open ones: assignor, assignee, voucher, end, and the key that signed."""
+    consents: dict[str, tuple[str, str, tuple[str, ...], int, str]] = field(default_factory=dict)
+    """Standing ones: party, purpose, assignors (none for anybody), minimum, and the key."""
     notices: dict[str, tuple[str, bool]] = field(default_factory=dict)
     """Recipient, and whether it has acknowledged."""
     cut_offs: set[int] = field(default_factory=set)
     """Days that are some active voucher's due date, still ahead."""
     lots_seen: list[str] = field(default_factory=list)
     offers_seen: list[str] = field(default_factory=list)
+    consents_seen: list[str] = field(default_factory=list)
 
     # --- vouchers -----------------------------------------------------------------
 
@@ -139,24 +142,39 @@ class Model:
             return False
         rest, chain = self.amount[lot] - amount, self.chain[lot]
         self._consume(lot)
-        self._add(f"{offer}.0", voucher, by, amount, chain)
-        self.locked.add(f"{offer}.0")
         if rest:
             self._add(f"{offer}.1", voucher, by, rest, chain)
-        self.offers[offer] = (by, to, voucher, self.epoch + (day + 1) * DAY, key)
         self.offers_seen.append(offer)
+        if self.covering(by=by, to=to, purpose=purpose, amount=amount):
+            self._assign(offer, voucher, to, amount, chain)
+            return True
+        self._add(f"{offer}.0", voucher, by, amount, chain)
+        self.locked.add(f"{offer}.0")
+        self.offers[offer] = (by, to, voucher, self.epoch + (day + 1) * DAY, key)
         return True
+
+    def covering(self, *, by: str, to: str, purpose: str, amount: int) -> str:
+        """Returns the consent by which the assignee has said yes in advance, or nothing."""
+        for consent, (party, what, names, least, _) in self.consents.items():
+            if (party, what) == (to, purpose) and amount >= least and (not names or by in names):
+                return consent
+        return ""
+
+    def _assign(self, offer: str, voucher: str, to: str, amount: int, chain: list[str]) -> None:
+        self._add(f"{offer}.2", voucher, to, amount, [*chain, to])
+        for rank, name in enumerate(self.owing(voucher)):
+            self.notices[f"{offer}.2!{rank}"] = (name, False)
 
     def take(self, offer: str, *, by: str) -> bool:
         """Accepts an offer: every debtor is told."""
         if offer not in self.offers or by != self.offers[offer][1]:
             return False
+        if by in self.owing(self.offers[offer][2]):
+            return False
         _, assignee, voucher, _, _ = self.offers.pop(offer)
         amount, chain = self.amount[f"{offer}.0"], self.chain[f"{offer}.0"]
         self._consume(f"{offer}.0")
-        self._add(f"{offer}.2", voucher, assignee, amount, [*chain, assignee])
-        for rank, name in enumerate(self.owing(voucher)):
-            self.notices[f"{offer}.2!{rank}"] = (name, False)
+        self._assign(offer, voucher, assignee, amount, chain)
         return True
 
     def reject(self, offer: str, *, by: str) -> bool:
@@ -172,6 +190,31 @@ class Model:
             del self.offers[offer]
             self.locked.discard(f"{offer}.0")
         return is_right
+
+    def consent(
+        self,
+        consent: str,
+        *,
+        by: str,
+        purpose: str,
+        assignors: tuple[str, ...],
+        minimum: int,
+        key: str,
+    ) -> bool:
+        """Says yes in advance, in the place of what was said before."""
+        for former, (party, what, *_) in list(self.consents.items()):
+            if (party, what) == (by, purpose):
+                del self.consents[former]
+        self.consents[consent] = (by, purpose, assignors, minimum, key)
+        self.consents_seen.append(consent)
+        return True
+
+    def unsay(self, consent: str, *, by: str) -> bool:
+        """Withdraws a consent."""
+        if consent not in self.consents or self.consents[consent][0] != by:
+            return False
+        del self.consents[consent]
+        return True
 
     def acknowledge(self, notices: list[str], *, by: str) -> bool:
         """Acknowledges notices."""
@@ -197,7 +240,8 @@ class Model:
         return True
 
     def revoke(self, key: str) -> bool:
-        """Ends a key, and the open offers that it signed."""
+        """Ends a key, and the open offers and standing consents that it signed."""
+        self.consents = {name: facts for name, facts in self.consents.items() if facts[4] != key}
         for offer, (_, _, _, _, signed) in list(self.offers.items()):
             if signed == key:
                 self._free(offer, is_right=True)

@@ -253,6 +253,24 @@ def _mandate_grant(world: World) -> Draft:
     return Draft(by="s1", kind="mandate.grant", body={"account": world.accounts["s1"]})
 
 
+def consent_body(world: World, by: str, **members: Json) -> dict[str, Json]:
+    """Returns a consent to be paid with what is settled, on the party's own account."""
+    return {"purpose": "settle", **_payee(world, by), **members}
+
+
+def grant(world: World, *, by: str = "s2", **members: Json) -> str:
+    """Grants a standing consent; returns its id."""
+    return world.do(by, "consent.grant", consent_body(world, by, **members)).sid
+
+
+def _consent_grant(world: World) -> Draft:
+    return Draft(by="s2", kind="consent.grant", body=consent_body(world, "s2"))
+
+
+def _consent_withdraw(world: World) -> Draft:
+    return Draft(by="s2", kind="consent.withdraw", re=grant(world))
+
+
 def _voucher_issue(world: World) -> Draft:
     return Draft(by="core", kind="voucher.issue", body=world.issue_body())
 
@@ -333,6 +351,8 @@ GOOD: dict[str, Callable[[World], Draft]] = {
     "account.register": _account_register,
     "account.verify": _account_verify,
     "mandate.grant": _mandate_grant,
+    "consent.grant": _consent_grant,
+    "consent.withdraw": _consent_withdraw,
     "voucher.issue": _voucher_issue,
     "voucher.accede": _voucher_accede,
     "voucher.accept": _voucher_accept,

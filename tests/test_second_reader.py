@@ -16,12 +16,13 @@ import pytest
 
 VECTORS = Path(__file__).resolve().parent / "vectors" / "formats"
 TABLES = (
-    "ledger", "key_record", "registration", "offer", "notice", "lot", "voucher_number", "voucher",
-    "mandate", "account", "party", "deadline", "state_request", "bucket", "run", "instruction",
-    "balance",
+    "ledger", "key_record", "registration", "offer", "consent_grant", "consent", "notice", "lot",
+    "voucher_number", "voucher", "mandate", "account", "party", "deadline", "state_request",
+    "bucket", "run", "instruction", "balance",
 )  # fmt: skip
 KEYS = {
     "ledger": ["row"], "key_record": ["kid"], "registration": ["statement"],
+    "consent_grant": ["consent"], "consent": ["party", "purpose"],
     "voucher_number": ["debtor", "voucher_no"], "deadline": ["at", "kind", "id"],
     "state_request": ["at"], "bucket": ["family", "bucket"], "run": ["plan"],
     "instruction": ["plan", "n"], "balance": ["account"],
@@ -175,6 +176,17 @@ class Reader:
     def mandate_granted(self, **mandate: Any) -> None:
         self.put("mandate", **mandate)
 
+    def consent_granted(self, replaces: str = "", **consent: Any) -> None:
+        if replaces:
+            del self.rows["consent_grant"][replaces,]
+        self.put("consent", **consent)
+        named = {name: consent[name] for name in ("consent", "party", "purpose")}
+        self.put("consent_grant", **named)
+
+    def consent_ended(self, consent: str, party: str, purpose: str, **_: Any) -> None:
+        assert self.rows["consent"].pop((party, purpose))["consent"] == consent
+        del self.rows["consent_grant"][consent,]
+
     def voucher_issued(self, **issued: Any) -> None:
         lot_salt = salt(b"tallystick-salt/1", 0, self.statement)
         self.put("voucher", **issued, co_debtors=[], discharged="0", cancelled="0",
@@ -203,6 +215,17 @@ class Reader:
             self.copy_lot(row, offer, 1, amount=remainder)
         self.put("offer", **offered, offer=offer, lot=f"{offer}.0",
                  salt=salt(b"tallystick-salt/1", 2, self.statement))  # fmt: skip
+
+    def lot_transferred(self, offer: str, lot: str, assignee: str, amount: str, remainder: str,
+                        purpose: str, recourse: bool, account: str, collection_route: bool,
+                        **_: Any) -> None:  # fmt: skip
+        row = self.rows["lot"].pop((lot,))
+        if remainder != "0":
+            self.copy_lot(row, offer, 1, amount=remainder)
+        self.copy_lot(row, offer, 2, amount=amount, holder=assignee, path=[*row["path"], assignee],
+                      tier=row["tier"] + (purpose == "settle"), acquired=offer, account=account,
+                      collection_route=collection_route, recourse=recourse, acknowledged=False,
+                      status="free")  # fmt: skip
 
     def lot_assigned(self, offer: str, assignee: str, account: str, collection_route: bool,
                      **_: Any) -> None:  # fmt: skip

@@ -23,7 +23,8 @@ from tests.builders import DIGEST, FIRST_DAY, instant
 from tests.clearing_cast import BANKS, cast_world
 from tests.clearing_model import ClearingModel, Figures
 from tests.model import DAY
-from tests.test_simulation import NAMES, ROLES, SEEDS, Made, Simulation
+from tests.moves import NAMES, ROLES, SEEDS, Made
+from tests.test_simulation import Simulation
 
 LAST_DAY = 60
 """No day is begun by chance from here on: holidays come soon, which the model does not know."""
@@ -66,6 +67,9 @@ class ClearingSimulation(Simulation):
             self.model.voucher_no[voucher] = str(body["voucher_no"])
         if kind in ("voucher.accept", "transfer.accept"):
             self.model.stated[re or ""] = (str(body["account"]), bool(body["collection_route"]))
+        if kind == "consent.grant":
+            consent = self.batched.sid_of(text)
+            self.model.stated[consent] = (str(body["account"]), bool(body["collection_route"]))
         return text
 
     def account(self, name: str) -> str:
@@ -191,7 +195,7 @@ class ClearingSimulation(Simulation):
     def clearing_among_others(self) -> None:
         makes: list[Callable[[], Made]] = [self.plan, self.plan, *[self.confirm] * 14]
         makes += [self.grant, self.issue, self.answer_voucher, self.acknowledge, self.tick]
-        makes += [self.offer, self.offer, self.answer_offer, self.answer_offer]
+        makes += [self.offer, self.offer, self.answer_offer, self.answer_offer, self.consent]
         self.run(self.chance.choices(makes, k=self.chance.randint(1, 14)))
 
     def a_pay_day(self) -> None:

@@ -12,7 +12,7 @@ import pytest
 from registry.canonical import Json
 from registry.entries import open_entry
 from registry.errors import KeyRevokedError, RegistryError
-from registry.model import NOTICES, OFFERS, VOUCHERS, LotStatus, VoucherStatus
+from registry.model import CONSENTS, NOTICES, OFFERS, VOUCHERS, LotStatus, VoucherStatus
 from registry.refusals import (
     AccountNotVerifiedError,
     AlreadyAcknowledgedError,
@@ -28,8 +28,10 @@ from tests.scenario import (
     Draft,
     attempt,
     cast_world,
+    consent_body,
     decide,
     good,
+    grant,
     key_add,
     lots_of,
     open_offer,
@@ -200,11 +202,15 @@ def _end_by_time(world: World, _offer: str) -> None:
     world.engine.submit([])
 
 
-def _end_by_revocation(world: World, _offer: str) -> None:
-    attempt(world, key_add(world, by="s1"))
-    world.do("s1", "key.revoke", {"kid": key_of("s1").public.kid})
-    world.keys["s1"] = key_of("further")
+def _replace_key(world: World, name: str) -> None:
+    attempt(world, key_add(world, by=name))
+    world.do(name, "key.revoke", {"kid": key_of(name).public.kid})
+    world.keys[name] = key_of("further")
     world.engine.submit([])
+
+
+def _end_by_revocation(world: World, _offer: str) -> None:
+    _replace_key(world, "s1")
 
 
 def _end_by(kind: str) -> Callable[[World, str], None]:
@@ -242,9 +248,58 @@ def test_an_offer_ends_once(end: str, again: str) -> None:
     verify_everything(world)
 
 
+# --- Standing consents ------------------------------------------------------------------
+
+CONSENT_ENDS: dict[str, Callable[[World, str], object]] = {
+    "consent.grant": lambda world, _: grant(world, minimum="7"),
+    "consent.withdraw": lambda world, consent: world.do("s2", "consent.withdraw", {}, re=consent),
+    "consent.cancel": lambda world, _: _replace_key(world, "s2"),
+}
+
+
+def test_every_end_of_a_consent_has_a_row() -> None:
+    names = {name for name in (*RULEBOOK.kinds, *RULEBOOK.timed) if name.startswith("consent.")}
+    assert set(CONSENT_ENDS) == names
+
+
+@pytest.mark.parametrize("end", CONSENT_ENDS)
+def test_a_consent_ends_once(end: str) -> None:
+    world = cast_world()
+    consent = grant(world)
+    CONSENT_ENDS[end](world, consent)
+    left = [row.consent for row in world.store.select(CONSENTS)]
+    assert consent not in left
+    assert len(left) == (end == "consent.grant")
+    again = Draft(by="s2", kind="consent.withdraw", re=consent)
+    assert isinstance(refusal(world, again), AnswerMissingError)
+    # What has ended can be granted again.
+    body = consent_body(world, "s2")
+    assert not isinstance(
+        attempt(world, Draft(by="s2", kind="consent.grant", body=body)), Exception
+    )
+    verify_everything(world)
+
+
+@pytest.mark.parametrize("end", CONSENT_ENDS)
+def test_a_consent_covers_from_its_grant_to_its_end(end: str) -> None:
+    world = cast_world()
+    lot = f"{world.issue()}.0"
+    waits = world.offer(lot, 5, by="s1", to="s2")
+    consent = grant(world)
+    taken = world.offer(f"{waits}.1", 5, by="s1", to="s2")
+    CONSENT_ENDS[end](world, consent)
+    later = world.offer(f"{taken}.1", 5, by="s1", to="s2")
+    assert {row.offer for row in world.store.select(OFFERS)} == {waits, later}
+    assert lots_of(world)[f"{taken}.2"].holder == world.ids["s2"]
+    verify_everything(world)
+
+
 # --- What is open to an answer of another kind ------------------------------------------
 
-OPEN = {"party.register", "vehicle.register", "account.register", "voucher.issue", "transfer.offer"}
+OPEN = {
+    "party.register", "vehicle.register", "account.register", "consent.grant", "voucher.issue",
+    "transfer.offer",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("answered", sorted(OPEN))
@@ -287,7 +342,9 @@ def test_a_notice_is_acknowledged_once() -> None:
     assert [row.acknowledged for row in world.store.select(NOTICES)] == [True]
 
 
-@pytest.mark.parametrize("kind", ["mandate.grant", "voucher.accept", "transfer.accept"])
+@pytest.mark.parametrize(
+    "kind", ["mandate.grant", "consent.grant", "voucher.accept", "transfer.accept"]
+)
 def test_an_account_is_used_once_its_bank_has_verified_it(kind: str) -> None:
     world, draft = good(kind)
     body: dict[str, Json] = {
@@ -303,7 +360,9 @@ def test_an_account_is_used_once_its_bank_has_verified_it(kind: str) -> None:
     verify_everything(world)
 
 
-@pytest.mark.parametrize("kind", ["voucher.issue", "transfer.offer", "transfer.accept", "key.add"])
+@pytest.mark.parametrize(
+    "kind", ["voucher.issue", "transfer.offer", "transfer.accept", "consent.grant", "key.add"]
+)
 def test_a_revoked_key_signs_nothing(kind: str) -> None:
     world, draft = good(kind)
     world.do(draft.by, "key.revoke", {"kid": world.keys[draft.by].public.kid})

@@ -25,6 +25,7 @@ from registry.refusals import (
     NotBankError,
     NotCreditorError,
     NotDebtorError,
+    NotGrantorError,
     NotHolderError,
     NoticeNotFoundError,
     NotOwnerError,
@@ -52,6 +53,8 @@ WHO: dict[str, set[str]] = {
     "account.register": HOLDERS,
     "account.verify": {"bank"},
     "mandate.grant": HOLDERS,
+    "consent.grant": HOLDERS,
+    "consent.withdraw": HOLDERS,
     "voucher.issue": {"participant"},
     "voucher.accede": {"participant"},
     "voucher.accept": HOLDERS,
@@ -210,6 +213,11 @@ NAMES_ANOTHERS: dict[str, list[tuple[str, type[RegistryError], Any]]] = {
     "key.revoke": [("key", KeyUnknownError, _kid_of_s2)],
     "account.verify": [("account", NotBankError, _as_another_bank)],
     "mandate.grant": [("account", NotOwnerError, _account_of("s2"))],
+    "consent.grant": [("account", NotOwnerError, _account_of("s1"))],
+    "consent.withdraw": [
+        ("consent", NotGrantorError, _as("s3")),
+        ("consent, as a financier", NotGrantorError, _as("factor")),
+    ],
     "voucher.issue": [
         ("account", NotOwnerError, _account_of("s1")),
         ("mandate", MandateMissingError, _mandate_of_s1),

@@ -16,7 +16,7 @@ from registry.money import format_yuan
 
 out = Console(highlight=False, markup=False)
 Name = Annotated[str, typer.Argument(help="Its id.")]
-_MONEY = frozenset({"amount", "face", "discharged", "cancelled", "total", "gross"})
+_MONEY = frozenset({"amount", "face", "discharged", "cancelled", "minimum", "total", "gross"})
 
 
 def _show(path: str) -> Callable[..., None]:
@@ -119,6 +119,7 @@ COMMANDS = (
     ("voucher", "show", _show("/v1/vouchers/{}")),
     ("voucher", "list", _list("/v1/vouchers", debtor="{party}")),
     ("transfer", "list", _list("/v1/offers", assignee="{party}")),
+    ("consent", "list", _list("/v1/consents")),
     ("notice", "list", _list("/v1/notices")),
     ("party", "show", _show("/v1/parties/{}")),
     ("account", "list", _list("/v1/accounts", owner="{party}")),

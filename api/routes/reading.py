@@ -21,6 +21,7 @@ from api.service import Service
 from api.visibility import (
     has_held,
     sees_account,
+    sees_consent,
     sees_lot,
     sees_notice,
     sees_offer,
@@ -33,6 +34,7 @@ from registry.ids import Sid
 from registry.merkle import hash_leaf
 from registry.model import (
     ACCOUNTS,
+    CONSENTS,
     KEYS,
     LOTS,
     NOTICES,
@@ -183,6 +185,29 @@ async def list_offers(
         cursor=cursor,
         as_of=as_of,
         hidden=HIDDEN,
+    )
+    return await listed(service, ask)
+
+
+@router.get("/consents", operation_id="consents.list")
+async def list_consents(
+    service: ServiceOf,
+    caller: CallerOf,
+    as_of: AsOf,
+    party: str | None = None,
+    purpose: str | None = None,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = "",
+) -> JSONResponse:
+    """Lists the caller's own standing consents."""
+    ask = Ask(
+        table=CONSENTS,
+        caller=caller,
+        sees=lambda consent: sees_consent(caller, consent),
+        equal={"party": party, "purpose": purpose},
+        limit=limit,
+        cursor=cursor,
+        as_of=as_of,
     )
     return await listed(service, ask)
 

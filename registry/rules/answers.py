@@ -8,27 +8,30 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from registry.assignment import assigned_lot, notices_of
 from registry.effects import DeadlineCleared, Due, Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
 from registry.fields import SidField
-from registry.ids import Kid, LotId, NoticeId, PartyId, Sid, lot_id, notice_id
+from registry.ids import Kid, LotId, PartyId, Sid
 from registry.model import (
     ACCOUNTS,
     HOLDER_ROLES,
     LOTS,
-    NOTICES,
     OFFERS,
     PARTIES,
     VOUCHERS,
     LotStatus,
-    Notice,
     Offer,
-    Purpose,
 )
-from registry.refusals import DeadlinePassedError, NotAssigneeError, NotAssignorError
-from registry.rights import cancel_offers, known_voucher, require_account
+from registry.refusals import (
+    AssigneeRefusedError,
+    DeadlinePassedError,
+    NotAssigneeError,
+    NotAssignorError,
+)
+from registry.rights import cancel_signed, known_voucher, reads_signed, require_account
 from registry.statements import Body, Kind, Now, Statement, TimedKind
-from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many, where
+from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many
 
 
 class TransferAccept(Body):
@@ -104,51 +107,21 @@ class LotAssigned(Effect):
         lot = None if offer is None else state.get(LOTS, offer.lot)
         if offer is None or lot is None or lot.amount != self.amount:
             raise InvariantBrokenError(f"assignment by no offer {self.offer}")
-        assigned = replace(
+        assigned = assigned_lot(
             lot,
-            lot=lot_id(self.offer, 2),
-            holder=self.assignee,
-            born=seal.index,
-            path=(*lot.path, self.assignee),
-            tier=lot.tier + (offer.purpose == Purpose.SETTLE),
-            acquired=self.offer,
+            offer=self.offer,
+            assignee=self.assignee,
+            amount=self.amount,
+            purpose=offer.purpose,
+            recourse=offer.recourse,
             account=self.account,
             collection_route=self.collection_route,
-            recourse=offer.recourse,
-            acknowledged=False,
-            status=LotStatus.FREE,
+            born=seal.index,
             salt=offer.salt,
         )
         state.delete(LOTS, lot.lot)
         state.delete(OFFERS, self.offer)
         state.put(LOTS, assigned)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoticeArrived(Effect):
-    """A notice of assignment is in its recipient's inbox; the entry's time is its arrival."""
-
-    notice: NoticeId
-    transfer: Sid
-    voucher: Sid
-    recipient: PartyId
-    assignor: PartyId
-    assignee: PartyId
-    amount: Minor
-
-    def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Writes the notice."""
-        row = Notice(
-            notice=self.notice,
-            transfer=self.transfer,
-            voucher=self.voucher,
-            recipient=self.recipient,
-            assignor=self.assignor,
-            assignee=self.assignee,
-            amount=self.amount,
-            arrived=seal.time,
-        )
-        state.put(NOTICES, row)
 
 
 def _answered(state: Rows, statement: Statement[Any]) -> Offer:
@@ -185,6 +158,7 @@ def decide_transfer_accept(
     Raises:
         NotAssigneeError: The offer is to another party.
         DeadlinePassedError: The last day for acceptance is over.
+        AssigneeRefusedError: The assignee has joined the debt since it was offered.
         AccountUnknownError, NotOwnerError, AccountNotVerifiedError: The payee account.
     """
     offer = _answered(state, statement)
@@ -192,8 +166,10 @@ def decide_transfer_accept(
         raise NotAssigneeError(offer=offer.offer, by=statement.by)
     if now.time >= offer.accept_by:
         raise DeadlinePassedError(deadline=offer.accept_by)
-    require_account(state, statement.body.account, owner=statement.by)
     voucher = known_voucher(state, offer.voucher)
+    if offer.assignee in (voucher.debtor, *voucher.co_debtors):
+        raise AssigneeRefusedError(assignee=offer.assignee, reason="owes the voucher")
+    require_account(state, statement.body.account, owner=statement.by)
 
     # Past this line the acceptance must succeed.
     assigned = LotAssigned(
@@ -205,17 +181,12 @@ def decide_transfer_accept(
         account=statement.body.account,
         collection_route=statement.body.collection_route,
     )
-    notices = tuple(
-        NoticeArrived(
-            notice=notice_id(lot_id(offer.offer, 2), rank),
-            transfer=offer.offer,
-            voucher=offer.voucher,
-            recipient=PartyId(recipient),
-            assignor=offer.assignor,
-            assignee=offer.assignee,
-            amount=offer.amount,
-        )
-        for rank, recipient in enumerate((voucher.debtor, *voucher.co_debtors))
+    notices = notices_of(
+        voucher,
+        offer=offer.offer,
+        assignor=offer.assignor,
+        assignee=offer.assignee,
+        amount=offer.amount,
     )
     return (assigned, *notices, _expiry_cleared(offer))
 
@@ -292,14 +263,14 @@ def decide_transfer_cancel(state: Rows, due: Due, now: Now) -> tuple[Effect, ...
 
 
 def reads_cancel_more(due: Due, _now: Now) -> ReadPlan:
-    """Asks for the offers by the revoked key that are still open."""
-    yield from where(OFFERS, "kid", due.id)
+    """Asks for what the revoked key signed and still stands."""
+    yield from reads_signed(due.id)
 
 
 def decide_cancel_more(state: Rows, due: Due, now: Now) -> tuple[Effect, ...]:
-    """Sets the end of further offers by a revoked key, after those before it have ended."""
+    """Sets the end of what else a revoked key has signed, after what came before has ended."""
     met = DeadlineCleared(at=due.at, kind=due.kind, id=due.id)
-    return (met, *cancel_offers(state, Kid(due.id), at=due.at))
+    return (met, *cancel_signed(state, Kid(due.id), at=due.at))
 
 
 _ANSWERS = {"transfer.offer": OFFERS}

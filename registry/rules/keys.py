@@ -14,12 +14,12 @@ from registry.effects import Effect, KeyAdded, Seal, Touch
 from registry.errors import BadSignatureError, InvariantBrokenError, KeyUnknownError, MalformedError
 from registry.fields import LENIENT, KeyField, MachineText
 from registry.ids import Kid, PartyId, is_vehicle
-from registry.model import KEYS, OFFERS, KeyUse, Role
+from registry.model import KEYS, KeyUse, Role
 from registry.refusals import KeyTakenError, PossessionError
-from registry.rights import cancel_offers
+from registry.rights import cancel_signed, reads_signed
 from registry.signing import PublicKey, header_bytes, parse_jwk, split_jws, verify
 from registry.statements import Body, Kind, Now, Statement
-from registry.tables import MutableRows, ReadPlan, Rows, get, where
+from registry.tables import MutableRows, ReadPlan, Rows, get
 
 ANY_ROLE = frozenset(Role)
 POSSESSION_TYP = "ts-possession+jws"
@@ -114,13 +114,13 @@ def decide_key_add(state: Rows, statement: Statement[KeyAdd], now: Now) -> tuple
 
 
 def reads_key_revoke(statement: Statement[KeyRevoke], _now: Now) -> ReadPlan:
-    """Asks for the key and the offers that it signed."""
+    """Asks for the key and what it signed and ends with it."""
     yield from get(KEYS, statement.body.kid)
-    yield from where(OFFERS, "kid", statement.body.kid)
+    yield from reads_signed(statement.body.kid)
 
 
 def decide_key_revoke(state: Rows, statement: Statement[KeyRevoke], now: Now) -> tuple[Effect, ...]:
-    """Revokes a key of the signer; the offers it signed and nobody answered are cancelled.
+    """Revokes a key of the signer; consents and unanswered offers that it signed are cancelled.
 
     The cancellations are entries of their own, directly after this one: deadlines that have
     already come.
@@ -136,7 +136,7 @@ def decide_key_revoke(state: Rows, statement: Statement[KeyRevoke], now: Now) ->
     if suspect_from is not None and suspect_from > now.index:
         raise MalformedError(what="suspect_from", reason=f"lies after entry {now.index}")
     revoked = KeyRevoked(kid=key.kid, party=key.party, suspect_from=suspect_from)
-    return (revoked, *cancel_offers(state, key.kid, at=now.time))
+    return (revoked, *cancel_signed(state, key.kid, at=now.time))
 
 
 KINDS = (

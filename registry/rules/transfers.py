@@ -1,10 +1,11 @@
-"""Transfers: an offer of one lot to one assignee, and what becomes of it.
+"""Transfers: an offer of one lot to one assignee, which waits or is effective at once.
 
 An offer consumes one lot. `<offer>.0` is the offered part, still the assignor's and
 locked; `<offer>.1` the remainder, free at once; `<offer>.2` the part in the assignee's
-hands, made by its acceptance. So the ids of a chain of offers are known in advance,
-and no assignee sees another. A transfer is an assignment of a claim: no earlier
-holder answers for the debtor unless the offer says so.
+hands, made by its acceptance. Under the assignee's own standing consent the offer makes
+`.2` itself, and never `.0`. So the ids of a chain of offers are known in advance, and no
+assignee sees another. A transfer is an assignment of a claim: no earlier holder answers
+for the debtor unless the offer says so.
 """
 
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from registry.assignment import assigned_lot, notices_of
 from registry.effects import DeadlineSet, Effect, Seal, Touch
 from registry.errors import InvariantBrokenError, MalformedError
 from registry.fields import (
@@ -26,12 +28,16 @@ from registry.fields import (
 )
 from registry.ids import Kid, LotId, PartyId, Sid, lot_id
 from registry.model import (
+    ACCOUNTS,
     ASSIGNMENTS_MAX,
+    CONSENTS,
     HOLDER_ROLES,
     LOTS,
     OFFERS,
     PARTIES,
     VOUCHERS,
+    Consent,
+    Lot,
     LotStatus,
     Offer,
     Purpose,
@@ -107,10 +113,7 @@ class LotOffered(Effect):
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Replaces the lot by its parts and keeps the offer."""
-        lot = state.get(LOTS, self.lot)
-        if lot is None or lot.amount != self.amount + self.remainder:
-            raise InvariantBrokenError(f"offer {self.offer} does not conserve lot {self.lot}")
-        state.delete(LOTS, self.lot)
+        lot = _split(state, self, seal)
         offered = replace(
             lot,
             lot=lot_id(self.offer, 0),
@@ -120,15 +123,6 @@ class LotOffered(Effect):
             salt=seal.lot_salt(0),
         )
         state.put(LOTS, offered)
-        if self.remainder:
-            rest = replace(
-                lot,
-                lot=lot_id(self.offer, 1),
-                amount=self.remainder,
-                born=seal.index,
-                salt=seal.lot_salt(1),
-            )
-            state.put(LOTS, rest)
         offer = Offer(
             offer=self.offer,
             lot=offered.lot,
@@ -145,18 +139,81 @@ class LotOffered(Effect):
         state.put(OFFERS, offer)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LotTransferred(Effect):
+    """Under a standing consent a lot is consumed, and the offered part the assignee's at once."""
+
+    offer: Sid
+    lot: LotId
+    voucher: Sid
+    assignor: PartyId
+    assignee: PartyId
+    amount: Minor
+    remainder: Minor
+    purpose: str
+    recourse: bool
+    account: Sid
+    collection_route: bool
+    consent: Sid
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches the voucher and both sides."""
+        return (("voucher", self.voucher), ("holder", self.assignor), ("holder", self.assignee))
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Moves the claim; the remainder stays the assignor's."""
+        assigned = assigned_lot(
+            _split(state, self, seal),
+            offer=self.offer,
+            assignee=self.assignee,
+            amount=self.amount,
+            purpose=self.purpose,
+            recourse=self.recourse,
+            account=self.account,
+            collection_route=self.collection_route,
+            born=seal.index,
+            salt=seal.lot_salt(2),
+        )
+        state.put(LOTS, assigned)
+
+
+def _split(state: MutableRows, offered: LotOffered | LotTransferred, seal: Seal) -> Lot:
+    """Consumes an offer's lot and makes its remainder, if any; returns what was consumed."""
+    lot = state.get(LOTS, offered.lot)
+    if lot is None or lot.amount != offered.amount + offered.remainder:
+        raise InvariantBrokenError(f"offer {offered.offer} does not conserve lot {offered.lot}")
+    state.delete(LOTS, lot.lot)
+    if offered.remainder:
+        rest = replace(
+            lot,
+            lot=lot_id(offered.offer, 1),
+            amount=offered.remainder,
+            born=seal.index,
+            salt=seal.lot_salt(1),
+        )
+        state.put(LOTS, rest)
+    return lot
+
+
 def reads_transfer_offer(statement: Statement[TransferOffer], _now: Now) -> ReadPlan:
-    """Asks for the lot, its voucher and both sides."""
-    lot = yield from get(LOTS, statement.body.lot)
+    """Asks for the assignee's consent, the lot, its voucher, the payee account, both sides."""
+    body = statement.body
+    # In the order of the tables, so that a batch reads each of them once.
+    consent = yield from get(CONSENTS, body.assignee, body.purpose.value)
+    lot = yield from get(LOTS, body.lot)
     if lot is not None:
         yield from get(VOUCHERS, lot.voucher)
-    yield from get_many(PARTIES, (statement.by, statement.body.assignee))
+    if consent is not None:
+        yield from get(ACCOUNTS, consent.account)
+    yield from get_many(PARTIES, (statement.by, body.assignee))
 
 
 def decide_transfer_offer(
     state: Rows, statement: Statement[TransferOffer], now: Now
 ) -> tuple[Effect, ...]:
-    """Offers part of a lot to one assignee; the remainder is free at once.
+    """Offers part of a lot to one assignee, who has it at once if it has consented in advance.
+
+    The remainder is free at once. An offer that no standing consent covers waits.
 
     Raises:
         LotNotFoundError: There is no such live lot.
@@ -195,6 +252,10 @@ def decide_transfer_offer(
         raise ChainTooLongError(lot=lot.lot, limit=ASSIGNMENTS_MAX)
 
     # Past this line the offer must succeed.
+    remainder = Minor(lot.amount - body.amount)
+    consent = _covering(state, statement)
+    if consent is not None:
+        return _transferred(statement, lot, voucher, consent, remainder=remainder)
     offered = LotOffered(
         offer=statement.sid,
         lot=lot.lot,
@@ -202,13 +263,57 @@ def decide_transfer_offer(
         assignor=lot.holder,
         assignee=body.assignee,
         amount=Minor(body.amount),
-        remainder=Minor(lot.amount - body.amount),
+        remainder=remainder,
         purpose=body.purpose,
         recourse=body.recourse,
         accept_by=accept_by,
         kid=statement.kid,
     )
     return (offered, DeadlineSet(at=accept_by, kind="transfer.expire", id=statement.sid))
+
+
+def _covering(state: Rows, statement: Statement[TransferOffer]) -> Consent | None:
+    """Returns the assignee's standing consent, if it covers an offer and can be paid under."""
+    body = statement.body
+    consent = state.get(CONSENTS, body.assignee, body.purpose.value)
+    if consent is None or not consent.covers(assignor=statement.by, amount=body.amount):
+        return None
+    account = state.get(ACCOUNTS, consent.account)
+    return consent if account is not None and account.verified else None
+
+
+def _transferred(
+    statement: Statement[TransferOffer],
+    lot: Lot,
+    voucher: Voucher,
+    consent: Consent,
+    *,
+    remainder: Minor,
+) -> tuple[Effect, ...]:
+    """Returns what follows from an offer under a standing consent: transfer and notices."""
+    body = statement.body
+    transferred = LotTransferred(
+        offer=statement.sid,
+        lot=lot.lot,
+        voucher=lot.voucher,
+        assignor=lot.holder,
+        assignee=body.assignee,
+        amount=Minor(body.amount),
+        remainder=remainder,
+        purpose=body.purpose,
+        recourse=body.recourse,
+        account=consent.account,
+        collection_route=consent.collection_route,
+        consent=consent.consent,
+    )
+    notices = notices_of(
+        voucher,
+        offer=statement.sid,
+        assignor=lot.holder,
+        assignee=body.assignee,
+        amount=Minor(body.amount),
+    )
+    return (transferred, *notices)
 
 
 def _require_assignee(state: Rows, statement: Statement[TransferOffer], voucher: Voucher) -> None:

@@ -1,12 +1,14 @@
 """Reading over the application: who sees what, as of when."""
 
+from typing import Any
+
 import pytest
 
 from api.client import RefusedError
 from registry.canonical import b64url_encode
 from registry.signing import jws_id
 from tests.api.local import Local, code_of, raw
-from tests.api.served import Street
+from tests.api.served import DIGEST, Street
 
 
 class TestReading:
@@ -79,6 +81,30 @@ class TestReading:
             assert (offer in found) is sees
         to_s2 = town.client.pages("/v1/offers", by=town.ids["s2"], assignee=town.ids["s2"])
         assert offer in [row["offer"] for row in to_s2]
+
+    def test_a_standing_consent_is_seen_by_its_party_and_nobody_else(self, town: Street) -> None:
+        consent: dict[str, Any] = {
+            "purpose": "finance",
+            "assignors": [town.ids["s1"]],
+            "account": town.accounts["factor"],
+            "collection_route": True,
+        }
+        granted = town.do("factor", "consent.grant", consent)
+        for name in ("factor", "s1", "s2", "core", "bank", "operator", "auditor"):
+            by, sees = town.ids[name], name in ("factor", "auditor")
+            found = [row["consent"] for row in town.client.pages("/v1/consents", by=by)]
+            assert (granted.sid in found) is sees
+            assert (town.client.statement(granted.sid, by=by) is not None) is sees
+        # The assignor sees what became of its offer, and whose word made it so.
+        body = town.offer_body(f"{town.issue()}.0", 5, "factor", purpose="finance", terms=DIGEST)
+        offer = town.do("s1", "transfer.offer", body)
+        for name, sees in (("s1", True), ("factor", True), ("s2", False), ("core", False)):
+            seen = town.client.statement(offer.sid, by=town.ids[name])
+            assert (seen is not None) is sees
+            if seen is not None:
+                assert seen.effects["changes"][0]["consent"] == granted.sid
+        town.do("factor", "consent.withdraw", {}, re=granted.sid)
+        assert list(town.client.pages("/v1/consents", by=town.ids["factor"])) == []
 
     def test_notices_are_in_the_recipient_s_inbox(self, town: Street) -> None:
         offer = town.transfer(f"{town.issue()}.0", 5, by="s1", to="s2")

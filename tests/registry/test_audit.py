@@ -237,19 +237,19 @@ class TestNotes:
 
 
 class TestHeldCheckpoints:
-    @pytest.mark.parametrize("size", [0, 1, 5, 40, 68])
+    @pytest.mark.parametrize("size", [0, 1, 5, 40, 72])
     def test_an_older_or_equal_one_that_agrees_is_verified(self, size: int) -> None:
         entries = story().entries
-        assert len(entries) == 68
+        assert len(entries) == 72
         assert audit(export(entries), held=note_of(entries[:size])).findings == []
 
     def test_a_tail_cut_off_and_signed_again_is_incomplete(self) -> None:
         entries = story().entries
         found = audit(export(entries[:-1]), held=note_of(entries))
-        assert_found(found, Verdict.INCOMPLETE, names="67 entries, and the held checkpoint has 68")
+        assert_found(found, Verdict.INCOMPLETE, names="71 entries, and the held checkpoint has 72")
         assert found.notes == ()
 
-    @pytest.mark.parametrize("held_size", [50, 60, 67, 68])
+    @pytest.mark.parametrize("held_size", [50, 60, 71, 72])
     def test_a_fork_is_diverged_and_both_notes_are_handed_over(self, held_size: int) -> None:
         entries = story().entries
         fork = Forger(Rulebook()).rewrite(entries, at=49, lie=lambda _forger, _draft: [])

@@ -132,9 +132,12 @@ def tell() -> tuple[Ledger, dict[str, Sid]]:
     ledger.seal("s2", "transfer.accept", consent, re=offer)
     ledger.seal("core", "notice.acknowledge", {"notices": [f"{offer}.2!0"]})
     second = ledger.seal("s1", "transfer.offer", offer_body(f"{offer}.1", "20"))
+    consent |= {"assignors": [party_of("s1")], "minimum": "10", "purpose": "settle"}
+    granted = ledger.seal("s2", "consent.grant", consent)
+    ledger.seal("s1", "transfer.offer", offer_body(f"{second}.1", "10"))
     ledger.seal("trustee#T1", "snapshot.request", {})
     ledger.engine.submit([])
-    return ledger, {"voucher": voucher, "offer": offer, "second": second}
+    return ledger, {"voucher": voucher, "offer": offer, "second": second, "consent": granted}
 
 
 def rest(ledger: Ledger, names: Mapping[str, Sid]) -> None:
@@ -148,6 +151,7 @@ def rest(ledger: Ledger, names: Mapping[str, Sid]) -> None:
     ledger.sign("operator", "clock.set", {"time": BEGIN + 1_000})
     ledger.sign("core", "key.add", add)
     ledger.sign("core", "key.revoke", {"kid": key_of("core").public.kid, "suspect_from": 7})
+    ledger.sign("s2", "consent.withdraw", {}, re=names["consent"])
     ledger.sign("s1", "voucher.refuse", {}, re=names["voucher"])
     ledger.sign("core", "voucher.withdraw", {}, re=names["voucher"])
     ledger.sign("s2", "voucher.accede", accede, re=names["voucher"])

@@ -9,7 +9,12 @@ import pytest
 from registry.canonical import Json
 from registry.errors import RegistryError
 from registry.model import DEADLINES, NOTICES, OFFERS
-from registry.refusals import DeadlinePassedError, NotAssigneeError, NotAssignorError
+from registry.refusals import (
+    AssigneeRefusedError,
+    DeadlinePassedError,
+    NotAssigneeError,
+    NotAssignorError,
+)
 from registry.rules.answers import KINDS
 from tests.builders import DIGEST, World, instant
 from tests.faults import account_faults, cases, fault, verify_refused, verify_rows
@@ -30,11 +35,22 @@ def _at_the_end(_world: World, draft: Draft) -> None:
     draft.time = END
 
 
+def _joined_since(world: World, _draft: Draft) -> None:
+    (offer,) = world.store.select(OFFERS)
+    body: dict[str, Json] = {
+        "scope": "full",
+        "addressee": "holders",
+        "resolution": {"digest": DIGEST, "name": "resolution.pdf"},
+    }
+    world.do("s2", "voucher.accede", body, re=offer.voucher)
+
+
 FAULTS = {
     "transfer.accept": (
         fault(NotAssigneeError, "by another", _by("s3"), "by"),
         fault(NotAssigneeError, "by the assignor", _by("s1"), "by"),
         fault(DeadlinePassedError, "at the deadline", _at_the_end, "time"),
+        fault(AssigneeRefusedError, "having joined the debt", _joined_since, "debt"),
         *account_faults("s2"),
     ),
     "transfer.reject": (

@@ -160,6 +160,26 @@ def make_rows() -> None:
         indexes="lot assignee kid",
     )
     rows(
+        "consent_grant",
+        "consent text",
+        "party text",
+        "purpose text",
+        key="consent",
+    )
+    rows(
+        "consent",
+        "consent text",
+        "party text",
+        "purpose text",
+        "assignors text",
+        "minimum money",
+        "account text",
+        "collection_route bool",
+        "kid text",
+        key="party purpose",
+        indexes="party kid",
+    )
+    rows(
         "notice",
         "notice text",
         "transfer text",

@@ -37,24 +37,24 @@ class StateIndex:
         self._read = 0
         self._found: list[StateEntry] = []
         self._lock = threading.Lock()
-        self._provers: OrderedDict[int, Prover] = OrderedDict()
+        self._provers: OrderedDict[tuple[int, str], Prover] = OrderedDict()
         self._proving = threading.Lock()
 
-    def prover(self, index: int) -> Prover:
-        """Returns what proves against a state entry; making it reads the whole state.
+    def prover(self, index: int, family: str) -> Prover:
+        """Returns what proves a family against a state entry; making it reads the whole state.
 
         Raises:
             SnapshotUnknownError: No state entry stands there.
         """
         # One at a time: who waits here mostly waits for the one that is being made.
         with self._proving:
-            prover = self._provers.get(index)
+            prover = self._provers.get((index, family))
             if prover is None:
-                prover = Prover(self._store, state_index=index)
-                self._provers[index] = prover
+                prover = Prover(self._store, state_index=index, family=family)
+                self._provers[index, family] = prover
                 if len(self._provers) > PROVERS_KEPT:
                     self._provers.popitem(last=False)
-            self._provers.move_to_end(index)
+            self._provers.move_to_end((index, family))
             return prover
 
     def entries(self) -> Sequence[StateEntry]:

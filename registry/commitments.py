@@ -8,8 +8,10 @@ Source: docs/formats.md, State tree.
 """
 
 from array import array
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final, Protocol
 
 from msgspec import Struct
@@ -18,7 +20,7 @@ from registry.canonical import b64url_encode
 from registry.effects import Effect, Seal, history_of
 from registry.errors import InvariantBrokenError
 from registry.familytree import FamilyTree
-from registry.leaves import in_order, lot_leaf, place_of, write_json
+from registry.leaves import in_order, lot_hash, place_of, write_json
 from registry.merkle import HASH_SIZE, hash_leaf
 from registry.model import (
     ACCOUNTS,
@@ -32,7 +34,7 @@ from registry.model import (
     Voucher,
 )
 from registry.state import MemoryRows
-from registry.sumtree import SumNode, SumRange, root_of_records
+from registry.sumtree import SumNode, SumRange
 from registry.tables import Get, MutableRows, Read, Table, Where
 
 FAMILIES = ("holder", "voucher")
@@ -167,32 +169,35 @@ def _ordinal(bucket: Bucket) -> int:
 
 
 class _Leaves:
-    """Level-1 leaves in columns, found by either bucket."""
+    """The level-1 leaves of one family, in columns and by bucket."""
 
-    def __init__(self) -> None:
+    def __init__(self, family: str) -> None:
         """Starts without a lot."""
         self._hashes = bytearray()
         self._amounts = array("Q")
         self._places: list[tuple[int, int]] = []
-        self._lots: dict[tuple[str, str], array[int]] = {}
+        self._lots: defaultdict[str, array[int]] = defaultdict(_no_lots)
+        self._bucket = attrgetter(family)
 
     def add(self, lot: Lot, payee: str) -> None:
         """Adds a live lot."""
-        leaf = lot_leaf(lot, payee)
-        at = len(self._amounts)
-        self._hashes += leaf.hash
-        self._amounts.append(leaf.total)
+        self._lots[self._bucket(lot)].append(len(self._places))
+        self._hashes += lot_hash(lot, payee)
+        self._amounts.append(lot.amount)
         self._places.append(place_of(lot))
-        for place in (("holder", lot.holder), ("voucher", lot.voucher)):
-            self._lots.setdefault(place, array("Q")).append(at)
 
-    def root(self, family: str, bucket: str) -> SumNode:
+    def root(self, bucket: str) -> SumNode:
         """Computes the root of a bucket's tree."""
         tree = SumRange()
-        for at in sorted(self._lots.get((family, bucket), ()), key=self._places.__getitem__):
+        for at in sorted(self._lots.get(bucket, ()), key=self._places.__getitem__):
             leaf = bytes(self._hashes[HASH_SIZE * at : HASH_SIZE * (at + 1)])
             tree.append(leaf, self._amounts[at])
         return tree.root()
+
+
+def _no_lots() -> "array[int]":
+    """Starts the list of a bucket's lots."""
+    return array("Q")
 
 
 class Commitments:
@@ -221,37 +226,6 @@ class Commitments:
         for tree in self.trees.values():
             tree.verify_whole()
 
-    def load(self, select: Select, *, as_of: int, keep: Keep | None = None) -> None:
-        """Computes every bucket from streams of rows, as of a size.
-
-        Each row is read once. Of the rows stay in memory about 150 bytes for each lot and
-        the digest of each account.
-
-        Args:
-            select: Streams a table's rows.
-            as_of: The size.
-            keep: Is given each bucket with its record.
-        """
-        payees = {row.account: row.digest for row in select(ACCOUNTS, as_of=as_of)}
-        leaves = _Leaves()
-        for lot in select(LOTS, as_of=as_of):
-            leaves.add(lot, payees[lot.account])
-        vouchers: Iterator[Voucher] = iter(select(VOUCHERS, as_of=as_of))
-        for bucket in select(BUCKETS, as_of=as_of):
-            if bucket.ordinal is None:
-                continue
-            voucher = None
-            if bucket.family == "voucher":
-                # Both streams are in the order of the vouchers' ids.
-                voucher = next(row for row in vouchers if row.voucher == bucket.bucket)
-            root = leaves.root(bucket.family, bucket.bucket)
-            record = bucket_record(bucket, root, voucher=voucher)
-            self.trees[bucket.family].put(_ordinal(bucket), hash_leaf(record), root.total)
-            if keep is not None:
-                keep(bucket, record)
-        for tree in self.trees.values():
-            tree.verify_whole()
-
     def _update(self, fetch: Fetch, names: tuple[tuple[str, str], ...]) -> None:
         """Computes some buckets."""
         (found,) = fetch([Get(BUCKETS, names)])
@@ -260,21 +234,61 @@ class Commitments:
         payees = _payees(fetch, lots)
         vouchers = _vouchers(fetch, buckets)
         for bucket, members in zip(buckets, lots, strict=True):
-            root = root_of_records(lot_leaf(lot, payees[lot.account]) for lot in in_order(members))
+            tree = SumRange()
+            for lot in in_order(members):
+                tree.append(lot_hash(lot, payees[lot.account]), lot.amount)
+            root = tree.root()
             record = bucket_record(bucket, root, voucher=vouchers.get(bucket.bucket))
             self.trees[bucket.family].put(_ordinal(bucket), hash_leaf(record), root.total)
 
     def roots(self, *, at: int) -> StateCommitted:
         """Returns the commitment as of `at` entries."""
-        family = {
-            name: FamilyRoot(
-                buckets=tree.size, root=b64url_encode(tree.root()), total=str(tree.total)
-            )
-            for name, tree in self.trees.items()
-        }
+        family = {name: family_root(tree) for name, tree in self.trees.items()}
         if family["holder"].total != family["voucher"].total:
             raise InvariantBrokenError("the two families do not add up to the same")
         return StateCommitted(at=at, holder=family["holder"], voucher=family["voucher"])
+
+
+def load_family(select: Select, family: str, *, as_of: int, keep: Keep | None = None) -> FamilyTree:
+    """Computes one family from streams of rows, as of a size.
+
+    Each row is read once. Of the rows stay in memory about 150 bytes for each lot and
+    the digest of each account.
+
+    Args:
+        select: Streams a table's rows.
+        family: `holder` or `voucher`.
+        as_of: The size.
+        keep: Is given each bucket with its record.
+
+    Raises:
+        InvariantBrokenError: Ordinals leave a gap, or a voucher does not add up.
+    """
+    payees = {row.account: row.digest for row in select(ACCOUNTS, as_of=as_of)}
+    leaves = _Leaves(family)
+    for lot in select(LOTS, as_of=as_of):
+        leaves.add(lot, payees[lot.account])
+    vouchers: Iterator[Voucher] = iter(select(VOUCHERS, as_of=as_of))
+    tree = FamilyTree()
+    for bucket in select(BUCKETS, as_of=as_of):
+        if bucket.family != family or bucket.ordinal is None:
+            continue
+        voucher = None
+        if family == "voucher":
+            # Both streams are in the order of the vouchers' ids.
+            voucher = next(row for row in vouchers if row.voucher == bucket.bucket)
+        root = leaves.root(bucket.bucket)
+        record = bucket_record(bucket, root, voucher=voucher)
+        tree.put(bucket.ordinal, hash_leaf(record), root.total)
+        if keep is not None:
+            keep(bucket, record)
+    tree.verify_whole()
+    return tree
+
+
+def family_root(tree: FamilyTree) -> FamilyRoot:
+    """Returns one family's part of a state entry."""
+    return FamilyRoot(buckets=tree.size, root=b64url_encode(tree.root()), total=str(tree.total))
 
 
 def _payees(fetch: Fetch, lots: Iterable[Iterable[Lot]]) -> dict[str, str]:

@@ -8,14 +8,15 @@ Source: docs/formats.md, State tree.
 """
 
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import Annotated
 
 from msgspec import Meta, Struct
 from msgspec.json import Decoder, Encoder
 
-from registry.canonical import INTEGER_MAX, b64url_decode, b64url_encode, sha256
+from registry.canonical import INTEGER_MAX, b64url_decode, b64url_encode
 from registry.model import Lot
-from registry.sumtree import SumNode, hash_record
+from registry.sumtree import RECORD_PREFIX, SumNode
 
 DETAIL = b"tallystick-detail/1\x00"
 HOLDER = b"tallystick-holder/1\x00"
@@ -75,11 +76,15 @@ def lot_record(
 ) -> LotRecord:
     """Returns the level-1 record of a lot, holder and canonical facts hidden behind its salt."""
     raw = b64url_decode(salt, what="salt", length=16)
+    detail = sha256(DETAIL + raw + facts).digest()
+    hidden = sha256(HOLDER + raw + holder.encode("ascii")).digest()
+    # Written in one go: 32 bytes and a zero are 44 characters, of which 43 are the digest's.
+    digests = b64url_encode(b"%b\x00%b" % (detail, hidden))
     return LotRecord(
         amount=str(amount),
         born=born,
-        detail=b64url_encode(sha256(DETAIL + raw + facts)),
-        holder=b64url_encode(sha256(HOLDER + raw + holder.encode("ascii"))),
+        detail=digests[:43],
+        holder=digests[44:],
         lot=lot,
         voucher=voucher,
     )
@@ -98,9 +103,15 @@ def record_of(lot: Lot, facts: LotFacts) -> LotRecord:
     )
 
 
+def lot_hash(lot: Lot, payee: str) -> bytes:
+    """Returns the hash of a live lot's leaf, which is the same in both of its buckets."""
+    record = write_json(record_of(lot, lot_facts(lot, payee=payee)))
+    return sha256(RECORD_PREFIX + record).digest()
+
+
 def lot_leaf(lot: Lot, payee: str) -> SumNode:
-    """Returns a live lot's leaf in both of its buckets."""
-    return hash_record(write_json(record_of(lot, lot_facts(lot, payee=payee))), lot.amount)
+    """Returns a live lot's leaf."""
+    return SumNode(lot_hash(lot, payee), lot.amount, 1)
 
 
 def place_of(lot: Lot) -> tuple[int, int]:

@@ -33,7 +33,7 @@ from registry.ids import Origin, parse_lot_id
 from registry.leaves import LotLine, lot_record, read_line, write_json
 from registry.merkle import TreeHead, hash_leaf, verify_inclusion
 from registry.signing import PublicKey
-from registry.sumtree import SumNode, SumRange, hash_record, verify_path
+from registry.sumtree import RECORD_PREFIX, SumNode, SumRange, hash_record, verify_path
 
 VERSION = 1
 LOTS_FILE = "lots.ndjson"
@@ -170,10 +170,10 @@ def _verify_snapshot(
     tree, digest, last = SumRange(), hashlib.sha256(), (-1, -1)
     for number, line in enumerate(iter(lines.readline, b""), 1):
         digest.update(line)
-        leaf, place = _verify_line(line, number, record, state, show)
+        leaf, amount, place = _verify_line(line, number, record, state, show)
         if last >= place:
             raise ProofFailedError(reason="lots.ndjson: the lots are not in leaf order")
-        tree.append(leaf.hash, leaf.total)
+        tree.append(leaf, amount)
         last = place
     root = tree.root()
     _require_root(root, record, "lots.ndjson: the lots are not all of the bucket's")
@@ -335,8 +335,8 @@ def _verify_line(
     bucket: Mapping[str, Any],
     state: Mapping[str, Any],
     show: Show | None,
-) -> tuple[SumNode, tuple[int, int]]:
-    """Verifies one line of lots; returns the lot's leaf and its place in leaf order.
+) -> tuple[bytes, int, tuple[int, int]]:
+    """Verifies one line of lots; returns hash and amount of its leaf, and its place in order.
 
     A line in the form in which we write them is verified quickly. Any other is looked at
     member by member, and what that refuses is refused.
@@ -356,12 +356,13 @@ def _verify_line(
         named = record.voucher if bucket["family"] == "voucher" else lot.opening.holder
         if made == record and named == bucket["bucket"] and record.born < state["at"]:
             place = record.born, parse_lot_id(record.lot)[1]
-            return hash_record(written, int(record.amount)), place
+            digest = hashlib.sha256(RECORD_PREFIX + written).digest()
+            return digest, int(record.amount), place
     shown = _object(line, f"lots.ndjson line {number}")
     leaf = _verify_lot(shown, number, bucket, state)
     if show is not None:
         show(shown)
-    return leaf, _place(shown)
+    return leaf.hash, leaf.total, _place(shown)
 
 
 def _read_line(line: bytes) -> LotLine | None:

@@ -25,7 +25,7 @@ from typing import Any
 
 from registry.canonical import Json, b64url_encode, format_json, parse_object
 from registry.checkpoint import parse_checkpoint, split_note
-from registry.commitments import FAMILIES, Commitments
+from registry.commitments import FAMILIES, family_root, load_family
 from registry.entries import open_entry
 from registry.errors import InvariantBrokenError
 from registry.leaves import LotLine, lot_leaf, lot_line, place_of, write_json
@@ -37,7 +37,7 @@ from registry.proofs import VERSION, committed_state
 from registry.refusals import LotNotFoundError, SnapshotUnknownError
 from registry.spool import Records, sorted_lines
 from registry.sumtree import SumTree
-from registry.tables import Get
+from registry.tables import Get, to_json
 from registry.tiles import TileHashes
 
 ROWS_AT_ONCE = 1_000
@@ -45,37 +45,39 @@ ROWS_AT_ONCE = 1_000
 
 
 class Prover:
-    """Proves what one state entry commits to: made once, asked often, from any thread.
+    """Proves what a state entry says of one family: made once, asked often, from any thread.
 
-    Making it reads the whole state as of the entry, once. What stays are the trees over
+    Making it reads every lot and bucket as of the entry, once. What stays is the tree over
     the buckets, 72 bytes for each, and the buckets' records in a file without a name.
     """
 
-    def __init__(self, store: LedgerStore, *, state_index: int) -> None:
+    def __init__(self, store: LedgerStore, *, state_index: int, family: str = "holder") -> None:
         """Computes anew what the entry commits to.
 
+        Args:
+            store: Where the ledger is kept.
+            state_index: The state entry's index.
+            family: `holder` or `voucher`.
+
         Raises:
-            SnapshotUnknownError: No state entry stands there.
+            SnapshotUnknownError: No state entry stands there, or there is no such family.
             InvariantBrokenError: The rows do not give what the entry commits to.
         """
         self._store = store
         if not 0 <= state_index < store.size():
             raise SnapshotUnknownError(index=state_index)
         state = open_entry(next(iter(store.entries(state_index, state_index + 1))))
-        if state.kind != "state":
+        if state.kind != "state" or family not in FAMILIES:
             raise SnapshotUnknownError(index=state_index)
         committed = committed_state(state)
         self.state_index = state_index
+        self.family = family
         self.at = int(committed["at"])
-        self._records = {family: Records() for family in FAMILIES}
-        commitments = Commitments()
-        commitments.load(store.select, as_of=self.at, keep=self._keep)
-        self._trees = commitments.trees
-        for family, tree in self._trees.items():
-            root = b64url_encode(tree.root())
-            computed = {"buckets": tree.size, "root": root, "total": str(tree.total)}
-            if computed != committed[family]:
-                raise InvariantBrokenError(f"state entry {state_index}: {family} is {computed}")
+        self._records = Records()
+        self._tree = load_family(store.select, family, as_of=self.at, keep=self._keep)
+        computed = to_json(family_root(self._tree))
+        if computed != committed[family]:
+            raise InvariantBrokenError(f"state entry {state_index}: {family} is {computed}")
         self._lock = threading.Lock()
         self._hashes = TileHashes(_no_file, 0)
         self._size = 0
@@ -89,12 +91,11 @@ class Prover:
 
     # --- Snapshots ------------------------------------------------------------------
 
-    def snapshot(self, note: str, *, family: str, bucket: str) -> dict[str, bytes]:
+    def snapshot(self, note: str, bucket: str) -> dict[str, bytes]:
         """Takes the snapshot of one bucket.
 
         Args:
             note: A signed checkpoint that covers the state entry.
-            family: `holder` or `voucher`.
             bucket: The party or the voucher.
 
         Returns:
@@ -105,22 +106,21 @@ class Prover:
             SnapshotUnknownError: It does not cover the state entry, or that knows no such
                 bucket.
         """
-        found = self._bucket(family, bucket)
+        found = self._bucket(bucket)
         files = {
             "checkpoint": note.encode(),
             "proof.json": format_json(self._proof(note, found)) + b"\n",
-            "lots.ndjson": b"".join(self._lines(family, bucket)),
+            "lots.ndjson": b"".join(self._lines(bucket)),
         }
         digests = {name: hashlib.sha256(data).digest() for name, data in files.items()}
         return {**files, "manifest.json": self._manifest(found, digests)}
 
-    def write_snapshot(self, directory: Path, note: str, *, family: str, bucket: str) -> int:
+    def write_snapshot(self, directory: Path, note: str, bucket: str) -> int:
         """Takes the snapshot of one bucket as files, its lots never all in memory.
 
         Args:
             directory: Where they go; it must not exist yet.
             note: A signed checkpoint that covers the state entry.
-            family: `holder` or `voucher`.
             bucket: The party or the voucher.
 
         Returns:
@@ -131,7 +131,7 @@ class Prover:
             FileExistsError: The directory exists.
             OSError: The files cannot be written.
         """
-        found = self._bucket(family, bucket)
+        found = self._bucket(bucket)
         files = {
             "checkpoint": note.encode(),
             "proof.json": format_json(self._proof(note, found)) + b"\n",
@@ -145,7 +145,7 @@ class Prover:
             count = 0
             digest = hashlib.sha256()
             with (temporary / "lots.ndjson").open("wb") as file:
-                for line in self._lines(family, bucket):
+                for line in self._lines(bucket):
                     digest.update(line)
                     file.write(line)
                     count += 1
@@ -159,9 +159,9 @@ class Prover:
             shutil.rmtree(temporary, ignore_errors=True)
         return count
 
-    def _lines(self, family: str, bucket: str) -> Iterator[bytes]:
+    def _lines(self, bucket: str) -> Iterator[bytes]:
         """Yields the lines of a bucket's lots, in leaf order."""
-        rows = self._store.select(LOTS, field=family, value=bucket, as_of=self.at)
+        rows = self._store.select(LOTS, field=self.family, value=bucket, as_of=self.at)
         return sorted_lines(
             (place_of(lot), write_json(lot_line(lot, payee)) + b"\n")
             for lot, payee in self._with_payees(rows)
@@ -197,6 +197,8 @@ class Prover:
     def lot_proof(self, note: str, *, lot: str, holder: str) -> bytes:
         """Proves one lot to its holder, or to whom the holder shows it; shows no other holder.
 
+        It is proved among its holder's: of family `voucher` there is no such proof.
+
         Args:
             note: A signed checkpoint that covers the state entry.
             lot: The lot.
@@ -208,7 +210,7 @@ class Prover:
                 holder.
             LotNotFoundError: The holder did not hold the lot then.
         """
-        bucket = self._bucket("holder", holder)
+        bucket = self._bucket(holder)
         held = self._holding(holder)
         if lot not in held.lots:
             raise LotNotFoundError(lot=lot)
@@ -244,22 +246,22 @@ class Prover:
 
     def _keep(self, bucket: Bucket, record: bytes) -> None:
         """Keeps a bucket's record."""
-        self._records[bucket.family].put(_ordinal(bucket), record)
+        self._records.put(_ordinal(bucket), record)
 
     def _record(self, bucket: Bucket) -> bytes:
         """Returns a bucket's record."""
-        return self._records[bucket.family].get(_ordinal(bucket))
+        return self._records.get(_ordinal(bucket))
 
-    def _bucket(self, family: str, name: str) -> Bucket:
+    def _bucket(self, name: str) -> Bucket:
         """Returns a bucket that the state entry commits to.
 
         Its ordinal and its founding entry never change; nothing else is read of it here.
         """
         bucket: Bucket | None
-        ((bucket,),) = self._store.fetch([Get(BUCKETS, ((family, name),))])
+        ((bucket,),) = self._store.fetch([Get(BUCKETS, ((self.family, name),))])
         if bucket is None or bucket.ordinal is None:
             raise SnapshotUnknownError(index=self.state_index)
-        if bucket.ordinal >= self._trees[family].size:
+        if bucket.ordinal >= self._tree.size:
             raise SnapshotUnknownError(index=self.state_index)
         return bucket
 
@@ -268,7 +270,7 @@ class Prover:
         size = parse_checkpoint(split_note(note)[0]).size
         if not self.state_index < min(size, self._store.size()):
             raise SnapshotUnknownError(index=self.state_index)
-        tree = self._trees[bucket.family]
+        tree = self._tree
         path = prove_inclusion(tree, index=_ordinal(bucket), size=tree.size)
         return {
             "bucket": {"path": _texts(path), "record": b64url_encode(self._record(bucket))},
@@ -329,7 +331,7 @@ def take_snapshot(
         SnapshotUnknownError: No state entry stands there, or it knows no such bucket.
     """
     _require_covered(note, state_index)
-    return Prover(store, state_index=state_index).snapshot(note, family=family, bucket=bucket)
+    return Prover(store, state_index=state_index, family=family).snapshot(note, bucket)
 
 
 def take_lot_proof(store: LedgerStore, *, note: str, state_index: int, lot: str) -> bytes:

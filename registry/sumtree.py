@@ -95,7 +95,7 @@ class SumRange:
         Raises:
             ProofFailedError: The amount is not positive, or the sum reaches 2^63.
         """
-        if amount < 1 or len(leaf_hash) != HASH_SIZE:
+        if not 0 < amount < TOTAL_LIMIT or len(leaf_hash) != HASH_SIZE:
             _checked(SumNode(leaf_hash, amount, 1))
         frontier, size, digest, total, count = self._frontier, self._size, leaf_hash, amount, 1
         # Each trailing one of the size is a subtree as large as the one in hand.

@@ -45,8 +45,7 @@ async def read_snapshot(
 
 def _take(service: Service, note: str, *, state_index: int, family: str, bucket: str) -> bytes:
     """Takes a snapshot as a zip."""
-    prover = service.states.prover(state_index)
-    return format_zip(prover.snapshot(note, family=family, bucket=bucket))
+    return format_zip(service.states.prover(state_index, family).snapshot(note, bucket))
 
 
 @router.get("/lots/{lot}/proof/{state_index}", operation_id="lots.prove")
@@ -70,7 +69,7 @@ async def prove_lot(
 
 def _prove(service: Service, note: str, *, state_index: int, lot: str, holder: str) -> bytes:
     """Proves one lot."""
-    return service.states.prover(state_index).lot_proof(note, lot=lot, holder=holder)
+    return service.states.prover(state_index, "holder").lot_proof(note, lot=lot, holder=holder)
 
 
 def format_zip(files: Mapping[str, bytes]) -> bytes:

@@ -99,7 +99,10 @@ class TestRoots:
         with pytest.raises(ProofFailedError, match="add up to 2\\^63 or more"):
             SumTree([half, LEAVES[0], half])
 
-    @pytest.mark.parametrize(("digest", "amount"), [(bytes(31), 1), (bytes(32), 0)])
+    @pytest.mark.parametrize(
+        ("digest", "amount"),
+        [(bytes(31), 1), (bytes(32), 0), (bytes(32), 2**63), (bytes(32), 2**99)],
+    )
     def test_a_growing_tree_refuses_what_is_no_leaf(self, digest: bytes, amount: int) -> None:
         with pytest.raises(ProofFailedError):
             SumRange().append(digest, amount)

@@ -3,26 +3,36 @@
 What it needs is the log's name, the log key, and the files; an older checkpoint
 (`held`), if the auditor has one, is what shows a truncated or rewritten log. It imports
 neither the server nor a database.
+
+Each bundle is read once. What its bytes alone tell (hashes, form, signatures) is read
+ahead, by several processes if that pays; hashes are then compared with the tiles, and
+the replay judges the entries, one after the other, here.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
+from registry.audit_state import SavedState
+from registry.audit_tree import AuditedTree
+from registry.audit_workers import Bundle, LocalReaders, WorkerReaders, make_bundle
 from registry.canonical import b64url_encode
 from registry.checkpoint import Checkpoint, open_checkpoint, split_note
-from registry.errors import EntryInvalidError, MissingFileError, RegistryError
+from registry.errors import EntryInvalidError, MalformedError, MissingFileError, RegistryError
 from registry.export import DirectoryFiles, verify_files
 from registry.ids import Origin
 from registry.kinds import Rulebook
-from registry.logtree import LogTree, TileWrite
-from registry.merkle import TreeHead, hash_leaf, root_at
+from registry.merkle import TreeHead, prove_consistency, verify_consistency
 from registry.model import LEDGER
+from registry.readings import BundleReading
 from registry.replay import Replay
 from registry.signing import PublicKey
-from registry.tiles import TILE_WIDTH, TileHashes, entries_path, parse_bundle, tile_path
+from registry.tiles import TILE_WIDTH, TileHashes, entries_path, parse_bundle
 from registry.verdicts import Finding, Verdict, worst
 
-HASH = 32
+PARALLEL_FROM: Final = 8 * TILE_WIDTH
+"""Entries to judge from which other processes are worth starting."""
+
 Progress = Callable[[int, int], None]
 """Called with entries done and entries in all."""
 
@@ -38,6 +48,8 @@ class Audit:
         statements: Number of signed statements replayed.
         digest: The replay digest of the final state; empty if the replay did not end.
         notes: Two notes by the pinned key that cannot both be true.
+        resumed: Number of entries that an earlier audit had judged.
+        state: The final state, for a later audit to go on from; None if the replay did not end.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -46,6 +58,8 @@ class Audit:
     statements: int = 0
     digest: str = ""
     notes: tuple[str, ...] = ()
+    resumed: int = 0
+    state: SavedState | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -64,6 +78,8 @@ def audit_export(
     key: PublicKey,
     rulebook: Rulebook,
     held: str | None = None,
+    saved: SavedState | None = None,
+    jobs: int = 1,
     progress: Progress = lambda _done, _all: None,
 ) -> Audit:
     """Audits an export.
@@ -74,10 +90,17 @@ def audit_export(
         key: The log key, pinned.
         rulebook: All kinds and tables.
         held: A checkpoint that the auditor has kept; None without one.
+        saved: Where an earlier audit ended: entries before are taken as that one found
+            them, and of their files only the tiles at that edge are read. It is used up.
+        jobs: Processes that read ahead; with 1, or for few entries, this one does it.
         progress: Told as entries are replayed.
 
     Returns:
         The findings; never raises for what is wrong with the files.
+
+    Raises:
+        ChildProcessError: One of the processes ended before its work.
+        OSError: A file cannot be read.
     """
     audit = Audit()
     # What is not UTF-8 becomes a character that no note holds in its signed part.
@@ -87,23 +110,41 @@ def audit_export(
     if checkpoint is None:
         return audit
     audit.size, audit.root = checkpoint.size, b64url_encode(checkpoint.root)
-    if (
-        held is not None
-        and kept is not None
-        and kept.size == checkpoint.size
-        and kept.root != checkpoint.root
-    ):
-        _diverged(audit, held, note, f"two roots at size {kept.size}")
+    notes = (held or "", note)
+    if kept is not None and kept.size == checkpoint.size and kept.root != checkpoint.root:
+        _diverged(audit, notes, f"two roots at size {kept.size}")
     if len(split_note(note)[1]) != 1:
         audit.add(Verdict.INVALID, "checkpoint", "carries other lines than the log's own")
     if not _complete(audit, files, checkpoint.size):
         return audit
-    if not _hashed(audit, files, checkpoint.head):
+    tree = AuditedTree(files, checkpoint.size)
+    if saved is not None and not _resume(audit, files, tree, saved, checkpoint, note):
+        return audit
+    replay = saved.replay if saved else Replay(rulebook, origin=origin, root_at=tree.root_at)
+    replay.root_at = tree.root_at
+    judgement = _Judgement(replay)
+    with _readers(rulebook, origin, jobs, checkpoint.size - replay.size) as readers:
+        bundles = _bundles(audit, files, first=replay.size, size=checkpoint.size)
+        for bundle, reading in readers.read(bundles):
+            tree.add(reading.hashes, reading.root)
+            judgement.feed(bundle, reading)
+            progress(replay.size, checkpoint.size)
+    # What is wrong with hashes is told first, and then nothing else is known.
+    if tree.size < checkpoint.size or not _hashed(audit, tree, checkpoint.head):
         return audit
     if kept is not None:
-        _compare_held(audit, files, checkpoint, kept, held=held or "", note=note)
-    _replay(audit, files, checkpoint, key, rulebook, progress)
+        _compare_held(audit, tree, checkpoint, kept, notes)
+    _conclude(audit, judgement, key, SavedState(note=note, checkpoint=checkpoint, replay=replay))
     return audit
+
+
+def _readers(
+    rulebook: Rulebook, origin: Origin, jobs: int, entries: int
+) -> LocalReaders | WorkerReaders:
+    """Returns who reads that many entries."""
+    if jobs > 1 and entries >= PARALLEL_FROM:
+        return WorkerReaders(rulebook.kinds, origin, jobs=jobs)
+    return LocalReaders(rulebook.kinds, origin)
 
 
 def _read(audit: Audit, files: DirectoryFiles, path: str) -> bytes:
@@ -128,16 +169,18 @@ def _open(audit: Audit, note: str, where: str, origin: Origin, key: PublicKey) -
         return None
 
 
-def _diverged(audit: Audit, held: str, note: str, reason: str) -> None:
+def _diverged(
+    audit: Audit, notes: tuple[str, str], reason: str, *, where: str = "held checkpoint"
+) -> None:
     """Records two notes that cannot both be true."""
-    audit.notes = (held, note)
-    audit.add(Verdict.DIVERGED, "held checkpoint", f"{reason}: the log has been forked")
+    audit.notes = notes
+    audit.add(Verdict.DIVERGED, where, f"{reason}: the log has been forked")
 
 
 def _complete(audit: Audit, files: DirectoryFiles, size: int) -> bool:
     """Checks that exactly the implied files are there."""
     try:
-        verify_files(files.names(), size=size)
+        verify_files(files, size=size)
     except MissingFileError as error:
         audit.add(Verdict.INCOMPLETE, "export", str(error))
         return False
@@ -147,69 +190,116 @@ def _complete(audit: Audit, files: DirectoryFiles, size: int) -> bool:
     return True
 
 
-def _bundles(size: int) -> Iterator[tuple[str, int]]:
-    """Yields each bundle's path and number of entries."""
-    for index in range(-(-size // TILE_WIDTH)):
+def _resume(
+    audit: Audit,
+    files: DirectoryFiles,
+    tree: AuditedTree,
+    saved: SavedState,
+    checkpoint: Checkpoint,
+    note: str,
+) -> bool:
+    """Starts the tree where an earlier audit ended, if this is the log of that audit."""
+    trusted = saved.checkpoint
+    if trusted.size > checkpoint.size:
+        reason = f"{checkpoint.size} entries, and the state kept is of {trusted.size}"
+        audit.add(Verdict.INCOMPLETE, "checkpoint", reason)
+        return False
+    try:
+        root = tree.restore(trusted.size)
+    except RegistryError as error:
+        audit.add(Verdict.INVALID, "tiles", str(error))
+        return False
+    if root != trusted.root:
+        _tell_apart(audit, files, saved, checkpoint, root=root, note=note)
+        return False
+    audit.resumed = trusted.size
+    return True
+
+
+def _tell_apart(
+    audit: Audit,
+    files: DirectoryFiles,
+    saved: SavedState,
+    checkpoint: Checkpoint,
+    *,
+    root: bytes,
+    note: str,
+) -> None:
+    """Says why the tiles have another root at an earlier size than an earlier audit found.
+
+    Only if they lead to the checkpoint's root, too, does its signer contradict itself.
+    """
+    size = saved.checkpoint.size
+    try:
+        if size < checkpoint.size:
+            path = prove_consistency(
+                TileHashes(files.read, checkpoint.size), old_size=size, new_size=checkpoint.size
+            )
+            verify_consistency(path, old=TreeHead(size, root), new=checkpoint.head)
+        elif root != checkpoint.root:
+            raise MalformedError(what="tiles", reason="give another root than the checkpoint's")
+    except RegistryError as error:
+        audit.add(Verdict.INVALID, "tiles", str(error))
+        return
+    _diverged(audit, (saved.note, note), f"another root at size {size}", where="state kept")
+
+
+def _bundles(audit: Audit, files: DirectoryFiles, *, first: int, size: int) -> Iterator[Bundle]:
+    """Reads bundles from an entry on; the first that is no bundle is a finding, and the end."""
+    for index in range(first // TILE_WIDTH, -(-size // TILE_WIDTH)):
         count = min(TILE_WIDTH, size - index * TILE_WIDTH)
-        yield entries_path(index, count), count
-
-
-def _hashed(audit: Audit, files: DirectoryFiles, head: TreeHead) -> bool:
-    """Checks entries against tiles and both against the checkpoint's root."""
-    tree = LogTree(lambda _level, _index: b"", 0)
-    differing: list[tuple[str, str]] = []
-    for path, count in _bundles(head.size):
+        path = entries_path(index, count)
         try:
-            entries = parse_bundle(files.read(path), count=count)
+            data = files.read(path)
+            entries = parse_bundle(data, count=count)
         except RegistryError as error:
             audit.add(Verdict.INVALID, path, str(error))
-            return False
-        for entry in entries:
-            tree.append(hash_leaf(entry))
-        differing += _differing(files, tree.take_full())
-    differing += _differing(files, tree.tiles())
-    sound = tree.head.root == head.root
-    for where, reason in differing:
+            return
+        yield make_bundle(index, data, entries)
+
+
+class _Judgement:
+    """The replay as far as it comes; at the first entry that should not be there it ends."""
+
+    def __init__(self, replay: Replay) -> None:
+        self.replay = replay
+        self.fault: EntryInvalidError | None = None
+
+    def feed(self, bundle: Bundle, reading: BundleReading) -> None:
+        """Judges a bundle's entries; those that an earlier audit has judged are passed over."""
+        if self.fault is not None:
+            return
+        first = bundle.index * TILE_WIDTH
+        try:
+            for place in range(max(0, self.replay.size - first), len(bundle.entries)):
+                self.replay.feed_read(
+                    bundle.entries[place],
+                    leaf_hash=reading.leaf_hash(place),
+                    reading=reading.readings[place],
+                )
+        except EntryInvalidError as error:
+            self.fault = error
+
+
+def _hashed(audit: Audit, tree: AuditedTree, head: TreeHead) -> bool:
+    """Checks entries against tiles and both against the checkpoint's root."""
+    sound = tree.finish() == head.root
+    for where, reason in tree.differing:
         audit.add(Verdict.INVALID, where, reason)
         if not sound:
             # The entries do not give the signed root: the tile tells which one is wrong.
             break
-    if not sound and not differing:
+    if not sound and not tree.differing:
         audit.add(Verdict.INVALID, "checkpoint", "entries and tiles give another root")
-    return not differing and sound
-
-
-def _differing(files: DirectoryFiles, tiles: tuple[TileWrite, ...]) -> list[tuple[str, str]]:
-    """Compares stored tiles with what the entries give."""
-    found = []
-    for tile in tiles:
-        path = tile_path(tile.level, tile.index, len(tile.data) // HASH)
-        try:
-            stored = files.read(path)
-        except RegistryError as error:
-            found.append((path, str(error)))
-            continue
-        if stored == tile.data:
-            continue
-        place = next(
-            at
-            for at in range(0, max(len(stored), len(tile.data)), HASH)
-            if stored[at : at + HASH] != tile.data[at : at + HASH]
-        )
-        number = tile.index * TILE_WIDTH + place // HASH
-        what = f"entry {number}" if tile.level == 0 else f"hash {number} of level {tile.level}"
-        found.append((f"{path}, {what}", "entry and tile do not give the same hash"))
-    return found
+    return sound and not tree.differing
 
 
 def _compare_held(
     audit: Audit,
-    files: DirectoryFiles,
+    tree: AuditedTree,
     checkpoint: Checkpoint,
     kept: Checkpoint,
-    *,
-    held: str,
-    note: str,
+    notes: tuple[str, str],
 ) -> None:
     """Compares with an older (or newer) checkpoint that the auditor has kept."""
     if kept.size > checkpoint.size:
@@ -219,44 +309,25 @@ def _compare_held(
             f"{checkpoint.size} entries, and the held checkpoint has {kept.size}",
         )
         return
-    root = kept.root if kept.size == 0 else _root_at(files, checkpoint.size)(kept.size)
-    if kept.size < checkpoint.size and root != kept.root:
-        _diverged(audit, held, note, f"another root at size {kept.size}")
-
-
-def _root_at(files: DirectoryFiles, size: int) -> Callable[[int], bytes]:
-    """Returns a function that gives the root at an earlier size, from checked tiles."""
-    hashes = TileHashes(files.read, size)
-    known: dict[int, bytes] = {}
-
-    def find(earlier: int) -> bytes:
-        if earlier not in known:
-            known[earlier] = root_at(hashes, earlier)
-        return known[earlier]
-
-    return find
-
-
-def _replay(
-    audit: Audit,
-    files: DirectoryFiles,
-    checkpoint: Checkpoint,
-    key: PublicKey,
-    rulebook: Rulebook,
-    progress: Progress,
-) -> None:
-    """Replays every entry; stops at the first that should not be there."""
-    replay = Replay(rulebook, origin=checkpoint.origin, root_at=_root_at(files, checkpoint.size))
     try:
-        for path, count in _bundles(checkpoint.size):
-            for entry in parse_bundle(files.read(path), count=count):
-                replay.feed(entry)
-            progress(replay.size, checkpoint.size)
-    except EntryInvalidError as error:
-        audit.add(Verdict.INVALID, f"entry {error.facts['index']}", str(error.facts["reason"]))
+        root = kept.root if kept.size == 0 else tree.root_at(kept.size)
+    except RegistryError as error:
+        # A tile that an earlier audit has seen, and this one did not until now.
+        audit.add(Verdict.INVALID, "tiles", str(error))
+        return
+    if kept.size < checkpoint.size and root != kept.root:
+        _diverged(audit, notes, f"another root at size {kept.size}")
+
+
+def _conclude(audit: Audit, judgement: _Judgement, key: PublicKey, final: SavedState) -> None:
+    """Says how the replay ended."""
+    replay, fault = judgement.replay, judgement.fault
+    if fault is not None:
+        audit.add(Verdict.INVALID, f"entry {fault.facts['index']}", str(fault.facts["reason"]))
         return
     ledger = replay.rows.get(LEDGER, "ledger")
     if ledger is not None and ledger.log_key != b64url_encode(key.raw):
         audit.add(Verdict.INVALID, "entry 0", f"genesis names another log key, {ledger.log_key}")
         return
     audit.statements, audit.digest = replay.statements, replay.digest()
+    audit.state = final

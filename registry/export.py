@@ -13,7 +13,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -148,26 +148,40 @@ def _write(directory: Path, path: str, data: bytes) -> None:
     target.write_bytes(data)
 
 
-def verify_files(names: frozenset[str], *, size: int) -> None:
+def verify_files(files: "DirectoryFiles", *, size: int) -> None:
     """Verifies that an export has exactly the files that its size implies.
 
     Args:
-        names: Paths of all its files.
+        files: The export; its names are looked at one by one.
         size: Number of entries by its checkpoint.
 
     Raises:
-        MalformedError: It has a file that is neither implied nor a cosignature.
+        MalformedError: It has a file that is neither implied nor a cosignature; or see `names`.
         MissingFileError: It lacks a file.
+        OSError: A directory cannot be read.
     """
-    for name in sorted(names):
-        if name == CHECKPOINT_PATH or name.startswith(COSIGNATURES_PREFIX):
-            continue
-        if not is_implied(name, size=size):
+    count = 0
+    for name in files.walk():
+        if name == CHECKPOINT_PATH or is_implied(name, size=size):
+            count += 1
+        elif not name.startswith(COSIGNATURES_PREFIX):
             raise MalformedError(what="export", reason=f"{name!r} is no file of a log of {size}")
+    if count == 1 + _count_files(size):
+        return
+    names = files.names()
     # With nothing superfluous, this ends at the latest one step after the files that are there.
     for path in chain((CHECKPOINT_PATH,), walk_files(size)):
         if path not in names:
             raise MissingFileError(path=path)
+
+
+def _count_files(size: int) -> int:
+    """Returns how many tiles and bundles a log of that size has."""
+    count, hashes = -(-size // TILE_WIDTH), size
+    while hashes > 0:
+        count += -(-hashes // TILE_WIDTH)
+        hashes //= TILE_WIDTH
+    return count
 
 
 class DirectoryFiles:
@@ -215,24 +229,30 @@ class DirectoryFiles:
                 file nor a directory.
             OSError: A directory cannot be read.
         """
-        found: set[str] = set()
+        return frozenset(self.walk())
+
+    def walk(self) -> Iterator[str]:
+        """Gives what `names` lists, directory by directory, each in order.
+
+        Raises:
+            MalformedError, OSError: As `names`.
+        """
         pending = [""]
         while pending:
             prefix = pending.pop()
             with os.scandir(self._directory / prefix) as items:
-                for item in items:
+                for item in sorted(items, key=lambda item: item.name):
                     name = f"{prefix}{item.name}"
                     mode = item.stat(follow_symlinks=False).st_mode
                     _require_no_link(name, mode)
                     if stat.S_ISDIR(mode):
                         pending.append(f"{name}/")
                     elif stat.S_ISREG(mode):
-                        found.add(name)
+                        yield name
                     else:
                         raise MalformedError(
                             what="export", reason=f"{name!r} is not a regular file"
                         )
-        return frozenset(found)
 
 
 def _require_no_link(path: str, mode: int) -> None:

@@ -5,17 +5,19 @@ compared: signatures, order, deadlines, effects and commitments are all judged b
 one comparison. Memory follows live rows; ids are remembered for a statement's lifetime.
 """
 
-from collections import OrderedDict, deque
+from collections import deque
+from dataclasses import dataclass, field
 from typing import Any
 
 from registry.commitments import Commitments, StateCommitted
 from registry.effects import Due, Effect, Seal, apply, format_effects, touches_of
 from registry.entries import BEFORE_FIRST, Entry, open_entry, seal_entry
 from registry.errors import EntryInvalidError, RegistryError
-from registry.ids import Kid, Origin, PartyId, Sid
+from registry.ids import Kid, Origin
 from registry.kinds import RootAt, Rulebook
 from registry.merkle import hash_leaf
-from registry.model import KEYS, LEDGER, STATE_REQUESTS
+from registry.model import BUCKETS, KEYS, LEDGER, STATE_REQUESTS
+from registry.readings import Reading
 from registry.signing import PublicKey
 from registry.state import MemoryRows, View, replay_digest
 from registry.statements import CLOCK_SKEW, LIFETIME_MAX, Now, Statement, admit
@@ -23,8 +25,10 @@ from registry.statements import CLOCK_SKEW, LIFETIME_MAX, Now, Statement, admit
 STATE_WITHIN = 600_000
 """Milliseconds after a request in which statements may still come before its state entry."""
 
-IDS_KEPT = (LIFETIME_MAX + CLOCK_SKEW) * 1000
-"""Milliseconds after which an id cannot be used again, because its statement has expired."""
+IDS_KEPT = LIFETIME_MAX + CLOCK_SKEW
+"""Seconds after its `iat` in which an id could be used again: then its statement has expired."""
+
+HOUR = 3_600
 
 
 class ReplayedKeys:
@@ -45,31 +49,86 @@ class ReplayedKeys:
         return self._found[kid]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """A state that was asked for and is not sealed yet, with the time of the request."""
+
+    state: StateCommitted
+    time: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Past:
+    """What a replay remembers of the entries so far, besides the rows.
+
+    Attributes:
+        size: Number of entries.
+        statements: Number of signed statements in them.
+        previous: Leaf hash of the last entry.
+        time: Time of the last entry, in milliseconds.
+        ids: What statements were named, by the hour of their `iat`: `<by> <id>`.
+        owed: States asked for and not sealed yet, the oldest first.
+    """
+
+    size: int = 0
+    statements: int = 0
+    previous: bytes = BEFORE_FIRST
+    time: int = 0
+    ids: dict[int, set[str]] = field(default_factory=dict)
+    owed: deque[Owed] = field(default_factory=deque)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Following:
+    """What must stand at a place, if its statement and time are what a reading says."""
+
+    kind: str
+    effects: tuple[Effect, ...]
+    due: Due | None
+    rendered: Any
+    data: bytes
+
+
 class Replay:
     """Judges a log entry by entry; `feed` raises at the first that should not be there."""
 
-    def __init__(self, rulebook: Rulebook, *, origin: Origin, root_at: RootAt) -> None:
-        """Starts before genesis.
+    def __init__(
+        self,
+        rulebook: Rulebook,
+        *,
+        origin: Origin,
+        root_at: RootAt,
+        rows: MemoryRows | None = None,
+        past: Past | None = None,
+    ) -> None:
+        """Starts before genesis, or goes on from where an earlier replay ended.
 
         Args:
             rulebook: All kinds and tables.
             origin: The log's name.
             root_at: Returns the log's root at an earlier size.
+            rows: The state that an earlier replay ended with.
+            past: What that replay remembered.
         """
-        self.rows = MemoryRows(rulebook.tables)
-        self.size = 0
-        self.statements = 0
+        self.rows = rows or MemoryRows(rulebook.tables)
+        self.past = past or Past()
+        self.root_at = root_at
         self._rulebook = rulebook
         self._origin = origin
-        self._root_at = root_at
         self._keys = ReplayedKeys(self.rows)
-        self._previous = BEFORE_FIRST
-        self._time = 0
-        self._ids: OrderedDict[tuple[PartyId, str], tuple[Sid, int]] = OrderedDict()
-        self._sids: set[Sid] = set()
         self._commitments = Commitments()
-        self._dirty: set[tuple[str, str]] = set()
-        self._owed: deque[tuple[StateCommitted, int]] = deque()
+        # Every bucket is still to be computed.
+        self._dirty = {(bucket.family, bucket.bucket) for bucket in self.rows.select(BUCKETS)}
+
+    @property
+    def size(self) -> int:
+        """Number of entries so far."""
+        return self.past.size
+
+    @property
+    def statements(self) -> int:
+        """Number of signed statements so far."""
+        return self.past.statements
 
     def feed(self, data: bytes) -> None:
         """Judges the next entry and applies it.
@@ -77,8 +136,26 @@ class Replay:
         Raises:
             EntryInvalidError: It is not what must stand here; the reason says why.
         """
+        self.feed_read(data, leaf_hash=hash_leaf(data), reading=None)
+
+    def feed_read(self, data: bytes, *, leaf_hash: bytes, reading: Reading | None) -> None:
+        """Judges the next entry with the help of a reading, and applies it.
+
+        Args:
+            data: The entry's bytes.
+            leaf_hash: Their leaf hash.
+            reading: What somebody has read in them; never believed, see `registry.readings`.
+
+        Raises:
+            EntryInvalidError: As `feed`.
+        """
         try:
-            self._feed(data)
+            following = None
+            if reading is not None and self._has_key(reading):
+                following = self._guess(data, reading)
+            if reading is None or following is None:
+                reading, following = self._judge(data)
+            self._adopt(leaf_hash, reading, following)
         except EntryInvalidError:
             raise
         except RegistryError as error:
@@ -88,57 +165,48 @@ class Replay:
         """Returns the replay digest of the state so far."""
         return replay_digest(self._rulebook.tables, self.rows.select)
 
-    def _feed(self, data: bytes) -> None:
+    # --- Readings ---------------------------------------------------------------------
+
+    def _has_key(self, reading: Reading) -> bool:
+        """Tells whether the signature was verified under the key that the state holds."""
+        statement = reading.statement
+        if statement is None or self._rulebook.kinds[statement.kind].key_in_body:
+            return True
+        return reading.key is not None and reading.key == self._keys.find(statement.kid)
+
+    def _guess(self, data: bytes, reading: Reading) -> _Following | None:
+        """Returns what follows from a reading, if that is what the entry says."""
+        try:
+            following = self._follow(reading)
+        except RegistryError:
+            return None
+        return following if following.data == data else None
+
+    def _judge(self, data: bytes) -> tuple[Reading, _Following]:
+        """Opens the entry, and says why it should not be there."""
         entry = open_entry(data)
         self._check_place(entry)
         statement = self._admit(entry) if entry.statement else None
-        self._check_time(entry, statement)
-        due = self._due(entry)
-        if statement is not None:
-            effects = self._decide(entry, statement)
-            kind = statement.kind
-        elif due is not None:
-            view = View(self.rows, self._rulebook.reads_due(due, self._now(entry)))
-            effects = self._rulebook.decide_due(view, due, self._now(entry))
-            kind = due.kind
-        elif self._owed:
-            effects, kind = (self._owed[0][0],), "state"
-        else:
-            self._refuse("no statement, no deadline and no request bring it about")
-        self._compare(data, entry, kind=kind, effects=effects, due=due)
-        if kind == "state":
-            self._owed.popleft()
-        self._adopt(data, entry, statement, effects)
+        reading = Reading(entry.time, entry.kind, statement, None)
+        following = self._follow(reading)
+        if following.data != data:
+            self._tell_difference(entry, following)
+        return reading, following
 
     def _refuse(self, reason: str) -> Any:
         """Raises the verdict on the entry at hand."""
         raise EntryInvalidError(index=self.size, reason=reason)
 
     def _check_place(self, entry: Entry) -> None:
-        """Checks index, log, chain and order of time."""
+        """Checks index, log and chain."""
         if entry.index != self.size:
             self._refuse(f"its index says {entry.index}")
         if entry.origin != self._origin:
             self._refuse(f"it belongs to log {entry.origin}")
-        if entry.previous != self._previous:
+        if entry.previous != self.past.previous:
             self._refuse("previous is not the leaf hash of the entry before")
-        if entry.time < self._time:
-            self._refuse(f"its time {entry.time} is before {self._time}")
-
-    def _check_time(self, entry: Entry, statement: Statement[Any] | None) -> None:
-        """Checks the time against a manual clock, and that no state entry is late."""
-        ledger = self.rows.get(LEDGER, "ledger")
-        if ledger is not None and ledger.clock == "manual" and entry.time != ledger.time:
-            self._refuse(f"its time {entry.time} is not the manual clock's {ledger.time}")
-        if ledger is None and (statement is None or statement.kind != "genesis"):
-            self._refuse("the log does not begin with genesis")
-        begins = ledger is None and statement is not None and statement.body.clock == "manual"
-        if begins and statement is not None and entry.time != statement.iat * 1000:
-            self._refuse("a manual clock begins at the time of genesis")
-        # Down time does not count: what waited then is sealed before any statement.
-        late = self._owed and entry.time > self._owed[0][1] + STATE_WITHIN
-        if late and statement is not None:
-            self._refuse(f"the state entry as of {self._owed[0][0].at} should stand before it")
+        if entry.time < self.past.time:
+            self._refuse(f"its time {entry.time} is before {self.past.time}")
 
     def _admit(self, entry: Entry) -> Statement[Any]:
         """Checks form and signature of the entry's statement."""
@@ -146,90 +214,115 @@ class Replay:
             entry.statement, kinds=self._rulebook.kinds, origin=self._origin, keys=self._keys
         )
 
-    def _now(self, entry: Entry) -> Now:
-        """Returns the moment of the entry's decision."""
-        return Now(index=entry.index, time=entry.time, ledger=self.rows.get(LEDGER, "ledger"))
+    # --- What must follow -------------------------------------------------------------
 
-    def _due(self, entry: Entry) -> Due | None:
+    def _follow(self, reading: Reading) -> _Following:
+        """Seals what must stand here."""
+        now = Now(index=self.size, time=reading.time, ledger=self.rows.get(LEDGER, "ledger"))
+        self._check_time(reading, now)
+        statement = reading.statement
+        due = self._due(reading)
+        if statement is not None:
+            effects = self._decide(statement, now)
+            kind = statement.kind
+        elif due is not None:
+            view = View(self.rows, self._rulebook.reads_due(due, now))
+            effects = self._rulebook.decide_due(view, due, now)
+            kind = due.kind
+        elif self.past.owed:
+            effects, kind = (self.past.owed[0].state,), "state"
+        else:
+            self._refuse("no statement, no deadline and no request bring it about")
+        entry = Entry(
+            index=self.size,
+            time=int(reading.time),
+            kind=kind,
+            origin=self._origin,
+            previous=self.past.previous,
+            statement="" if statement is None else statement.text,
+            effects=format_effects(effects, due=due),
+        )
+        return _Following(
+            kind=kind, effects=effects, due=due, rendered=entry.effects, data=seal_entry(entry)
+        )
+
+    def _check_time(self, reading: Reading, now: Now) -> None:
+        """Checks the time: its order, a manual clock, and that no state entry is late."""
+        time, statement, ledger = reading.time, reading.statement, now.ledger
+        if time < self.past.time:
+            self._refuse(f"its time {time} is before {self.past.time}")
+        if ledger is not None and ledger.clock == "manual" and time != ledger.time:
+            self._refuse(f"its time {time} is not the manual clock's {ledger.time}")
+        if ledger is None and (statement is None or statement.kind != "genesis"):
+            self._refuse("the log does not begin with genesis")
+        begins = ledger is None and statement is not None and statement.body.clock == "manual"
+        if begins and statement is not None and time != statement.iat * 1000:
+            self._refuse("a manual clock begins at the time of genesis")
+        # Down time does not count: what waited then is sealed before any statement.
+        owed = self.past.owed
+        if owed and statement is not None and time > owed[0].time + STATE_WITHIN:
+            self._refuse(f"the state entry as of {owed[0].state.at} should stand before it")
+
+    def _due(self, reading: Reading) -> Due | None:
         """Returns the deadline that must be sealed here, if one has come."""
-        row = self.rows.due(until=entry.time)
+        row = self.rows.due(until=reading.time)
         if row is None:
             return None
-        if entry.statement or entry.kind != row.kind:
+        if reading.statement is not None or reading.kind != row.kind:
             self._refuse(f"deadline {row.kind} {row.id} at {row.at} should stand here")
         return Due(at=row.at, kind=row.kind, id=row.id)
 
-    def _decide(self, entry: Entry, statement: Statement[Any]) -> tuple[Effect, ...]:
+    def _decide(self, statement: Statement[Any], now: Now) -> tuple[Effect, ...]:
         """Decides the statement anew, as the writer did."""
-        name = (statement.by, statement.id)
-        if statement.sid in self._sids or name in self._ids:
+        # The id is part of what is signed, so no statement comes twice without its id.
+        if _name_of(statement) in self.past.ids.get(statement.iat // HOUR, ()):
             self._refuse(f"statement {statement.sid} or its id stands in an earlier entry")
-        now = self._now(entry)
         view = View(self.rows, self._rulebook.reads(statement, now))
-        return self._rulebook.decide(view, statement, now, root_at=self._root_at)
+        return self._rulebook.decide(view, statement, now, root_at=self.root_at)
 
-    def _compare(
-        self,
-        data: bytes,
-        entry: Entry,
-        *,
-        kind: str,
-        effects: tuple[Effect, ...],
-        due: Due | None,
-    ) -> None:
-        """Seals what must stand here and compares the bytes."""
-        expected = Entry(
-            index=self.size,
-            time=int(entry.time),
-            kind=kind,
-            origin=self._origin,
-            previous=self._previous,
-            statement=entry.statement,
-            effects=format_effects(effects, due=due),
-        )
-        if seal_entry(expected) == data:
-            return
-        if entry.kind != kind:
-            self._refuse(f"its kind is {entry.kind}, and {kind} should stand here")
+    def _tell_difference(self, entry: Entry, following: _Following) -> None:
+        """Says in what an entry differs from what must stand here."""
+        if entry.kind != following.kind:
+            self._refuse(f"its kind is {entry.kind}, and {following.kind} should stand here")
+        expected = following.rendered
         odd = sorted(
             name
-            for name in {*expected.effects, *entry.effects}
-            if expected.effects.get(name) != entry.effects.get(name)
+            for name in {*expected, *entry.effects}
+            if expected.get(name) != entry.effects.get(name)
         )
         if not odd:
             self._refuse("it is not in the form in which entries are sealed")
         self._refuse(f"its effects differ from what the rules say, in {', '.join(odd)}")
 
-    def _adopt(
-        self,
-        data: bytes,
-        entry: Entry,
-        statement: Statement[Any] | None,
-        effects: tuple[Effect, ...],
-    ) -> None:
+    def _adopt(self, leaf_hash: bytes, reading: Reading, following: _Following) -> None:
         """Applies the entry and remembers what later ones are judged by."""
-        leaf_hash = hash_leaf(data)
-        seal = Seal(
-            index=entry.index, time=entry.time, leaf_hash=leaf_hash, statement=entry.statement
-        )
+        past, statement, effects = self.past, reading.statement, following.effects
+        text = "" if statement is None else statement.text
+        seal = Seal(index=past.size, time=reading.time, leaf_hash=leaf_hash, statement=text)
         apply(self.rows, effects, seal)
-        self._previous, self._time, self.size = leaf_hash, entry.time, entry.index + 1
+        if following.kind == "state":
+            past.owed.popleft()
+        past.previous, past.time, past.size = leaf_hash, reading.time, past.size + 1
         self._dirty.update(touches_of(effects))
         if statement is not None:
-            self.statements += 1
-            self._remember(statement, entry.time)
-        if self.rows.get(STATE_REQUESTS, self.size) is not None:
+            past.statements += 1
+            self._remember(statement)
+        if self.rows.get(STATE_REQUESTS, past.size) is not None:
             self._commitments.update(self.rows.fetch, self._dirty)
             self._dirty = set()
-            self._owed.append((self._commitments.roots(at=self.size), entry.time))
+            past.owed.append(Owed(state=self._commitments.roots(at=past.size), time=past.time))
 
-    def _remember(self, statement: Statement[Any], time: int) -> None:
-        """Keeps ids as long as they could be used again."""
-        self._ids[statement.by, statement.id] = (statement.sid, time)
-        self._sids.add(statement.sid)
-        while self._ids:
-            name, (sid, sealed) = next(iter(self._ids.items()))
-            if sealed >= time - IDS_KEPT:
-                return
-            del self._ids[name]
-            self._sids.discard(sid)
+    def _remember(self, statement: Statement[Any]) -> None:
+        """Keeps ids as long as they could be used again, by hours."""
+        ids, hour = self.past.ids, statement.iat // HOUR
+        if hour not in ids:
+            ids[hour] = set()
+            now = self.past.time // 1000
+            for old in [old for old in ids if (old + 1) * HOUR + IDS_KEPT <= now]:
+                del ids[old]
+        ids[hour].add(_name_of(statement))
+
+
+def _name_of(statement: Statement[Any]) -> str:
+    """Returns what a statement is named, once for ever."""
+    return f"{statement.by} {statement.id}"

@@ -7,7 +7,7 @@ included. Hashes, chain, tiles and signature are right; only a replay can find i
 
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
@@ -54,6 +54,9 @@ class MemoryFiles(DirectoryFiles):
 
     def names(self) -> frozenset[str]:
         return frozenset(self.files)
+
+    def walk(self) -> Iterator[str]:
+        return iter(sorted(self.files))
 
     def changed(self, path: str, data: bytes) -> "MemoryFiles":
         return MemoryFiles({**self.files, path: data})

@@ -1,5 +1,6 @@
 """Offline verification: an export, a snapshot, a lot's proof. Needs files and one key."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,10 +10,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from api.cli.common import AsJson, LogKey, OriginText, pinned, print_json, talk
 from clearing.rulebook import RULEBOOK
 from registry.audit import Audit, audit_export
-from registry.errors import MissingFileError, RegistryError
+from registry.audit_state import SavedState, load_state, save_state
+from registry.errors import MalformedError, MissingFileError, RegistryError
 from registry.export import DirectoryFiles
+from registry.ids import Origin
 from registry.money import format_yuan
 from registry.proofs import FILES, Holding, verify_lot_proof, verify_snapshot
+from registry.signing import PublicKey
 from registry.verdicts import Verdict
 
 
@@ -22,6 +26,18 @@ def audit(
     origin: OriginText = "",
     held: Annotated[
         Path | None, typer.Option(help="An older checkpoint that you have kept.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes to check signatures with; else one a core.")
+    ] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="Go on from the state that an earlier audit kept.")
+    ] = None,
+    state_digest: Annotated[
+        str, typer.Option(help="The digest that the earlier audit printed of it.")
+    ] = "",
+    keep_state: Annotated[
+        Path | None, typer.Option(help="Keep the state here, if all is verified.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -33,22 +49,64 @@ def audit(
     if not directory.is_dir():
         talk.print(f"{directory} is no directory")
         raise typer.Exit(1)
+    saved = _read_state(state, state_digest, name, key)
     columns = (TextColumn("replay"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=talk, transient=True, disable=not talk.is_terminal) as bar:
         task = bar.add_task("replay", total=None)
-        found = audit_export(
-            DirectoryFiles(directory),
-            origin=name,
-            key=key,
-            rulebook=RULEBOOK,
-            held=_read_held(held),
-            progress=lambda done, size: bar.update(task, completed=done, total=size),
-        )
+        try:
+            found = audit_export(
+                DirectoryFiles(directory),
+                origin=name,
+                key=key,
+                rulebook=RULEBOOK,
+                held=_read_held(held),
+                saved=saved,
+                jobs=jobs or _cores(),
+                progress=lambda done, size: bar.update(task, completed=done, total=size),
+            )
+        except OSError as error:
+            # Nothing is known then: a process or a disk has failed, not the log.
+            talk.print(f"the audit has not ended: {error}")
+            raise typer.Exit(1) from None
+    digest = _keep_state(found, keep_state)
     if as_json:
-        print_json(_as_data(found))
+        print_json(_as_data(found, digest))
     else:
-        _tell(found)
+        _tell(found, digest)
     raise typer.Exit(int(found.verdict))
+
+
+def _cores() -> int:
+    """Returns the number of cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+def _read_state(
+    state: Path | None, digest: str, origin: Origin, key: PublicKey
+) -> SavedState | None:
+    """Reads the state that an earlier audit kept."""
+    if (state is None) == bool(digest):
+        talk.print("--state and --state-digest go together: the file may have been changed")
+        raise typer.Exit(2)
+    if state is None:
+        return None
+    try:
+        return load_state(state, digest=digest, rulebook=RULEBOOK, origin=origin, key=key)
+    except (OSError, MalformedError) as error:
+        talk.print(f"cannot go on from {state}: {error}")
+        raise typer.Exit(1) from None
+
+
+def _keep_state(found: Audit, path: Path | None) -> str:
+    """Writes the final state of a verified audit; returns its digest, empty without one."""
+    if path is None or found.state is None or found.verdict is not Verdict.VERIFIED:
+        return ""
+    try:
+        return save_state(path, found.state, rulebook=RULEBOOK)
+    except OSError as error:
+        talk.print(f"cannot keep the state: {error}")
+        raise typer.Exit(1) from None
 
 
 def _read_held(held: Path | None) -> str | None:
@@ -62,7 +120,7 @@ def _read_held(held: Path | None) -> str | None:
         raise typer.Exit(1) from None
 
 
-def _tell(found: Audit) -> None:
+def _tell(found: Audit, state_digest: str) -> None:
     """Prints a verdict for people."""
     print(f"{int(found.verdict)} {found.verdict.name}")
     for finding in found.findings:
@@ -70,20 +128,26 @@ def _tell(found: Audit) -> None:
     if found.verdict is Verdict.VERIFIED:
         print(f"  {found.size} entries, {found.statements} statements, witnesses: none")
         print(f"  root {found.root}")
+        if found.resumed:
+            print(f"  the first {found.resumed} entries as an earlier audit found them")
         print(f"  replay digest {found.digest}")
+    if state_digest:
+        print(f"  state digest {state_digest}")
     for note in found.notes:
         print(note)
 
 
-def _as_data(found: Audit) -> dict[str, Any]:
+def _as_data(found: Audit, state_digest: str) -> dict[str, Any]:
     """Returns a verdict as data."""
     return {
         "verdict": int(found.verdict),
         "name": found.verdict.name,
         "size": found.size,
         "root": found.root,
+        "resumed": found.resumed,
         "statements": found.statements,
         "replay_digest": found.digest,
+        "state_digest": state_digest,
         "witnesses": "none",
         "findings": [
             {"verdict": int(f.verdict), "where": f.where, "reason": f.reason}

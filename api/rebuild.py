@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from registry.canonical import b64url_encode, parse_object
 from registry.entries import Entry, open_entry
-from registry.errors import EntryInvalidError
+from registry.errors import EntryInvalidError, HeadMovedError
 from registry.ids import Origin, PartyId, Sid
 from registry.kinds import RootAt, Rulebook
 from registry.logtree import LogTree, stored_hashes
@@ -186,9 +186,12 @@ def rebuild_store(
         Size, root, and the replay digest of the target's rows as they are stored.
 
     Raises:
+        HeadMovedError: The target has entries; whoever writes there is not disturbed.
         EntryInvalidError: An entry is not what must stand there; the target ends before it.
         StorageError: The target failed.
     """
+    if found := target.size():
+        raise HeadMovedError(size=found, expected=0)
     size, epoch = source.size(), target.acquire()
     replay = _Rebuilding(rulebook, origin=origin, root_at=_root_at(_tree_of(source, size)))
     tree = LogTree(lambda _level, _index: b"", 0)

@@ -8,11 +8,17 @@ import pytest
 from hypothesis import settings
 
 from tests.demonstration import Demo, run_demo
+from tests.postgres import told
 
 # No deadline: two workers on two cores make single examples slow without any fault of theirs.
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=300, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+
+
+def pytest_report_header() -> str:
+    """Says at the head of a test run what it is without."""
+    return told()
 
 
 @pytest.fixture(scope="session")

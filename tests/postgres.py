@@ -249,6 +249,14 @@ def is_there(version: str) -> bool:
     return found
 
 
+def told() -> str:
+    """Says which versions the tests run on, and which they do without."""
+    missing = [v for v in VERSIONS if v != NEWEST and _installed(v) is None]
+    without = f"; {', '.join(missing)} is NOT INSTALLED and its tests are skipped"
+    there = ", ".join(version for version in VERSIONS if version not in missing)
+    return f"PostgreSQL: {there}{without if missing else ''}"
+
+
 def require(version: str) -> None:
     """Skips the test that needs a version which is not there."""
     if not is_there(version):

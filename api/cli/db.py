@@ -1,5 +1,6 @@
 """Commands on a ledger's database: bring its schema up, check it, write it again."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,30 +51,40 @@ def check(database: Database, origin: LogName, as_json: AsJson = False) -> None:
     wrong; 10 not as the entries say.
     """
     from api.rebuild import check_store
-    from api.service import open_store
+    from registry.store.sql import SqlStore
 
     _require_file(database)
-    with told(malformed=USAGE):
-        found = check_store(open_store(database), RULEBOOK, origin=Origin(origin))
+    with told(malformed=USAGE), closing(SqlStore(database, RULEBOOK.tables)) as store:
+        found = check_store(store, RULEBOOK, origin=Origin(origin))
     _tell(found, as_json=as_json)
 
 
 def rebuild(
     database: Database,
-    into: Annotated[str, typer.Option(help="The new database; must not exist yet.")],
+    into: Annotated[str, typer.Option(help="The new database; must have no entries yet.")],
     origin: LogName,
     as_json: AsJson = False,
 ) -> None:
-    """Writes a new database from another one's entries alone, by replaying them."""
+    """Writes a new database from another one's entries alone, by replaying them.
+
+    Exit codes: 0 done; 1 a database cannot be opened, or an entry is not what must stand
+    there; 2 an option is wrong, or the new database is not empty.
+    """
     from api.rebuild import rebuild_store
-    from api.service import open_store
+    from registry.store.sql import SqlStore
 
     _require_file(database)
     if into.startswith(SQLITE) and Path(into.removeprefix(SQLITE)).exists():
         talk.print(f"{into} exists")
         raise typer.Exit(USAGE)
-    with told(malformed=USAGE):
-        source, target = open_store(database), open_store(into)
+    with (
+        told(malformed=USAGE),
+        closing(SqlStore(database, RULEBOOK.tables)) as source,
+        closing(SqlStore(into, RULEBOOK.tables)) as target,
+    ):
+        if target.size():
+            talk.print("the new database has entries")
+            raise typer.Exit(USAGE)
         found = rebuild_store(source, target, RULEBOOK, origin=Origin(origin))
     _tell(found, as_json=as_json)
 

@@ -4,6 +4,7 @@ import json
 import socket
 import stat
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,10 @@ class TestHelp:
         assert done.code == 0
         assert "Usage: tallystick" in done.stdout
         assert done.stderr == ""
+
+    def test_the_program_tells_its_version(self) -> None:
+        done = invoke(["--version"], {})
+        assert (done.code, done.stdout) == (0, f"tallystick {version('tallystick')}\n")
 
     def test_every_kind_has_a_command(self) -> None:
         kinds = {tuple(name.split(".")) for name in RULEBOOK.kinds}

@@ -38,7 +38,7 @@ class Server:
 
     def peak_bytes(self) -> int:
         """Returns the most memory that they have had, added up."""
-        return sum(_peak_bytes(pid) for pid in family(self.process.pid))
+        return sum(peak_bytes(pid) for pid in family(self.process.pid))
 
 
 @contextmanager
@@ -101,7 +101,7 @@ def _cpu_seconds(pid: int) -> float:
     return (int(words[11]) + int(words[12])) * _TICK_S
 
 
-def _peak_bytes(pid: int) -> int:
+def peak_bytes(pid: int) -> int:
     """Returns the most memory that a process has had; 0 where the system does not tell."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()

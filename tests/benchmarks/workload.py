@@ -29,8 +29,7 @@ from clearing.rulebook import RULEBOOK
 from registry.canonical import Json, b64url_encode
 from registry.engine import Engine
 from registry.errors import RegistryError
-from registry.ids import Origin, PartyId, Sid, format_uuid7
-from registry.kinds import Rulebook
+from registry.ids import PartyId, Sid, format_uuid7
 from registry.ports import LedgerStore
 from registry.rules.vouchers import Promises
 from registry.signer import CheckpointSigner
@@ -120,6 +119,7 @@ class Hand:
     """Signs statements for anybody; the same name gives the same statements."""
 
     def __init__(self, name: str) -> None:
+        self.time_ms = TIME_MS
         self._name = name
         self._count = 0
 
@@ -131,7 +131,6 @@ class Hand:
         body: dict[str, Json],
         *,
         re: str | None = None,
-        origin: Origin = ORIGIN,
     ) -> str:
         """Signs a statement."""
         self._count += 1
@@ -140,11 +139,11 @@ class Hand:
             key,
             kind=kind,
             by=by,
-            aud=origin,
+            aud=ORIGIN,
             body=body,
-            iat=TIME_MS // 1000,
-            exp=TIME_MS // 1000 + 3_600,
-            id=format_uuid7(TIME_MS, tail),
+            iat=self.time_ms // 1000,
+            exp=self.time_ms // 1000 + 3_600,
+            id=format_uuid7(self.time_ms, tail),
             re=re,
         )
 
@@ -160,27 +159,28 @@ class Book:
     def __init__(self, scale: Scale, holdings: Iterable[Holding], *, name: str) -> None:
         self.scale = scale
         self.holdings = deque(holdings)
-        self._hand = Hand(name)
+        self.hand = Hand(name)
         self._random = random.Random(name)  # noqa: S311 (the same choices every time)
 
-    def transfers(self, count: int) -> list[Transfer]:
-        """Signs transfers of different lots, as long as there are any, oldest lots first."""
-        return [self._transfer(self.holdings.popleft()) for _ in range(count)]
+    def transfers(self, count: int, *, whole: bool = False) -> list[Transfer]:
+        """Signs transfers of parts of lots, or of whole lots; of those first that came first."""
+        return [self._transfer(self.holdings.popleft(), whole=whole) for _ in range(count)]
 
-    def _transfer(self, held: Holding) -> Transfer:
-        """Signs the transfer of part of a lot; its parts can be transferred later."""
+    def _transfer(self, held: Holding, *, whole: bool) -> Transfer:
+        """Signs a transfer of a lot; what comes of it can be transferred later."""
         holders = self.scale.holders
         assignee = held.holder
         while assignee == held.holder:
             assignee = self._random.choice(holders)
-        amount = held.amount * self._random.randrange(20, 60) // 100
+        amount = held.amount
+        if not whole:
+            amount = held.amount * self._random.randrange(20, 60) // 100
         body = offer_body(held.lot, amount, assignee)
-        text = self._hand.sign(
-            party_key(held.holder), party_id(held.holder), "transfer.offer", body
-        )
+        text = self.hand.sign(party_key(held.holder), party_id(held.holder), "transfer.offer", body)
         sid = sid_of(text)
         rest = held.amount - amount
-        self.holdings.append(Holding(f"{sid}.1", rest, held.holder, held.voucher))
+        if rest:
+            self.holdings.append(Holding(f"{sid}.1", rest, held.holder, held.voucher))
         self.holdings.append(Holding(f"{sid}.2", amount, assignee, held.voucher))
         return Transfer(
             text=text,
@@ -202,7 +202,7 @@ def offer_body(lot: str, amount: int, assignee: int) -> dict[str, Json]:
         "assignee": party_id(assignee),
         "purpose": "settle",
         "recourse": False,
-        "accept_by": "2025-07-31",
+        "accept_by": "2025-11-15",
         "notice": "assignment/1",
         "evidence": [],
         "terms": TERMS,
@@ -212,15 +212,38 @@ def offer_body(lot: str, amount: int, assignee: int) -> dict[str, Json]:
 # --- Building ----------------------------------------------------------------------
 
 
-class Builder:
-    """Builds the ledger in an empty store, with batches of a thousand statements."""
+class Sealer:
+    """Seals statements in a store without a server, a thousand in a commit."""
 
-    def __init__(self, store: LedgerStore, scale: Scale, *, rulebook: Rulebook = RULEBOOK) -> None:
+    def __init__(self, store: LedgerStore) -> None:
+        """Takes the writer's lease."""
+        self.store = store
+        self._keys = StoredKeys(store)
+        self._engine = Engine(store, RULEBOOK, FixedClock(TIME_MS), origin=ORIGIN)
+
+    def seal(self, texts: Iterable[str]) -> list[Sid]:
+        """Admits and seals statements, which must all be accepted."""
+        sids: list[Sid] = []
+        rest = iter(texts)
+        while batch := list(islice(rest, BATCH)):
+            statements = [
+                admit(text, kinds=RULEBOOK.kinds, origin=ORIGIN, keys=self._keys) for text in batch
+            ]
+            for outcome in self._engine.submit(statements):
+                if isinstance(outcome, RegistryError):
+                    raise outcome
+            sids += [statement.sid for statement in statements]
+        # What time or the last batch has brought about, such as a state entry.
+        self._engine.submit([])
+        return sids
+
+
+class Builder:
+    """Builds the ledger in an empty store."""
+
+    def __init__(self, store: LedgerStore, scale: Scale) -> None:
         self._store = store
         self._scale = scale
-        self._rulebook = rulebook
-        self._keys = StoredKeys(store)
-        self._engine = Engine(store, rulebook, FixedClock(TIME_MS), origin=ORIGIN)
         self._hand = Hand("build")
         self._random = random.Random("build")  # noqa: S311 (the same ledger every time)
         self._accounts: dict[int, Sid] = {}
@@ -228,30 +251,13 @@ class Builder:
 
     def build(self) -> list[Holding]:
         """Builds everything and returns the free lots."""
-        world = World(self._store, self._rulebook)
-        self._engine = world.engine
-        world.open()
+        world = World(self._store, RULEBOOK).open()
         world.admit("bank", "bank", number=3)
         self._registrar, self._bank = world.ids["registrar"], world.ids["bank"]
+        self._do = Sealer(self._store).seal
         self._admit_all()
         self._open_accounts()
-        vouchers = self._issue_all()
-        return self._split_all(vouchers)
-
-    def _do(self, texts: Sequence[str]) -> list[Sid]:
-        """Seals statements, which must all be accepted."""
-        sids: list[Sid] = []
-        rest = iter(texts)
-        while batch := list(islice(rest, BATCH)):
-            statements = [
-                admit(text, kinds=self._rulebook.kinds, origin=ORIGIN, keys=self._keys)
-                for text in batch
-            ]
-            for outcome in self._engine.submit(statements):
-                if isinstance(outcome, RegistryError):
-                    raise outcome
-            sids += [statement.sid for statement in statements]
-        return sids
+        return self._split_all(self._issue_all())
 
     def _by(self, number: int, kind: str, body: dict[str, Json], *, re: str | None = None) -> str:
         """Signs a statement of a party."""
@@ -411,17 +417,21 @@ def astuple_of(held: Holding) -> tuple[str, int, int, int]:
     return held.lot, held.amount, held.holder, held.voucher
 
 
+def sign(store: LedgerStore, directory: Path) -> str:
+    """Signs the log as it is now, and returns the checkpoint."""
+    memory = directory / "signed.json"
+    return CheckpointSigner(store, key_of("log"), origin=ORIGIN, memory=memory).sign()
+
+
 def build(database: str, directory: Path, scale: Scale) -> Built:
     """Builds the ledger in an empty database and signs it."""
     directory.mkdir(parents=True, exist_ok=True)
-    log_key = key_of("log")
     key_file = directory / "log-key.pem"
     key_file.touch(mode=0o600)
-    key_file.write_bytes(log_key.to_pem())
+    key_file.write_bytes(key_of("log").to_pem())
     store = open_store(database)
     holdings = Builder(store, scale).build()
-    memory = directory / "signed.json"
-    CheckpointSigner(store, log_key, origin=ORIGIN, memory=memory).sign()
+    sign(store, directory)
     size = store.size()
     if isinstance(store, SqlStore):
         store.close()

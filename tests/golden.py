@@ -92,22 +92,22 @@ def story() -> Story:
     voucher = world.issue(route="tiered", voucher_no="GV-01")
     to_s2 = world.transfer(f"{voucher}.0", 60_000_000, by="s1", to="s2")
     to_s3 = world.transfer(f"{to_s2}.2", 25_000_000, by="s2", to="s3")
+    to_factor = world.transfer(f"{to_s3}.1", 20_000_000, by="s2", to="factor", purpose="finance")
     consent: dict[str, Json] = {
-        "account": world.accounts["factor"],
-        "assignors": [world.ids["s2"]],
+        "account": world.accounts["trustee#T1"],
+        "assignors": [world.ids["factor"]],
         "collection_route": True,
         "minimum": "20000000",
-        "purpose": "finance",
+        "purpose": "securitise",
     }
-    world.do("factor", "consent.grant", {**consent, "minimum": "1"})
-    granted = world.do("factor", "consent.grant", consent).sid
-    to_factor = world.offer(f"{to_s3}.1", 20_000_000, by="s2", to="factor", purpose="finance")
-    world.do("factor", "consent.withdraw", {}, re=granted)
-    world.do("s2", "consent.grant", {"account": world.accounts["s2"], "collection_route": False,
-                                     "purpose": "settle"})  # fmt: skip
-    to_trust = world.transfer(
+    world.do("trustee#T1", "consent.grant", {**consent, "minimum": "1"})
+    granted = world.do("trustee#T1", "consent.grant", consent).sid
+    to_trust = world.offer(
         f"{to_factor}.2", 20_000_000, by="factor", to="trustee#T1", purpose="securitise"
     )
+    world.do("trustee#T1", "consent.withdraw", {}, re=granted)
+    world.do("s2", "consent.grant", {"account": world.accounts["s2"], "collection_route": False,
+                                     "purpose": "settle"})  # fmt: skip
     offers = (to_s2, to_s3, to_factor, to_trust)
     world.do("core", "notice.acknowledge", {"notices": [f"{to_s2}.2!0"]})
     world.advance(instant(DUE_ON))

@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 
+from registry.effects import SALT_LOT, derive_salt
 from registry.entries import open_entry
 from registry.errors import EntryInvalidError, RegistryError
 from registry.ids import LotId, Sid
@@ -87,6 +88,16 @@ def test_a_consent_ends_in_the_same_rows_as_an_acceptance(
         verify_everything(world)
     assert ends[0] == ends[1]
     assert set(ends[0][0]) == ({".2"} if amount == 100_000_000 else {".1", ".2"})
+
+
+def test_the_offers_own_text_salts_both_of_its_lots() -> None:
+    world = cast_world()
+    grant(world)
+    made = attempt(world, offer_to(world))
+    assert not isinstance(made, RegistryError)
+    text, lots = open_entry(world.entries()[made.index]).statement, lots_of(world)
+    for n in (1, 2):
+        assert lots[f"{made.sid}.{n}"].salt == derive_salt(SALT_LOT, statement=text, n=n)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
+import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
@@ -139,7 +140,13 @@ class PublicKey:
 
         Source: RFC 7638 section 3.
         """
-        return Kid(b64url_encode(sha256(format_json({**self.jwk()}))))
+        return _thumbprint(self)
+
+
+@lru_cache(maxsize=16_384)
+def _thumbprint(key: PublicKey) -> Kid:
+    """Computes a key's thumbprint; signers come again, and it is compared every time."""
+    return Kid(b64url_encode(sha256(format_json({**key.jwk()}))))
 
 
 def parse_jwk(value: Json) -> PublicKey:
@@ -229,8 +236,7 @@ class PrivateKey:
         return f"PrivateKey(kid={self.public.kid!r})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Jws:
+class Jws(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of a compact JWS, decoded but not yet verified."""
 
     header: bytes
@@ -265,12 +271,12 @@ def split_jws(text: str, *, what: str) -> Jws:
     parts = text.split(".")
     if len(parts) != 3:
         raise MalformedError(what=what, reason=f"has {len(parts)} parts, a compact JWS has 3")
-    header, payload, signature = (b64url_decode(part, what=what) for part in parts)
+    header, payload, signature = parts
     return Jws(
-        header=header,
-        payload=payload,
-        signature=signature,
-        signing_input=text.rpartition(".")[0].encode("ascii"),
+        header=b64url_decode(header, what=what),
+        payload=b64url_decode(payload, what=what),
+        signature=b64url_decode(signature, what=what),
+        signing_input=text[: -len(signature) - 1].encode("ascii"),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Generic, Protocol, TypeVar
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from registry.canonical import Json, b64url_decode, b64url_encode, format_json, parse_object
@@ -18,7 +19,6 @@ from registry.errors import (
     HeaderMismatchError,
     KeyUnknownError,
     MalformedError,
-    NotCanonicalError,
     TooLargeError,
     WrongAudienceError,
 )
@@ -45,6 +45,10 @@ CLOCK_SKEW = 300
 
 ENVELOPE = frozenset({"aud", "body", "by", "exp", "iat", "id"})
 ENVELOPE_OPTIONAL = frozenset({"re", "seen"})
+_ENVELOPES = frozenset(
+    (*sorted(ENVELOPE), *more) for more in ((), ("re",), ("seen",), ("re", "seen"))
+)
+"""The members in canonical order, which is how they are parsed."""
 SECONDS_MAX = 2**38
 
 
@@ -57,8 +61,7 @@ class Body(BaseModel):
 B = TypeVar("B", bound=Body)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement(Generic[B]):
+class Statement(msgspec.Struct, Generic[B], frozen=True, kw_only=True):
     """An admitted statement; `text` is its compact JWS, byte for byte as received."""
 
     text: str
@@ -153,24 +156,64 @@ def typ_of(kind: str) -> str:
     return f"ts-{kind}+jws"
 
 
+class Unverified(msgspec.Struct, frozen=True, kw_only=True):
+    """A statement that is right but for its signature, which has not been looked at.
+
+    Attributes:
+        statement: The statement, as it will be admitted.
+        key: Who must have signed it, by the key record.
+        message: What must have been signed.
+        signature: What stands there as the signature.
+    """
+
+    statement: Statement[Any]
+    key: PublicKey
+    message: bytes
+    signature: bytes
+
+    def admit(self) -> Statement[Any]:
+        """Admits the statement: step 4 of the documented order of checks.
+
+        Only this takes long, and it lets other threads run meanwhile.
+
+        Raises:
+            BadSignatureError: The signature does not verify.
+        """
+        verify(self.key, signature=self.signature, message=self.message, what=self.statement.kind)
+        return self.statement
+
+
 def admit(
     text: str, *, kinds: Mapping[str, Kind[Any]], origin: Origin, keys: KeyDirectory
 ) -> Statement[Any]:
     """Admits a statement: steps 1 to 4 of the documented order of checks.
 
     Raises:
-        TooLargeError: The payload is larger than 16 KiB.
-        MalformedError: Not a compact JWS, or a member is missing or has a wrong form.
-        NotCanonicalError: The payload is not in canonical form.
-        WrongAudienceError: `aud` names another log.
-        HeaderMismatchError: The header is not the one expected for key and kind.
-        KeyUnknownError: No committed entry holds the key; worth a retry.
+        RegistryError: As `read_statement`; then
         BadSignatureError: The signature does not verify.
 
     Source: docs/formats.md, Order of checks.
     """
+    return read_statement(text, kinds=kinds, origin=origin, keys=keys).admit()
+
+
+def read_statement(
+    text: str, *, kinds: Mapping[str, Kind[Any]], origin: Origin, keys: KeyDirectory
+) -> Unverified:
+    """Reads a statement and finds its key: steps 1 to 3 of the documented order of checks.
+
+    Raises:
+        TooLargeError: The payload is larger than 16 KiB.
+        MalformedError: Not a compact JWS, or a member is missing or has a wrong form.
+        NotCanonicalError: The payload is not in canonical form.
+        WrongAudienceError: `aud` names another log.
+        KeyUnknownError: No committed entry holds the key; worth a retry.
+        HeaderMismatchError: The header is not the one expected for key and kind.
+
+    Source: docs/formats.md, Order of checks.
+    """
     # 1. Size, canonical form, audience, id against iat. The kind is needed to know the
-    #    body's model, so the header is parsed here and compared in step 2.
+    #    body's model, so the header is parsed here and compared in step 3.
     if len(text) > 2 * PAYLOAD_MAX:
         raise TooLargeError(what="statement", size=len(text), limit=2 * PAYLOAD_MAX)
     jws = split_jws(text, what="statement")
@@ -181,19 +224,19 @@ def admit(
     if kind is None:
         raise MalformedError(what="header", reason=f"typ {typ!r} names no known kind of statement")
     statement = _parse(text, jws, kind=kind, kid=kid, origin=origin)
-    # 2. The header's bytes, built from the key record and never read from the header.
+    # 2. The key stands in a committed entry.
     if kind.key_in_body:
         key: PublicKey | None = parse_jwk(statement.body.model_dump()["key"])
     else:
-        # 3. The key stands in a committed entry.
-        key = keys.find(statement.kid)
+        key = keys.find(kid)
     if key is None:
-        raise KeyUnknownError(kid=statement.kid)
-    if jws.header != header_bytes(key.suite, kid=key.kid, typ=typ_of(kind.name)):
+        raise KeyUnknownError(kid=kid)
+    # 3. The header's bytes, built from the key record and never read from the header.
+    if jws.header != header_bytes(key.suite, kid=key.kid, typ=typ):
         raise HeaderMismatchError(kind=kind.name, kid=key.kid)
-    # 4. The signature.
-    verify(key, signature=jws.signature, message=jws.signing_input, what=kind.name)
-    return statement
+    return Unverified(
+        statement=statement, key=key, message=jws.signing_input, signature=jws.signature
+    )
 
 
 @lru_cache(maxsize=16_384)
@@ -208,14 +251,13 @@ def _open_header(header: bytes) -> tuple[str, Kid]:
 def _parse(text: str, jws: Jws, *, kind: Kind[Any], kid: Kid, origin: Origin) -> Statement[Any]:
     """Parses a payload into a statement; strict, canonical both ways."""
     payload = parse_object(jws.payload, what="payload")
-    missing = ENVELOPE - set(payload)
-    unknown = set(payload) - ENVELOPE - ENVELOPE_OPTIONAL
-    if missing or unknown:
+    if tuple(payload) not in _ENVELOPES:
+        missing, unknown = ENVELOPE - set(payload), set(payload) - ENVELOPE - ENVELOPE_OPTIONAL
         odd = ", ".join(sorted(missing or unknown))
         raise MalformedError(what="payload", reason=f"{'missing' if missing else 'unknown'}: {odd}")
     if payload["aud"] != origin:
         raise WrongAudienceError(aud=str(payload["aud"]), origin=origin)
-    iat, exp = (_seconds(payload[name], name) for name in ("iat", "exp"))
+    iat, exp = _seconds(payload["iat"], "iat"), _seconds(payload["exp"], "exp")
     identifier = _text(payload["id"], "id")
     if parse_uuid7(identifier) // 1000 != iat:
         raise MalformedError(what="id", reason=f"its time differs from iat {iat}")
@@ -229,7 +271,7 @@ def _parse(text: str, jws: Jws, *, kind: Kind[Any], kid: Kid, origin: Origin) ->
         id=identifier,
         iat=iat,
         exp=exp,
-        body=_parse_body(kind.body, payload["body"], jws.payload, origin=origin),
+        body=parse_body(kind.body, payload["body"]),
         re=parse_sid(_text(payload["re"], "re")) if "re" in payload else None,
         seen=_seen(payload["seen"]) if "seen" in payload else None,
     )
@@ -237,6 +279,9 @@ def _parse(text: str, jws: Jws, *, kind: Kind[Any], kid: Kid, origin: Origin) ->
 
 def parse_body(model: type[B], body: Json) -> B:
     """Parses a statement's body by its kind's model.
+
+    It is not printed back: what `registry.fields` accepts it has one spelling for, so a body
+    in canonical form is the model's own form.
 
     Raises:
         MalformedError: A member is missing, unknown or has a wrong form.
@@ -247,28 +292,6 @@ def parse_body(model: type[B], body: Json) -> B:
         first = error.errors()[0]
         where = "/".join(str(part) for part in ("body", *first["loc"]))
         raise MalformedError(what=where, reason=first["msg"]) from None
-
-
-@lru_cache
-def _before_body(origin: Origin) -> bytes:
-    """Returns how every payload of a log begins."""
-    return b'{"aud":%b,"body":' % format_json(origin)
-
-
-def _parse_body(model: type[B], body: Json, payload: bytes, *, origin: Origin) -> B:
-    """Parses the body and checks that printing it gives the payload's own bytes.
-
-    The payload is canonical, so the body stands between its neighbours `aud` and `by`.
-
-    Raises:
-        MalformedError: As `parse_body`.
-        NotCanonicalError: The body could be spelled in another way.
-    """
-    parsed = parse_body(model, body)
-    printed = format_json(parsed.model_dump(mode="json", exclude_none=True))
-    if not payload.startswith(b'%b%b,"by":' % (_before_body(origin), printed)):
-        raise NotCanonicalError(what="body", reason="printing it gives other bytes")
-    return parsed
 
 
 def _text(value: Json, what: str) -> str:

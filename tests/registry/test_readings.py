@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from registry.canonical import b64url_encode
@@ -137,7 +138,8 @@ class TestAttacks:
         lied = story().entries[at].replace(entry.statement.encode(), forged.encode())
         assert reading.statement is not None
         said = reading._replace(
-            statement=replace(reading.statement, text=forged), key=key_of("thief").public
+            statement=msgspec.structs.replace(reading.statement, text=forged),
+            key=key_of("thief").public,
         )
         assert "bad-signature" in refusal(at, lied, said)
         # The same, had it said no key at all.

@@ -6,32 +6,31 @@ debtor's, and is what a branch of a tiered voucher falls back to.
 
 from collections.abc import Sequence
 
-from clearing.routes import Mandates, RoutedStep
+from clearing.routes import Claim, Mandates, RoutedStep
 from registry.ids import PartyId, Sid
-from registry.model import Lot, Route, Voucher
+from registry.model import Route, Voucher
 
 
 def route_direct(
-    voucher: Voucher, lots: Sequence[Lot], _mandates: Mandates, /
-) -> tuple[RoutedStep, ...]:
+    voucher: Voucher, lots: Sequence[Claim], _mandates: Mandates, /
+) -> list[RoutedStep]:
     """Routes lots of a voucher from the debtor to their holders.
 
     Returns:
-        The steps by holder and payee account; a step's lots stand by id.
+        The steps by holder and payee account, for lots that stand by id.
     """
-    held: dict[tuple[PartyId, Sid], list[Lot]] = {}
-    for lot in sorted(lots, key=lambda lot: lot.lot):
+    held: dict[tuple[PartyId, Sid], list[Claim]] = {}
+    for lot in lots:
         held.setdefault((lot.holder, lot.account), []).append(lot)
-    return tuple(
+    return [
         RoutedStep(
             route=Route.DIRECT,
-            voucher=voucher.voucher,
             payer_account=voucher.account,
             payer=voucher.debtor,
-            payee_account=account,
-            payee=holder,
+            payee_account=payee[1],
+            payee=payee[0],
             authority=voucher.mandate,
-            held=tuple(held[holder, account]),
+            held=held[payee],
         )
-        for holder, account in sorted(held)
-    )
+        for payee in sorted(held)
+    ]

@@ -12,14 +12,13 @@ stands twice in a chain is two nodes. For a voucher of 1,000,000.00 split down a
     S1 S2 S3      holds 250,000.00
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from registry.model import Lot
+from clearing.routes import Claim
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class Node(NamedTuple):
     """One party's place in the chain of assignments.
 
     Attributes:
@@ -29,7 +28,7 @@ class Node:
     """
 
     path: tuple[str, ...]
-    held: tuple[Lot, ...]
+    held: Sequence[Claim]
     passing_minor: int
 
     @property
@@ -38,20 +37,21 @@ class Node:
         return self.path[-1]
 
 
-def lineage_of(lots: Iterable[Lot]) -> tuple[Node, ...]:
-    """Builds the tree of one voucher's lots.
+def lineage_of(lots: Iterable[Claim]) -> list[Node]:
+    """Builds the tree of one voucher's lots, which stand by id.
 
     Returns:
         The nodes by path, so that each stands after the one it got its claim from.
     """
-    held: dict[tuple[str, ...], list[Lot]] = {}
+    held: dict[tuple[str, ...], list[Claim]] = {}
     passing: dict[tuple[str, ...], int] = {}
-    for lot in sorted(lots, key=lambda lot: lot.lot):
-        held.setdefault(lot.path, []).append(lot)
-        for length in range(1, len(lot.path)):
-            prefix = lot.path[:length]
+    for lot in lots:
+        path = lot.path
+        held.setdefault(path, []).append(lot)
+        for length in range(1, len(path)):
+            prefix = path[:length]
             passing[prefix] = passing.get(prefix, 0) + lot.amount
-    return tuple(
-        Node(path=path, held=tuple(held.get(path, ())), passing_minor=passing.get(path, 0))
+    return [
+        Node(path, held.get(path, ()), passing.get(path, 0))
         for path in sorted(held.keys() | passing.keys())
-    )
+    ]

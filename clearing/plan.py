@@ -6,14 +6,18 @@ state alone: vouchers by id, each by the route that it names, instructions numbe
 from 0. So whoever holds the state compiles the same bytes, the auditor included.
 """
 
+import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
+from msgspec.json import Encoder
+
 from clearing.direct import route_direct
 from clearing.routes import (
+    Claim,
     Instruction,
     Mandates,
     RoutedStep,
@@ -23,11 +27,10 @@ from clearing.routes import (
 )
 from clearing.tiered import route_tiered
 from registry.calendars import Calendar, parse_date
-from registry.canonical import Json, b64url_encode, format_json, sha256
+from registry.canonical import b64url_encode
 from registry.errors import InvariantBrokenError
-from registry.ids import LotId, Sid
+from registry.ids import LotId, PartyId, Sid
 from registry.model import Account, Ledger, Lot, Mandate, Route, Voucher
-from registry.money import format_amount
 
 PLAN_DOMAIN: Final = b"tallystick-plan/1"
 
@@ -37,13 +40,14 @@ PROVIDERS: Final[Mapping[str, RouteProvider]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Totals:
-    """What a plan amounts to.
+    """What a plan amounts to, added up voucher by voucher.
 
     Attributes:
         instructions: Their number.
         vouchers: Number of vouchers that are paid.
+        lots: Number of lots that are discharged.
         total_minor: What the debtors owe, in minor units.
         gross_minor: What the instructions move, passing money at each hop included.
         vouchers_by_route: Vouchers by the route that each names.
@@ -51,12 +55,13 @@ class Totals:
             of a tiered voucher that goes direct counts as direct.
     """
 
-    instructions: int
-    vouchers: int
-    total_minor: int
-    gross_minor: int
-    vouchers_by_route: Mapping[Route, int]
-    instructions_by_route: Mapping[Route, int]
+    instructions: int = 0
+    vouchers: int = 0
+    lots: int = 0
+    total_minor: int = 0
+    gross_minor: int = 0
+    vouchers_by_route: Counter[Route] = field(default_factory=Counter)
+    instructions_by_route: Counter[Route] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +72,22 @@ class Plan:
     pay_on: date
     instructions: tuple[Instruction, ...]
     totals: Totals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """Everything in the state that the plan of a due date follows from.
+
+    Attributes:
+        vouchers: Each voucher with its live lots, both by id; may be a stream.
+        mandates: At least those of every earlier holder in a lot's path.
+        banks: The bank of at least each account into which lots are paid, and of those
+            under mandate.
+    """
+
+    vouchers: Iterable[tuple[Voucher, Sequence[Claim]]]
+    mandates: Mandates
+    banks: Mapping[Sid, PartyId]
 
 
 def calendar_of(ledger: Ledger) -> Calendar:
@@ -109,42 +130,70 @@ def compile_plan(
         accounts: At least those into which lots are paid and those under mandate.
 
     Raises:
-        InvariantBrokenError: A voucher's lots are not what is outstanding of it, or its
-            two routes would leave holders with different amounts (our bug).
+        InvariantBrokenError: As `compile_vouchers`; or a lot is of no voucher.
     """
     lots_of: dict[Sid, list[Lot]] = {}
-    for lot in lots:
+    for lot in sorted(lots, key=lambda lot: lot.lot):
         lots_of.setdefault(lot.voucher, []).append(lot)
-    granted: dict[str, list[Mandate]] = {}
-    for mandate in mandates:
-        granted.setdefault(mandate.owner, []).append(mandate)
-    account_by_sid = {account.account: account for account in accounts}
     paid = sorted(
         (voucher for voucher in vouchers if voucher.voucher in lots_of),
         key=lambda voucher: voucher.voucher,
     )
     if len(paid) != len(lots_of):
         raise InvariantBrokenError("a lot is of no voucher, or a voucher is given twice")
-    instructions: list[Instruction] = []
-    for voucher in paid:
-        steps = route_voucher(voucher, lots_of[voucher.voucher], granted)
-        instructions += instruct(
-            steps,
-            first=len(instructions),
-            remittance=voucher.voucher_no,
-            accounts=account_by_sid,
-        )
-    totals = _totals(paid, lots_of, instructions)
-    return Plan(due_on=due_on, pay_on=pay_on, instructions=tuple(instructions), totals=totals)
+    due = Due(
+        vouchers=((voucher, lots_of[voucher.voucher]) for voucher in paid),
+        mandates=mandates_of(mandates),
+        banks={account.account: account.bank for account in accounts},
+    )
+    totals = Totals()
+    instructions = tuple(each for part in compile_vouchers(due, totals) for each in part)
+    return Plan(due_on=due_on, pay_on=pay_on, instructions=instructions, totals=totals)
+
+
+def mandates_of(mandates: Iterable[Mandate]) -> dict[str, list[Mandate]]:
+    """Returns the mandates of each owner."""
+    granted: dict[str, list[Mandate]] = {}
+    for mandate in mandates:
+        granted.setdefault(mandate.owner, []).append(mandate)
+    return granted
+
+
+def compile_vouchers(due: Due, totals: Totals) -> Iterator[list[Instruction]]:
+    """Yields the instructions of one voucher after the other; no other is in memory.
+
+    Args:
+        due: What is due.
+        totals: Is added to.
+
+    Raises:
+        InvariantBrokenError: A voucher's lots are not what is outstanding of it, or its
+            two routes would leave holders with different amounts (our bug).
+    """
+    last = ""
+    for voucher, lots in due.vouchers:
+        if voucher.voucher <= last:
+            raise InvariantBrokenError(f"voucher {voucher.voucher} stands after {last}")
+        last = voucher.voucher
+        steps = route_voucher(voucher, lots, due.mandates)
+        part = instruct(voucher, steps, first=totals.instructions, banks=due.banks)
+        totals.instructions += len(part)
+        totals.vouchers += 1
+        totals.lots += len(lots)
+        totals.total_minor += voucher.face - voucher.discharged - voucher.cancelled
+        totals.gross_minor += sum([step.amount_minor for step in steps])
+        totals.vouchers_by_route[Route(voucher.route)] += 1
+        totals.instructions_by_route.update([each.route for each in part])
+        yield part
 
 
 def route_voucher(
     voucher: Voucher,
-    lots: Sequence[Lot],
+    lots: Sequence[Claim],
     mandates: Mandates,
     *,
     providers: Mapping[str, RouteProvider] = PROVIDERS,
-) -> tuple[RoutedStep, ...]:
+) -> list[RoutedStep]:
     """Routes one voucher as it names, after comparing that with the direct route.
 
     Raises:
@@ -152,85 +201,91 @@ def route_voucher(
             two routes differ in their outcome (our bug).
     """
     outstanding = voucher.face - voucher.discharged - voucher.cancelled
-    held = sum(lot.amount for lot in lots)
+    held = sum([lot.amount for lot in lots])
     if held != outstanding:
         raise InvariantBrokenError(f"voucher {voucher.voucher}: {held} held of {outstanding}")
     steps = providers[voucher.route](voucher, lots, mandates)
-    verify_same_outcome(steps, route_direct(voucher, lots, mandates))
+    verify_outcome(steps, voucher, lots)
     return steps
 
 
-def verify_same_outcome(one: Sequence[RoutedStep], other: Sequence[RoutedStep]) -> None:
-    """Verifies that two routes leave the same on every account and discharge the same lots.
+def verify_outcome(steps: Sequence[RoutedStep], voucher: Voucher, lots: Sequence[Claim]) -> None:
+    """Verifies that a route leaves on every account what the direct one would.
 
-    Whoever only passes money on is left with nothing in both.
+    That is: each lot's face with its holder, all of it from the debtor, nothing with
+    whoever only passes money on; and each lot is discharged once.
 
     Raises:
-        InvariantBrokenError: They do not, or one discharges a lot twice (our bug).
+        InvariantBrokenError: It does not, or a lot is discharged twice (our bug).
     """
-    if net_by_account(one) != net_by_account(other):
+    wanted: dict[tuple[PartyId, Sid], int] = {}
+    debtor = (voucher.debtor, voucher.account)
+    for lot in lots:
+        payee = (lot.holder, lot.account)
+        wanted[payee] = wanted.get(payee, 0) + lot.amount
+        wanted[debtor] = wanted.get(debtor, 0) - lot.amount
+    if net_by_account(steps) != {account: net for account, net in wanted.items() if net}:
         raise InvariantBrokenError("the routes leave different amounts on accounts")
-    discharged = _discharged(one)
-    if discharged != _discharged(other):
+    discharged: list[LotId] = [lot.lot for step in steps for lot in step.held]
+    if set(discharged) != {lot.lot for lot in lots}:
         raise InvariantBrokenError("the routes discharge different lots")
-    if any(times != 1 for times in discharged.values()):
+    if len(discharged) != len(lots):
         raise InvariantBrokenError("a lot is discharged twice")
-
-
-def _discharged(steps: Iterable[RoutedStep]) -> Counter[LotId]:
-    """Counts how often each lot is discharged."""
-    return Counter(lot.lot for step in steps for lot in step.held)
-
-
-def _totals(
-    vouchers: Sequence[Voucher],
-    lots_of: Mapping[Sid, Sequence[Lot]],
-    instructions: Sequence[Instruction],
-) -> Totals:
-    """Adds a plan up."""
-    return Totals(
-        instructions=len(instructions),
-        vouchers=len(vouchers),
-        total_minor=sum(lot.amount for lots in lots_of.values() for lot in lots),
-        gross_minor=sum(instruction.amount_minor for instruction in instructions),
-        vouchers_by_route=Counter(Route(voucher.route) for voucher in vouchers),
-        instructions_by_route=Counter(instruction.route for instruction in instructions),
-    )
 
 
 # --- Bytes --------------------------------------------------------------------
 
 
+_encode: Final = Encoder().encode
+
+
+def plan_parts(
+    due_on: date, pay_on: date, parts: Iterable[Sequence[Instruction]]
+) -> Iterator[bytes]:
+    """Yields a plan's canonical JSON piece by piece, as instructions come.
+
+    What an instruction says was checked where it came in, so that it is in the profile;
+    its members stand in canonical order.
+    """
+    yield b'{"due_on":"%b","instructions":[' % due_on.isoformat().encode()
+    comma = b""
+    for part in parts:
+        if part:
+            yield comma + _encode(part)[1:-1]
+            comma = b","
+    yield b'],"pay_on":"%b"}' % pay_on.isoformat().encode()
+
+
 def format_plan(plan: Plan) -> bytes:
     """Writes a plan as canonical JSON: its two dates and all instructions in order."""
-    return format_json(
-        {
-            "due_on": plan.due_on.isoformat(),
-            "instructions": [_instruction_json(item) for item in plan.instructions],
-            "pay_on": plan.pay_on.isoformat(),
-        }
-    )
+    return b"".join(plan_parts(plan.due_on, plan.pay_on, [plan.instructions]))
 
 
-def _instruction_json(instruction: Instruction) -> dict[str, Json]:
-    """Returns one instruction's JSON object."""
-    return {
-        "after": [*instruction.after],
-        "amount": format_amount(instruction.amount_minor),
-        "authority": instruction.authority,
-        "bank": instruction.bank,
-        "lots": [*instruction.lots],
-        "n": instruction.n,
-        "payee": instruction.payee,
-        "payee_account": instruction.payee_account,
-        "payer": instruction.payer,
-        "payer_account": instruction.payer_account,
-        "remittance": instruction.remittance,
-        "route": instruction.route,
-        "voucher": instruction.voucher,
-    }
+class PlanDigest:
+    """What the operator signs: b64url of SHA-256 over domain, zero byte and plan."""
+
+    def __init__(self) -> None:
+        """Starts before the plan's first byte."""
+        self._hash = hashlib.sha256(PLAN_DOMAIN + b"\x00")
+
+    def update(self, data: bytes) -> None:
+        """Takes the next bytes of the plan."""
+        self._hash.update(data)
+
+    def text(self) -> str:
+        """Returns the digest."""
+        return b64url_encode(self._hash.digest())
 
 
 def plan_digest(plan: Plan) -> str:
-    """Computes what the operator signs: b64url of SHA-256 over domain, zero byte and plan."""
-    return b64url_encode(sha256(PLAN_DOMAIN + b"\x00" + format_plan(plan)))
+    """Computes the digest of a plan."""
+    digest = PlanDigest()
+    for part in plan_parts(plan.due_on, plan.pay_on, _cut(plan.instructions)):
+        digest.update(part)
+    return digest.text()
+
+
+def _cut(instructions: Sequence[Instruction]) -> Iterator[Sequence[Instruction]]:
+    """Cuts instructions into pieces, so that a big plan's bytes are never all in memory."""
+    for start in range(0, len(instructions), 1_000):
+        yield instructions[start : start + 1_000]

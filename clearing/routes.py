@@ -7,85 +7,116 @@ providers, `clearing.direct` and `clearing.tiered`, and both leave every account
 with the same net amount.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
+
+from msgspec import Struct
 
 from registry.ids import LotId, PartyId, Sid
-from registry.model import Account, Lot, Mandate, Route, Voucher
+from registry.model import Mandate, Route, Voucher
+from registry.money import format_amount
 
-LOTS_MAX = 128
+LOTS_MAX: Final = 128
 """Lots that one instruction discharges at the most (docs/formats.md, Lots)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoutedStep:
+class Claim(Protocol):
+    """A live lot, as far as its money's way depends on it: see `registry.model.Lot`."""
+
+    @property
+    def lot(self) -> LotId:
+        """Its id."""
+
+    @property
+    def amount(self) -> int:
+        """Minor units."""
+
+    @property
+    def holder(self) -> PartyId:
+        """Who is paid."""
+
+    @property
+    def account(self) -> Sid:
+        """Into which account."""
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Every holder from the original creditor to this one."""
+
+    @property
+    def collection_route(self) -> bool:
+        """Whether the holder consented to be paid along that path."""
+
+
+class RoutedStep(NamedTuple):
     """What moves from one account to the next for one voucher.
 
     Attributes:
         route: Whether it is a leg of the direct or of the tiered route.
-        voucher: The voucher that is paid.
         payer_account: The account that is debited.
         payer: Its owner: the debtor, or a holder who passes money on.
         payee_account: The account that is credited.
         payee: Its owner.
         authority: The mandate under which the payer's account is debited.
-        held: The payee's lots that are discharged once it is credited.
+        held: The payee's lots that are discharged once it is credited, by id.
         passing_minor: Minor units that come on top and are passed on.
         funded_by: Place, among the voucher's steps, of the one that brings the money;
             None where the debtor pays.
     """
 
     route: Route
-    voucher: Sid
     payer_account: Sid
     payer: PartyId
     payee_account: Sid
     payee: PartyId
     authority: Sid
-    held: tuple[Lot, ...]
+    held: Sequence[Claim]
     passing_minor: int = 0
     funded_by: int | None = None
 
     @property
     def amount_minor(self) -> int:
         """What moves, in minor units."""
-        return self.passing_minor + sum(lot.amount for lot in self.held)
+        return sum([lot.amount for lot in self.held], self.passing_minor)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instruction:
-    """An order to move money, number `n` of its plan, from 0.
+class Instruction(Struct, frozen=True, kw_only=True, gc=False):
+    """An order to move money, number `n` of its plan, from 0; members in canonical order.
 
     Attributes:
+        after: Numbers of the instructions that must be posted before, all smaller.
+        amount: Minor units, as text.
+        authority: The mandate under which the payer's account is debited.
+        bank: The bank that keeps the payee's account, and confirms.
+        lots: Ids of the payee's lots that are discharged once it is posted.
         n: Its number in the plan.
+        payee: The owner of the account that is credited.
+        payee_account: The account that is credited.
+        payer: The owner of the account that is debited.
+        payer_account: The account that is debited.
+        remittance: The debtor's number of the voucher (附言).
         route: Whether it is a leg of the direct or of the tiered route.
         voucher: The voucher that is paid.
-        payer_account: The account that is debited.
-        payer: Its owner.
-        payee_account: The account that is credited.
-        payee: Its owner.
-        bank: The bank that keeps the payee's account, and confirms.
-        amount_minor: Minor units.
-        authority: The mandate under which the payer's account is debited.
-        lots: Ids of the payee's lots that are discharged once it is posted.
-        after: Numbers of the instructions that must be posted before, all smaller.
-        remittance: The debtor's number of the voucher (附言).
     """
 
+    after: tuple[int, ...]
+    amount: str
+    authority: Sid
+    bank: PartyId
+    lots: tuple[LotId, ...]
     n: int
+    payee: PartyId
+    payee_account: Sid
+    payer: PartyId
+    payer_account: Sid
+    remittance: str
     route: Route
     voucher: Sid
-    payer_account: Sid
-    payer: PartyId
-    payee_account: Sid
-    payee: PartyId
-    bank: PartyId
-    amount_minor: int
-    authority: Sid
-    lots: tuple[LotId, ...]
-    after: tuple[int, ...]
-    remittance: str
+
+    @property
+    def amount_minor(self) -> int:
+        """What moves, in minor units."""
+        return int(self.amount)
 
 
 Mandates = Mapping[str, Sequence[Mandate]]
@@ -96,50 +127,63 @@ class RouteProvider(Protocol):
     """Routes one voucher: the steps that pay each of its lots exactly once."""
 
     def __call__(
-        self, voucher: Voucher, lots: Sequence[Lot], mandates: Mandates, /
-    ) -> tuple[RoutedStep, ...]:
-        """Returns the steps; each stands after the one that funds it."""
+        self, voucher: Voucher, lots: Sequence[Claim], mandates: Mandates, /
+    ) -> list[RoutedStep]:
+        """Returns the steps for lots that stand by id; each after the one that funds it."""
 
 
 def instruct(
-    steps: Sequence[RoutedStep], *, first: int, remittance: str, accounts: Mapping[Sid, Account]
-) -> tuple[Instruction, ...]:
+    voucher: Voucher, steps: Sequence[RoutedStep], *, first: int, banks: Mapping[Sid, PartyId]
+) -> list[Instruction]:
     """Numbers a voucher's steps as instructions.
 
     A step of more than 128 lots becomes several instructions, the first of which
     carries what passes on.
 
     Args:
-        steps: The voucher's steps, each after the one that funds it.
+        voucher: The voucher.
+        steps: Its steps, each after the one that funds it.
         first: Number of the first instruction.
-        remittance: The debtor's number of the voucher.
-        accounts: At least the payees' accounts.
+        banks: The bank of each payee's account, at least.
     """
     instructions: list[Instruction] = []
     carrier: list[int] = []
     for step in steps:
-        carrier.append(first + len(instructions))
+        n = first + len(instructions)
+        carrier.append(n)
         after = () if step.funded_by is None else (carrier[step.funded_by],)
-        for start in range(0, max(len(step.held), 1), LOTS_MAX):
-            lots = step.held[start : start + LOTS_MAX]
-            passing = 0 if start else step.passing_minor
+        bank = banks[step.payee_account]
+        for lots, amount in _portions(step):
             instruction = Instruction(
-                n=first + len(instructions),
-                route=step.route,
-                voucher=step.voucher,
-                payer_account=step.payer_account,
-                payer=step.payer,
-                payee_account=step.payee_account,
-                payee=step.payee,
-                bank=accounts[step.payee_account].bank,
-                amount_minor=passing + sum(lot.amount for lot in lots),
-                authority=step.authority,
-                lots=tuple(lot.lot for lot in lots),
                 after=after,
-                remittance=remittance,
+                amount=format_amount(amount),
+                authority=step.authority,
+                bank=bank,
+                lots=tuple([lot.lot for lot in lots]),
+                n=n,
+                payee=step.payee,
+                payee_account=step.payee_account,
+                payer=step.payer,
+                payer_account=step.payer_account,
+                remittance=voucher.voucher_no,
+                route=step.route,
+                voucher=voucher.voucher,
             )
             instructions.append(instruction)
-    return tuple(instructions)
+            n += 1
+    return instructions
+
+
+def _portions(step: RoutedStep) -> Iterator[tuple[Sequence[Claim], int]]:
+    """Yields a step's lots by 128, each with what moves for them."""
+    if len(step.held) <= LOTS_MAX:
+        yield step.held, step.amount_minor
+        return
+    passing = step.passing_minor
+    for start in range(0, len(step.held), LOTS_MAX):
+        lots = step.held[start : start + LOTS_MAX]
+        yield lots, passing + sum(lot.amount for lot in lots)
+        passing = 0
 
 
 Moved = RoutedStep | Instruction

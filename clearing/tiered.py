@@ -19,17 +19,16 @@ both credited with what passes and debited for it.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from clearing.direct import route_direct
 from clearing.lineage import Node, lineage_of
-from clearing.routes import Mandates, RoutedStep
+from clearing.routes import Claim, Mandates, RoutedStep
 from registry.ids import PartyId, Sid
-from registry.model import Lot, Mandate, Route, Voucher
+from registry.model import Mandate, Route, Voucher
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Source:
+class _Source(NamedTuple):
     """Where a node's money comes from: an account, the authority to debit it, a step."""
 
     party: PartyId
@@ -38,9 +37,9 @@ class _Source:
     step: int | None
 
 
-def is_along(lot: Lot, mandates: Mandates) -> bool:
+def is_along(lot: Claim, mandates: Mandates) -> bool:
     """Tells whether a lot of a tiered voucher is paid along its chain of assignments."""
-    return lot.collection_route and all(mandates.get(party) for party in lot.path[:-1])
+    return lot.collection_route and all(map(mandates.get, lot.path[:-1]))
 
 
 def passing_mandate(mandates: Iterable[Mandate], *, accounts: Iterable[Sid]) -> Mandate:
@@ -55,62 +54,52 @@ def passing_mandate(mandates: Iterable[Mandate], *, accounts: Iterable[Sid]) -> 
 
 
 def route_tiered(
-    voucher: Voucher, lots: Sequence[Lot], mandates: Mandates, /
-) -> tuple[RoutedStep, ...]:
+    voucher: Voucher, lots: Sequence[Claim], mandates: Mandates, /
+) -> list[RoutedStep]:
     """Routes lots of a voucher along their assignments, and what cannot go there direct.
 
     Returns:
         The steps by path and payee account, each after the one that funds it; then the
-        direct ones.
+        direct ones. The lots stand by id.
     """
-    along = [lot for lot in lots if is_along(lot, mandates)]
-    apart = [lot for lot in lots if not is_along(lot, mandates)]
-    debtor = _Source(
-        party=voucher.debtor, account=voucher.account, authority=voucher.mandate, step=None
-    )
+    along: list[Claim] = []
+    apart: list[Claim] = []
+    for lot in lots:
+        (along if is_along(lot, mandates) else apart).append(lot)
+    debtor = _Source(voucher.debtor, voucher.account, voucher.mandate, None)
     sources: dict[tuple[str, ...], _Source] = {(): debtor}
     steps: list[RoutedStep] = []
     for node in lineage_of(along):
-        source = sources[node.path[:-1]]
+        source, party = sources[node.path[:-1]], PartyId(node.party)
         held = _by_account(node)
-        passing = _passing(node, mandates, accounts=held)
-        if passing is not None:
-            held.setdefault(passing.account, [])
+        through: Mandate | None = None
+        if node.passing_minor:
+            through = passing_mandate(mandates[party], accounts=held)
+            held.setdefault(through.account, ())
+            place = len(steps) + sorted(held).index(through.account)
+            sources[node.path] = _Source(party, through.account, through.mandate, place)
         for account in sorted(held):
-            passes_here = passing is not None and passing.account == account
-            if passing is not None and passes_here:
-                sources[node.path] = _Source(
-                    party=PartyId(node.party),
-                    account=account,
-                    authority=passing.mandate,
-                    step=len(steps),
-                )
+            passes_here = through is not None and through.account == account
             step = RoutedStep(
                 route=Route.TIERED,
-                voucher=voucher.voucher,
                 payer_account=source.account,
                 payer=source.party,
                 payee_account=account,
-                payee=PartyId(node.party),
+                payee=party,
                 authority=source.authority,
-                held=tuple(held[account]),
+                held=held[account],
                 passing_minor=node.passing_minor if passes_here else 0,
                 funded_by=source.step,
             )
             steps.append(step)
-    return (*steps, *route_direct(voucher, apart, mandates))
+    return steps + route_direct(voucher, apart, mandates) if apart else steps
 
 
-def _by_account(node: Node) -> dict[Sid, list[Lot]]:
+def _by_account(node: Node) -> dict[Sid, Sequence[Claim]]:
     """Groups the lots that a node keeps by the accounts into which they are paid."""
-    held: dict[Sid, list[Lot]] = {}
+    if len(node.held) == 1:
+        return {node.held[0].account: node.held}
+    held: dict[Sid, list[Claim]] = {}
     for lot in node.held:
         held.setdefault(lot.account, []).append(lot)
-    return held
-
-
-def _passing(node: Node, mandates: Mandates, *, accounts: Iterable[Sid]) -> Mandate | None:
-    """Returns the mandate under which a node passes money on; None if nothing passes."""
-    if not node.passing_minor:
-        return None
-    return passing_mandate(mandates[node.party], accounts=accounts)
+    return {**held}

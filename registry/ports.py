@@ -91,6 +91,27 @@ class LedgerStore(Protocol):
     ) -> Iterator[R]:
         """Streams rows in key order: all, or those whose field has the value, as of a size."""
 
+    def columns(
+        self,
+        table: Table[Any],
+        names: Sequence[str],
+        *,
+        order: Sequence[str] = (),
+        field: str = "",
+        value: Value = "",
+        as_of: int | None = None,
+    ) -> Iterator[tuple[Any, ...]]:
+        """Streams fields of rows as tuples, for who reads very many: no row is made of them.
+
+        Args:
+            table: Whose rows.
+            names: Which fields, at least one.
+            order: Names among them by which the tuples come; without it, in any order.
+            field: If given, rows whose field has the value.
+            value: That value.
+            as_of: A size; live rows without it.
+        """
+
     def due(self, *, until: int, limit: int) -> tuple[Deadline, ...]:
         """Returns the first `limit` live deadlines with `at` <= until, by (at, kind, id)."""
 

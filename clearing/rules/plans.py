@@ -1,15 +1,16 @@
 """Adopting the plan of a due date.
 
 The operator signs the plan's digest and totals; the plan itself follows from the
-state, so the decision, the fold and the auditor each compile it anew. It is adopted
-at the start of its pay date or later: what is due can no longer be transferred then.
-A mandate granted in the meantime changes the plan, and the old digest is refused.
+state, so whoever decides the statement compiles it, the auditor included. The fold
+takes the plan that was just decided, which its digest names. It is adopted at the start
+of its pay date or later: what is due can no longer be transferred then. A mandate
+granted in the meantime changes the plan, and the old digest is refused.
 """
 
 from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from clearing.errors import (
     AlreadyPlannedError,
@@ -136,6 +137,10 @@ def body_of(plan: Plan) -> ClearingPlan:
     )
 
 
+_DECIDED: Final[dict[str, Plan]] = {}
+"""The plan decided last, by its digest, until it is folded: no digest names two plans."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanAdopted(Effect):
     """The due date is cleared by this plan; its instructions follow from the state."""
@@ -150,10 +155,12 @@ class PlanAdopted(Effect):
     gross: Minor
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Compiles the plan and writes the run and its instructions."""
-        plan = plan_due(state, due_on=parse_date(self.due_on), pay_on=parse_date(self.pay_on))
-        if plan_digest(plan) != self.digest:
-            raise InvariantBrokenError(f"entry {seal.index}: plan {self.plan} does not follow")
+        """Writes the run and its instructions, of the plan just decided or compiled anew."""
+        plan = _DECIDED.pop(self.digest, None)
+        if plan is None:
+            plan = plan_due(state, due_on=parse_date(self.due_on), pay_on=parse_date(self.pay_on))
+            if plan_digest(plan) != self.digest:
+                raise InvariantBrokenError(f"entry {seal.index}: plan {self.plan} does not follow")
         run = Run(
             plan=self.plan,
             due_on=self.due_on,
@@ -227,6 +234,8 @@ def decide_clearing_plan(
     _require_same(body, plan)
 
     # Past this line the adoption must succeed.
+    _DECIDED.clear()
+    _DECIDED[body.digest] = plan
     adopted = PlanAdopted(
         plan=statement.sid,
         due_on=due_on,

@@ -165,6 +165,21 @@ class MemoryStore:
         with self._lock:
             return iter(self._rows_of(table).select(field, value, as_of))
 
+    def columns(
+        self,
+        table: Table[Any],
+        names: Sequence[str],
+        *,
+        order: Sequence[str] = (),
+        field: str = "",
+        value: Value = "",
+        as_of: int | None = None,
+    ) -> Iterator[tuple[Any, ...]]:
+        """Returns fields of rows as tuples, ordered by some of them."""
+        rows = list(self.select(table, field=field, value=value, as_of=as_of))
+        rows.sort(key=lambda row: tuple(getattr(row, name) for name in order))
+        return (tuple(getattr(row, name) for name in names) for row in rows)
+
     def due(self, *, until: int, limit: int) -> tuple[Deadline, ...]:
         """Returns the first `limit` live deadlines with `at` <= until, by (at, kind, id)."""
         with self._lock:

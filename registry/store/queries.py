@@ -121,23 +121,7 @@ class RowSql:
 
     def selection(self, ledger_id: int, field: str, value: Value, as_of: int | None) -> Question:
         """Returns the question for a stream of rows."""
-        columns, is_live = self.rows.sql.c, self.rows.is_live
-        rows: sa.Select[Any] = sa.select(*self.rows.columns).where(columns.ledger_id == given())
-        parameters: tuple[Value, ...] = (ledger_id,)
-        if field:
-            self.check_field(field)
-            rows = rows.where(columns[field] == given())
-            parameters += (value,)
-        if as_of is None:
-            found: Any = rows.where(is_live)
-        else:
-            # A log of size n ends with entry n - 1. Live and ended are asked for apart,
-            # so that each part is found by all that is known of it.
-            since, until = columns.since < given(), columns.until >= given()
-            found = sa.union_all(
-                rows.where(since, is_live), rows.where(since, until, sa.not_(is_live))
-            )
-            parameters = (*parameters, as_of, *parameters, as_of, as_of)
+        found, parameters = self._found(self.rows.columns, ledger_id, field, value, as_of)
         if not field:
             order = (found.selected_columns[name] for name in self.rows.table.key)
             return self._text(found.order_by(*order)), parameters
@@ -145,6 +129,48 @@ class RowSql:
         rest = found.cte("found").prefix_with("MATERIALIZED")
         order = (rest.c[name] for name in self.rows.table.key)
         return self._text(sa.select(rest).order_by(*order)), parameters
+
+    def columns(
+        self,
+        ledger_id: int,
+        names: Sequence[str],
+        order: Sequence[str],
+        field: str,
+        value: Value,
+        as_of: int | None,
+    ) -> Question:
+        """Returns the question for a stream of some columns, sorted as told."""
+        chosen = [self.rows.sql.c[name] for name in names]
+        found, parameters = self._found(chosen, ledger_id, field, value, as_of)
+        if not order:
+            return self._text(found), parameters
+        rest = found.cte("found").prefix_with("MATERIALIZED")
+        by = (rest.c[name] for name in order)
+        return self._text(sa.select(rest).order_by(*by)), parameters
+
+    def _found(
+        self,
+        chosen: Sequence[sa.Column[Any]],
+        ledger_id: int,
+        field: str,
+        value: Value,
+        as_of: int | None,
+    ) -> tuple[Any, tuple[Value, ...]]:
+        """Returns the query for columns of rows, live or as of a size, and its parameters."""
+        columns, is_live = self.rows.sql.c, self.rows.is_live
+        rows: sa.Select[Any] = sa.select(*chosen).where(columns.ledger_id == given())
+        parameters: tuple[Value, ...] = (ledger_id,)
+        if field:
+            self.check_field(field)
+            rows = rows.where(columns[field] == given())
+            parameters += (value,)
+        if as_of is None:
+            return rows.where(is_live), parameters
+        # A log of size n ends with entry n - 1. Live and ended are asked for apart,
+        # so that each part is found by all that is known of it.
+        since, until = columns.since < given(), columns.until >= given()
+        found = sa.union_all(rows.where(since, is_live), rows.where(since, until, sa.not_(is_live)))
+        return found, (*parameters, as_of, *parameters, as_of, as_of)
 
 
 class LogSql:

@@ -19,7 +19,7 @@ import dataclasses
 import json
 import types
 import typing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from json.encoder import encode_basestring
 from operator import attrgetter
@@ -115,12 +115,26 @@ class RowTable(Generic[R]):
         sql: The SQL table: `ledger_id`, the row's fields in order, `since`, `until`.
         format: Gives a row's column values, in the order of its fields.
         parse: Gives the rows of tuples of column values.
+        decode: Makes a field's value of a column's, where they differ.
     """
 
     table: Table[R]
     sql: sa.Table
     format: Callable[[R], tuple[Any, ...]]
     parse: Callable[[Iterable[Sequence[Any]]], list[R]]
+    decode: Mapping[str, Callable[[Any], Any]]
+
+    def decoder(self, names: Sequence[str]) -> Callable[[Iterable[Sequence[Any]]], Iterable[Any]]:
+        """Returns a function from tuples of these columns' values to tuples of the fields'."""
+        codecs = [(at, self.decode[name]) for at, name in enumerate(names) if name in self.decode]
+
+        def decode_all(records: Iterable[Sequence[Any]]) -> Iterable[Any]:
+            columns = [list(column) for column in zip(*records, strict=True)]
+            for at, decode in codecs:
+                columns[at] = list(map(decode, columns[at]))
+            return zip(*columns, strict=True)
+
+        return decode_all if codecs else iter
 
     @property
     def columns(self) -> tuple[sa.Column[Any], ...]:
@@ -167,7 +181,13 @@ def row_table(table: Table[R], metadata: sa.MetaData) -> RowTable[R]:
     )
     for name in table.indexes:
         sa.Index(f"{table.name}_by_{name}", sql.c.ledger_id, sql.c.until, sql.c[name])
-    return RowTable(table=table, sql=sql, format=_formatter(fields), parse=_parser(table, fields))
+    return RowTable(
+        table=table,
+        sql=sql,
+        format=_formatter(fields),
+        parse=_parser(table, fields),
+        decode={f.name: f.decode for f in fields if f.decode is not None},
+    )
 
 
 def _formatter(fields: Sequence[_Field]) -> Callable[[Any], tuple[Any, ...]]:

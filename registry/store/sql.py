@@ -251,6 +251,22 @@ class SqlStore:
         parts = self._database.stream(sql.selection(self._ledger_id, field, value, as_of))
         return chain.from_iterable(map(sql.rows.parse, parts))
 
+    def columns(
+        self,
+        table: Table[Any],
+        names: Sequence[str],
+        *,
+        order: Sequence[str] = (),
+        field: str = "",
+        value: Value = "",
+        as_of: int | None = None,
+    ) -> Iterator[tuple[Any, ...]]:
+        """Streams fields of rows as tuples, ordered by some of them."""
+        sql = self._row_sql(table.name)
+        question = sql.columns(self._ledger_id, names, order, field, value, as_of)
+        parts = self._database.stream(question)
+        return chain.from_iterable(map(sql.rows.decoder(names), parts))
+
     def due(self, *, until: int, limit: int) -> tuple[Deadline, ...]:
         """Returns the first `limit` live deadlines with `at` <= until, by (at, kind, id)."""
         (records,) = self._database.ask([(self._due, (self._ledger_id, until, limit))])

@@ -19,7 +19,7 @@ from registry.merkle import hash_leaf
 from registry.model import BUCKETS, KEYS, LEDGER, STATE_REQUESTS
 from registry.readings import Reading
 from registry.signing import PublicKey
-from registry.state import MemoryRows, View, replay_digest
+from registry.state import MemoryRows, replay_digest
 from registry.statements import CLOCK_SKEW, LIFETIME_MAX, Now, Statement, admit
 
 STATE_WITHIN = 600_000
@@ -226,8 +226,7 @@ class Replay:
             effects = self._decide(statement, now)
             kind = statement.kind
         elif due is not None:
-            view = View(self.rows, self._rulebook.reads_due(due, now))
-            effects = self._rulebook.decide_due(view, due, now)
+            effects = self._rulebook.decide_due(self.rows, due, now)
             kind = due.kind
         elif self.past.owed:
             effects, kind = (self.past.owed[0].state,), "state"
@@ -277,8 +276,8 @@ class Replay:
         # The id is part of what is signed, so no statement comes twice without its id.
         if _name_of(statement) in self.past.ids.get(statement.iat // HOUR, ()):
             self._refuse(f"statement {statement.sid} or its id stands in an earlier entry")
-        view = View(self.rows, self._rulebook.reads(statement, now))
-        return self._rulebook.decide(view, statement, now, root_at=self.root_at)
+        # All rows are at hand, so there is nothing to ask for first.
+        return self._rulebook.decide(self.rows, statement, now, root_at=self.root_at)
 
     def _tell_difference(self, entry: Entry, following: _Following) -> None:
         """Says in what an entry differs from what must stand here."""

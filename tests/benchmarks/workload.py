@@ -95,6 +95,7 @@ class Transfer:
 
     text: str
     sid: Sid
+    id: str
     lot: str
     assignor: int
     assignee: int
@@ -120,6 +121,7 @@ class Hand:
 
     def __init__(self, name: str) -> None:
         self.time_ms = TIME_MS
+        self.last_id = ""
         self._name = name
         self._count = 0
 
@@ -135,6 +137,7 @@ class Hand:
         """Signs a statement."""
         self._count += 1
         tail = hashlib.sha256(f"{self._name}/{self._count}".encode()).digest()[:10]
+        self.last_id = format_uuid7(self.time_ms, tail)
         return seal_statement(
             key,
             kind=kind,
@@ -143,7 +146,7 @@ class Hand:
             body=body,
             iat=self.time_ms // 1000,
             exp=self.time_ms // 1000 + 3_600,
-            id=format_uuid7(self.time_ms, tail),
+            id=self.last_id,
             re=re,
         )
 
@@ -185,6 +188,7 @@ class Book:
         return Transfer(
             text=text,
             sid=sid,
+            id=self.hand.last_id,
             lot=held.lot,
             assignor=held.holder,
             assignee=assignee,

@@ -130,6 +130,23 @@ class TestChangedFiles:
         found = audit(small().changed(path, data[:third] + b"4" + data[third + 1 :]))
         assert_found(found, Verdict.INVALID, names="entry 3")
 
+    def test_what_the_checkpoint_does_not_commit_to_is_not_judged(self) -> None:
+        at = 3
+        entries = list(story().entries[:5])
+        entries[at] = entries[at].replace(b'"index":3', b'"index":4')
+        files = {**export(entries).files, "checkpoint": small().files["checkpoint"]}
+        for changed in (files, {**files, "tile/0/000.p/5": small().files["tile/0/000.p/5"]}):
+            found = audit(MemoryFiles(changed))
+            assert len(found.findings) == 1
+            assert found.findings[0].where != f"entry {at}"
+            assert found.digest == ""
+
+    def test_a_wrong_tile_of_a_sound_log_is_the_only_finding(self) -> None:
+        data = bytearray(small().files["tile/0/000.p/5"])
+        data[4 * 32] ^= 1
+        found = audit(small().changed("tile/0/000.p/5", bytes(data)))
+        assert (len(found.findings), found.digest) == (1, "")
+
     def test_a_changed_tile_is_named(self) -> None:
         data = bytearray(small().files["tile/0/000.p/5"])
         data[4 * 32] ^= 1

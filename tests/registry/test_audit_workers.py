@@ -114,6 +114,16 @@ class TestFailures:
         with pytest.raises(ChildProcessError, match="status -9"):
             list(answers)
 
+    def test_an_answer_that_does_not_come_is_not_taken_for_one(self, fresh: WorkerReaders) -> None:
+        for worker in fresh._workers:
+            worker._process.kill()
+            worker._process.wait()
+        silent, full = fresh._workers
+        with pytest.raises(ChildProcessError, match="status -9"):
+            silent.receive()
+        with pytest.raises(ChildProcessError, match="status -9"):
+            full.send(next(bundles(story().entries)))
+
     def test_an_audit_whose_workers_fail_has_no_verdict(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:

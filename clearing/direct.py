@@ -5,6 +5,7 @@ debtor's, and is what a branch of a tiered voucher falls back to.
 """
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 from clearing.routes import Claim, Mandates, RoutedStep
 from registry.ids import PartyId, Sid
@@ -27,10 +28,11 @@ def route_direct(
             route=Route.DIRECT,
             payer_account=voucher.account,
             payer=voucher.debtor,
-            payee_account=payee[1],
-            payee=payee[0],
+            payee_account=account,
+            payee=holder,
             authority=voucher.mandate,
-            held=held[payee],
+            held=members,
+            amount_minor=sum([lot.amount for lot in members]),
         )
-        for payee in sorted(held)
+        for (holder, account), members in sorted(held.items(), key=itemgetter(0))
     ]

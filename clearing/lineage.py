@@ -13,12 +13,13 @@ stands twice in a chain is two nodes. For a voucher of 1,000,000.00 split down a
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from clearing.routes import Claim
 
 
-class Node(NamedTuple):
+class Node(Struct, frozen=True, gc=False):
     """One party's place in the chain of assignments.
 
     Attributes:
@@ -44,14 +45,16 @@ def lineage_of(lots: Iterable[Claim]) -> list[Node]:
         The nodes by path, so that each stands after the one it got its claim from.
     """
     held: dict[tuple[str, ...], list[Claim]] = {}
-    passing: dict[tuple[str, ...], int] = {}
     for lot in lots:
-        path = lot.path
-        held.setdefault(path, []).append(lot)
-        for length in range(1, len(path)):
-            prefix = path[:length]
-            passing[prefix] = passing.get(prefix, 0) + lot.amount
-    return [
-        Node(path, held.get(path, ()), passing.get(path, 0))
-        for path in sorted(held.keys() | passing.keys())
-    ]
+        held.setdefault(lot.path, []).append(lot)
+    passing = dict.fromkeys(held, 0)
+    for path in held:
+        while (path := path[:-1]) and path not in passing:
+            passing[path] = 0
+    paths = sorted(passing)
+    # Backwards each node stands before the one that it got its claim from.
+    for path in reversed(paths):
+        if len(path) > 1:
+            own = sum([lot.amount for lot in held.get(path, ())])
+            passing[path[:-1]] += own + passing[path]
+    return [Node(path, held.get(path, ()), passing[path]) for path in paths]

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec.json import Encoder
 
@@ -23,7 +23,6 @@ from clearing.routes import (
     RoutedStep,
     RouteProvider,
     instruct,
-    net_by_account,
 )
 from clearing.tiered import route_tiered
 from registry.calendars import Calendar, parse_date
@@ -72,6 +71,14 @@ class Plan:
     pay_on: date
     instructions: tuple[Instruction, ...]
     totals: Totals
+
+
+class PaidVoucher(NamedTuple):
+    """A voucher, the lots that are due of it, and the instructions that pay them."""
+
+    voucher: Voucher
+    lots: Sequence[Claim]
+    instructions: list[Instruction]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +154,9 @@ def compile_plan(
         banks={account.account: account.bank for account in accounts},
     )
     totals = Totals()
-    instructions = tuple(each for part in compile_vouchers(due, totals) for each in part)
+    instructions = tuple(
+        each for part in compile_vouchers(due, totals) for each in part.instructions
+    )
     return Plan(due_on=due_on, pay_on=pay_on, instructions=instructions, totals=totals)
 
 
@@ -159,7 +168,7 @@ def mandates_of(mandates: Iterable[Mandate]) -> dict[str, list[Mandate]]:
     return granted
 
 
-def compile_vouchers(due: Due, totals: Totals) -> Iterator[list[Instruction]]:
+def compile_vouchers(due: Due, totals: Totals) -> Iterator[PaidVoucher]:
     """Yields the instructions of one voucher after the other; no other is in memory.
 
     Args:
@@ -183,8 +192,10 @@ def compile_vouchers(due: Due, totals: Totals) -> Iterator[list[Instruction]]:
         totals.total_minor += voucher.face - voucher.discharged - voucher.cancelled
         totals.gross_minor += sum([step.amount_minor for step in steps])
         totals.vouchers_by_route[Route(voucher.route)] += 1
-        totals.instructions_by_route.update([each.route for each in part])
-        yield part
+        routes = [each.route for each in part]
+        for route in set(routes):
+            totals.instructions_by_route[route] += routes.count(route)
+        yield PaidVoucher(voucher, lots, part)
 
 
 def route_voucher(
@@ -218,13 +229,17 @@ def verify_outcome(steps: Sequence[RoutedStep], voucher: Voucher, lots: Sequence
     Raises:
         InvariantBrokenError: It does not, or a lot is discharged twice (our bug).
     """
-    wanted: dict[tuple[PartyId, Sid], int] = {}
     debtor = (voucher.debtor, voucher.account)
+    net: dict[tuple[PartyId, Sid], int] = {debtor: 0}
     for lot in lots:
         payee = (lot.holder, lot.account)
-        wanted[payee] = wanted.get(payee, 0) + lot.amount
-        wanted[debtor] = wanted.get(debtor, 0) - lot.amount
-    if net_by_account(steps) != {account: net for account, net in wanted.items() if net}:
+        net[payee] = net.get(payee, 0) - lot.amount
+        net[debtor] += lot.amount
+    for step in steps:
+        payer, payee = (step.payer, step.payer_account), (step.payee, step.payee_account)
+        net[payer] = net.get(payer, 0) - step.amount_minor
+        net[payee] = net.get(payee, 0) + step.amount_minor
+    if any(net.values()):
         raise InvariantBrokenError("the routes leave different amounts on accounts")
     discharged: list[LotId] = [lot.lot for step in steps for lot in step.held]
     if set(discharged) != {lot.lot for lot in lots}:

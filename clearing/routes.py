@@ -7,8 +7,8 @@ providers, `clearing.direct` and `clearing.tiered`, and both leave every account
 with the same net amount.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -48,7 +48,7 @@ class Claim(Protocol):
         """Whether the holder consented to be paid along that path."""
 
 
-class RoutedStep(NamedTuple):
+class RoutedStep(Struct, frozen=True, kw_only=True, gc=False):
     """What moves from one account to the next for one voucher.
 
     Attributes:
@@ -59,7 +59,8 @@ class RoutedStep(NamedTuple):
         payee: Its owner.
         authority: The mandate under which the payer's account is debited.
         held: The payee's lots that are discharged once it is credited, by id.
-        passing_minor: Minor units that come on top and are passed on.
+        amount_minor: What moves, in minor units: the face of these lots, and what comes
+            on top and is passed on.
         funded_by: Place, among the voucher's steps, of the one that brings the money;
             None where the debtor pays.
     """
@@ -71,13 +72,8 @@ class RoutedStep(NamedTuple):
     payee: PartyId
     authority: Sid
     held: Sequence[Claim]
-    passing_minor: int = 0
+    amount_minor: int
     funded_by: int | None = None
-
-    @property
-    def amount_minor(self) -> int:
-        """What moves, in minor units."""
-        return sum([lot.amount for lot in self.held], self.passing_minor)
 
 
 class Instruction(Struct, frozen=True, kw_only=True, gc=False):
@@ -148,6 +144,7 @@ def instruct(
     """
     instructions: list[Instruction] = []
     carrier: list[int] = []
+    sid, remittance = voucher.voucher, voucher.voucher_no
     for step in steps:
         n = first + len(instructions)
         carrier.append(n)
@@ -159,31 +156,33 @@ def instruct(
                 amount=format_amount(amount),
                 authority=step.authority,
                 bank=bank,
-                lots=tuple([lot.lot for lot in lots]),
+                lots=lots,
                 n=n,
                 payee=step.payee,
                 payee_account=step.payee_account,
                 payer=step.payer,
                 payer_account=step.payer_account,
-                remittance=voucher.voucher_no,
+                remittance=remittance,
                 route=step.route,
-                voucher=voucher.voucher,
+                voucher=sid,
             )
             instructions.append(instruction)
             n += 1
     return instructions
 
 
-def _portions(step: RoutedStep) -> Iterator[tuple[Sequence[Claim], int]]:
-    """Yields a step's lots by 128, each with what moves for them."""
-    if len(step.held) <= LOTS_MAX:
-        yield step.held, step.amount_minor
-        return
-    passing = step.passing_minor
-    for start in range(0, len(step.held), LOTS_MAX):
-        lots = step.held[start : start + LOTS_MAX]
-        yield lots, passing + sum(lot.amount for lot in lots)
-        passing = 0
+def _portions(step: RoutedStep) -> Sequence[tuple[tuple[LotId, ...], int]]:
+    """Returns a step's lots by 128, each with what moves for them; what passes goes first."""
+    lots = tuple([lot.lot for lot in step.held])
+    if len(lots) <= LOTS_MAX:
+        return ((lots, step.amount_minor),)
+    portions = []
+    left = step.amount_minor
+    for start in reversed(range(0, len(lots), LOTS_MAX)):
+        held = sum(lot.amount for lot in step.held[start : start + LOTS_MAX])
+        portions.append((lots[start : start + LOTS_MAX], held if start else left))
+        left -= held
+    return portions[::-1]
 
 
 Moved = RoutedStep | Instruction

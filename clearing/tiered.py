@@ -19,7 +19,8 @@ both credited with what passes and debited for it.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from clearing.direct import route_direct
 from clearing.lineage import Node, lineage_of
@@ -28,7 +29,7 @@ from registry.ids import PartyId, Sid
 from registry.model import Mandate, Route, Voucher
 
 
-class _Source(NamedTuple):
+class _Source(Struct, frozen=True, gc=False):
     """Where a node's money comes from: an account, the authority to debit it, a step."""
 
     party: PartyId
@@ -42,13 +43,15 @@ def is_along(lot: Claim, mandates: Mandates) -> bool:
     return lot.collection_route and all(map(mandates.get, lot.path[:-1]))
 
 
-def passing_mandate(mandates: Iterable[Mandate], *, accounts: Iterable[Sid]) -> Mandate:
+def passing_mandate(mandates: Sequence[Mandate], *, accounts: Iterable[Sid]) -> Mandate:
     """Chooses the mandate on the account through which money passes.
 
     Args:
         mandates: The party's mandates, at least one.
         accounts: The accounts into which its own lots of the node are paid.
     """
+    if len(mandates) == 1:
+        return mandates[0]
     own = frozenset(accounts)
     return min(mandates, key=lambda mandate: (mandate.account not in own, mandate.mandate))
 
@@ -72,14 +75,14 @@ def route_tiered(
     for node in lineage_of(along):
         source, party = sources[node.path[:-1]], PartyId(node.party)
         held = _by_account(node)
-        through: Mandate | None = None
+        passing: dict[Sid, int] = {}
         if node.passing_minor:
             through = passing_mandate(mandates[party], accounts=held)
             held.setdefault(through.account, ())
-            place = len(steps) + sorted(held).index(through.account)
-            sources[node.path] = _Source(party, through.account, through.mandate, place)
+            passing[through.account] = node.passing_minor
         for account in sorted(held):
-            passes_here = through is not None and through.account == account
+            if account in passing:
+                sources[node.path] = _Source(party, account, through.mandate, len(steps))
             step = RoutedStep(
                 route=Route.TIERED,
                 payer_account=source.account,
@@ -88,7 +91,7 @@ def route_tiered(
                 payee=party,
                 authority=source.authority,
                 held=held[account],
-                passing_minor=node.passing_minor if passes_here else 0,
+                amount_minor=sum([lot.amount for lot in held[account]], passing.get(account, 0)),
                 funded_by=source.step,
             )
             steps.append(step)

@@ -127,7 +127,9 @@ class TestPlantedFaults:
     @pytest.mark.parametrize("place", range(5))
     def test_a_fen_too_much_on_any_hop_is_found(self, place: int) -> None:
         steps = route_tiered(*self.rows())
-        steps[place] = steps[place]._replace(passing_minor=steps[place].passing_minor + 1)
+        steps[place] = msgspec.structs.replace(
+            steps[place], amount_minor=steps[place].amount_minor + 1
+        )
         with pytest.raises(InvariantBrokenError, match="different amounts"):
             self.verify(steps)
 
@@ -140,14 +142,14 @@ class TestPlantedFaults:
 
     def test_the_right_amount_to_the_wrong_party_is_found(self) -> None:
         steps = route_direct(*self.rows())
-        steps[0] = steps[0]._replace(payee=steps[1].payee)
+        steps[0] = msgspec.structs.replace(steps[0], payee=steps[1].payee)
         with pytest.raises(InvariantBrokenError, match="different amounts"):
             self.verify(steps)
 
     def test_a_lot_whose_face_only_passes_is_found(self) -> None:
         steps = route_tiered(*self.rows())
         place = next(place for place, step in enumerate(steps) if step.held)
-        steps[place] = steps[place]._replace(held=(), passing_minor=steps[place].amount_minor)
+        steps[place] = msgspec.structs.replace(steps[place], held=())
         with pytest.raises(InvariantBrokenError, match="different lots"):
             self.verify(steps)
 
@@ -157,7 +159,7 @@ class TestPlantedFaults:
             self.verify(steps + steps)
         # The money of one lot goes under the name of another, which is discharged twice.
         again = steps[0].held[0]
-        steps[1] = steps[1]._replace(held=(*steps[1].held, again), passing_minor=-again.amount)
+        steps[1] = msgspec.structs.replace(steps[1], held=(*steps[1].held, again))
         with pytest.raises(InvariantBrokenError, match="twice"):
             self.verify(steps)
 

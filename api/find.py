@@ -8,9 +8,9 @@ from registry.errors import RegistryError
 from registry.ids import parse_lot_id
 from registry.model import LOTS, Lot
 from registry.ports import LedgerStore
-from registry.tables import Get, Key, Table
+from registry.tables import Get, Key, Record, Table
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Record)
 
 
 def find_row(store: LedgerStore, table: Table[R], key: Key, *, as_of: int | None) -> R | None:

@@ -17,9 +17,9 @@ from registry.canonical import (
     parse_object,
 )
 from registry.errors import RegistryError
-from registry.tables import Key, Table, Value, to_json
+from registry.tables import Key, Record, Table, Value, to_json
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Record)
 
 LIMIT_DEFAULT: Final = 50
 LIMIT_MAX: Final = 100

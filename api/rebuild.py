@@ -11,6 +11,7 @@ from functools import cache
 from itertools import islice
 from typing import Any, Final, TypeVar
 
+from registry.batch import Change
 from registry.canonical import b64url_encode, parse_object
 from registry.entries import Entry, open_entry
 from registry.errors import EntryInvalidError, HeadMovedError
@@ -21,11 +22,11 @@ from registry.merkle import hash_leaf, root_at
 from registry.ports import Commit, LedgerStore, NewEntry
 from registry.replay import Replay, ReplayedKeys
 from registry.signing import jws_id, split_jws
-from registry.state import Change, MemoryRows, replay_digest
-from registry.tables import Table, Value
+from registry.state import MemoryRows, replay_digest
+from registry.tables import Record, Table, Value
 from registry.verdicts import Finding, Verdict, worst
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Record)
 
 ENTRIES_AT_ONCE: Final = 1_000
 

@@ -6,11 +6,10 @@ debts. Debits and credits are kept apart, so that neither is ever negative or sh
 over all accounts they are equal.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from registry.ids import PartyId, Sid
-from registry.tables import Minor, Table
+from registry.tables import Minor, Record, Table
 
 
 class RunStatus(StrEnum):
@@ -27,8 +26,7 @@ class InstructionStatus(StrEnum):
     POSTED = "posted"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(Record, frozen=True, kw_only=True):
     """The clearing of one due date under the one plan adopted for it."""
 
     plan: Sid
@@ -43,8 +41,7 @@ class Run:
     status: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstructionRecord:
+class InstructionRecord(Record, frozen=True, kw_only=True):
     """An instruction of an adopted plan (see `clearing.routes.Instruction`).
 
     `after` holds the numbers of the instructions that come before, as text.
@@ -67,8 +64,7 @@ class InstructionRecord:
     status: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Balance:
+class Balance(Record, frozen=True, kw_only=True):
     """What clearing has posted on an account."""
 
     account: str

@@ -4,16 +4,13 @@ An acceptance and a standing consent make a transfer effective in two ways; what
 of the claim is the same, and stands here once.
 """
 
-from dataclasses import dataclass, replace
-
 from registry.effects import Effect, Seal
 from registry.ids import LotId, NoticeId, PartyId, Sid, lot_id, notice_id
 from registry.model import NOTICES, Lot, LotStatus, Notice, Purpose, Voucher
-from registry.tables import Minor, MutableRows
+from registry.tables import Minor, MutableRows, replace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoticeArrived(Effect):
+class NoticeArrived(Effect, frozen=True, kw_only=True):
     """A notice of assignment is in its recipient's inbox; the entry's time is its arrival."""
 
     notice: NoticeId

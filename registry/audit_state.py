@@ -6,6 +6,8 @@ The file is lines of text, so it is written and read as a stream:
     ledger                            each table's name, then its live rows in key order:
     {"calendar":"CN-2025-2026", …}    the very bytes that the replay digest hashes
     …
+    bucket-histories                  those that have grown since rows had all of them
+    {"grown":true,"row":{"bucket":…}} grown: since the newest request for a state entry
     statement-ids                     what statements were named that have not all expired
     486021 91310000MA00001041 0197c3a0-…
 
@@ -31,21 +33,24 @@ from registry.canonical import Json, b64url_decode, b64url_encode, format_json, 
 from registry.checkpoint import Checkpoint, open_checkpoint
 from registry.commitments import StateCommitted
 from registry.errors import MalformedError, RegistryError
+from registry.histories import rows_of
 from registry.ids import Origin
 from registry.kinds import Rulebook
+from registry.model import History
 from registry.replay import Owed, Past, Replay
 from registry.signing import PublicKey
 from registry.state import MemoryRows
-from registry.tables import Table, to_json
+from registry.tables import Record, Table, to_json
 
 FORMAT: Final = "tallystick-audit-state/1"
+HISTORIES: Final = "bucket-histories"
 IDS: Final = "statement-ids"
-"""Stands behind all rows; no table has a hyphen in its name."""
+"""Stand behind all rows; no table has a hyphen in its name."""
 
 LINE_MAX: Final = 1 << 20
 HEAD: Final = frozenset({"note", "owed", "previous", "program", "statements", "time", "v"})
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Record)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +117,14 @@ def save_state(path: Path, saved: SavedState, *, rulebook: Rulebook) -> str:
 def _lines(saved: SavedState, rulebook: Rulebook) -> Iterator[bytes]:
     """Yields the lines of the file."""
     past = saved.replay.past
-    owed: list[Json] = [{"state": to_json(each.state), "time": each.time} for each in past.owed]
+    owed: list[Json] = [
+        {
+            "histories": [to_json(row) for row in each.state.histories],
+            "state": to_json(each.state),
+            "time": each.time,
+        }
+        for each in past.owed
+    ]
     yield format_json(
         {
             "note": b64url_encode(saved.note.encode()),
@@ -128,6 +140,11 @@ def _lines(saved: SavedState, rulebook: Rulebook) -> Iterator[bytes]:
         yield table.name.encode()
         for row in saved.replay.rows.select(table):
             yield format_json(to_json(row))
+    yield HISTORIES.encode()
+    histories = saved.replay.histories
+    for row in rows_of(histories.known):
+        grown = (row.family, row.bucket) in histories.grown
+        yield format_json({"grown": grown, "row": to_json(row)})
     yield IDS.encode()
     for hour in sorted(past.ids):
         for name in sorted(past.ids[hour]):
@@ -185,18 +202,18 @@ def _load(
     except RegistryError as error:
         raise _refusal(f"it is of another log: {error}") from None
     rows = _load_rows(lines, rulebook)
+    histories = [*_load_histories(lines)]
     past = Past(
         size=checkpoint.size,
         statements=int(head["statements"]),
         previous=b64url_decode(head["previous"], what="previous", length=32),
         time=int(head["time"]),
         ids=_load_ids(lines),
-        owed=deque(
-            Owed(state=msgspec.convert(each["state"], StateCommitted), time=int(each["time"]))
-            for each in head["owed"]
-        ),
+        owed=deque(map(_load_owed, head["owed"])),
     )
     replay = Replay(rulebook, origin=origin, root_at=_no_roots, rows=rows, past=past)
+    for has_grown, history in histories:
+        replay.histories.restore([history], has_grown=has_grown)
     return SavedState(note=note, checkpoint=checkpoint, replay=replay)
 
 
@@ -208,7 +225,7 @@ def _no_roots(size: int) -> bytes:
 def _load_rows(lines: Iterator[bytes], rulebook: Rulebook) -> MemoryRows:
     """Reads all tables, up to the line behind them."""
     rows = MemoryRows(rulebook.tables)
-    following = [table.name for table in rulebook.tables[1:]] + [IDS]
+    following = [table.name for table in rulebook.tables[1:]] + [HISTORIES]
     if next(lines) != b"%b\n" % rulebook.tables[0].name.encode():
         raise _refusal("its tables are others")
     for table, end in zip(rulebook.tables, following, strict=True):
@@ -235,6 +252,29 @@ def _parse_row(table: Table[R], line: bytes) -> R:
 def _fields(table: Table[Any]) -> tuple[str, ...]:
     """Returns the names of a row's fields."""
     return tuple(get_type_hints(table.row))
+
+
+def _load_owed(each: dict[str, Any]) -> Owed:
+    """Reads a state that was asked for and is not sealed yet."""
+    histories = tuple(msgspec.convert(row, History) for row in each["histories"])
+    members = {name: value for name, value in each["state"].items() if name != "effect"}
+    state = msgspec.convert({**members, "histories": histories}, StateCommitted)
+    return Owed(state=state, time=int(each["time"]))
+
+
+class _HistoryLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    grown: bool
+    row: History
+
+
+def _load_histories(lines: Iterator[bytes]) -> Iterator[tuple[bool, History]]:
+    """Reads histories, up to the line behind them."""
+    for line in lines:
+        if line == b"%b\n" % IDS.encode():
+            return
+        read = msgspec.json.decode(line, type=_HistoryLine)
+        yield read.grown, read.row
+    raise _refusal("it ends within the histories")
 
 
 def _load_ids(lines: Iterator[bytes]) -> dict[int, set[str]]:

@@ -10,36 +10,36 @@ Source: docs/formats.md, State tree.
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
 from registry.canonical import b64url_encode
-from registry.effects import Effect, Seal, history_of
+from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
 from registry.familytree import FamilyTree
+from registry.histories import Grown, range_of, rows_of
 from registry.leaves import in_order, lot_hash, place_of, write_json
-from registry.merkle import HASH_SIZE, hash_leaf
+from registry.merkle import HASH_SIZE, CompactRange, hash_leaf
 from registry.model import (
     ACCOUNTS,
     BUCKETS,
+    COMMITTED,
+    HISTORIES,
     LOTS,
-    PARTIES,
     STATE_REQUESTS,
     VOUCHERS,
     Bucket,
+    Committed,
+    History,
     Lot,
     Voucher,
 )
-from registry.state import MemoryRows
 from registry.sumtree import SumNode, SumRange
-from registry.tables import Get, MutableRows, Read, Table, Where
+from registry.tables import Get, MutableRows, Read, Record, Table, Where
 
 FAMILIES = ("holder", "voucher")
-COMMITTED_TABLES: tuple[Table[Any], ...] = (LOTS, VOUCHERS, ACCOUNTS, PARTIES, BUCKETS)
-"""What commitments are computed from."""
 BUCKETS_AT_ONCE: Final = 4_096
 """Buckets whose lots are in memory at a time."""
 
@@ -57,8 +57,7 @@ Keep = Callable[[Bucket, bytes], None]
 """Is given a bucket and its record."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FamilyRoot:
+class FamilyRoot(Record, frozen=True, kw_only=True):
     """One family's part of a state entry.
 
     Attributes:
@@ -72,17 +71,23 @@ class FamilyRoot:
     total: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateCommitted(Effect):
+class StateCommitted(Effect, frozen=True, kw_only=True):
     """The registry commits to its whole state as of `at` entries."""
+
+    derived = frozenset({"histories"})
 
     at: int
     holder: FamilyRoot
     voucher: FamilyRoot
+    histories: tuple[History, ...] = ()
+    """Those that have grown since the state entry before."""
 
     def fold(self, state: MutableRows, seal: Seal) -> None:  # noqa: ARG002 (same for all folds)
-        """Answers the request."""
+        """Answers the request, and keeps the histories that the entry commits to."""
         state.delete(STATE_REQUESTS, self.at)
+        state.put(COMMITTED, Committed(at=self.at))
+        for history in self.histories:
+            state.put(HISTORIES, history)
 
 
 class _History(Struct, frozen=True, kw_only=True):
@@ -119,15 +124,17 @@ class _VoucherRecord(Struct, frozen=True, kw_only=True):
     sum: str
 
 
-def bucket_record(bucket: Bucket, root: SumNode, *, voucher: Voucher | None) -> bytes:
+def bucket_record(
+    bucket: Bucket, tree: CompactRange, root: SumNode, *, voucher: Voucher | None
+) -> bytes:
     """Returns a bucket's level-2 record.
 
     Args:
-        bucket: Its ordinal, salt and history.
+        bucket: Its ordinal and salt.
+        tree: Its history.
         root: The root of its level-1 tree.
         voucher: The voucher of a bucket of family `voucher`.
     """
-    tree = history_of(bucket)
     history = _History(root=b64url_encode(tree.root()), size=tree.size)
     if voucher is None:
         return write_json(
@@ -204,10 +211,20 @@ class Commitments:
     """The level-2 trees of both families, brought up to date bucket by bucket."""
 
     def __init__(self) -> None:
-        """Starts with every bucket still to be computed."""
+        """Starts without a bucket."""
         self.trees = {family: FamilyTree() for family in FAMILIES}
 
-    def update(self, fetch: Fetch, touched: Iterable[tuple[str, str]]) -> None:
+    @classmethod
+    def load(
+        cls, select: Select, histories: Callable[[], Iterable[History]], *, as_of: int
+    ) -> "Commitments":
+        """Computes every bucket from streams of rows, as of a size; see `load_family`."""
+        loaded = cls()
+        for family in FAMILIES:
+            loaded.trees[family] = load_family(select, family, histories(), as_of=as_of)
+        return loaded
+
+    def update(self, fetch: Fetch, grown: Grown) -> None:
         """Computes touched buckets anew; those without an ordinal yet are passed over.
 
         It costs what the touched buckets hold and the way above each. Memory is bounded
@@ -215,21 +232,25 @@ class Commitments:
 
         Args:
             fetch: Answers reads from the state to commit to.
-            touched: Buckets (family, name) that entries since the last update touch.
+            grown: The histories of the buckets that entries since the last update touch.
 
         Raises:
-            InvariantBrokenError: Ordinals leave a gap, or a voucher does not add up.
+            InvariantBrokenError: A touched bucket is not known, ordinals leave a gap, or a
+                voucher does not add up.
         """
-        names = sorted(set(touched))
+        names = sorted(grown)
         for start in range(0, len(names), BUCKETS_AT_ONCE):
-            self._update(fetch, tuple(names[start : start + BUCKETS_AT_ONCE]))
+            self._update(fetch, grown, names[start : start + BUCKETS_AT_ONCE])
         for tree in self.trees.values():
             tree.verify_whole()
 
-    def _update(self, fetch: Fetch, names: tuple[tuple[str, str], ...]) -> None:
+    def _update(self, fetch: Fetch, grown: Grown, names: Sequence[Touch]) -> None:
         """Computes some buckets."""
-        (found,) = fetch([Get(BUCKETS, names)])
-        buckets = [b for b in found if b is not None and b.ordinal is not None]
+        (found,) = fetch([Get(BUCKETS, tuple(names))])
+        for (family, name), bucket in zip(names, found, strict=True):
+            if bucket is None:
+                raise InvariantBrokenError(f"an entry touches no known {family} {name}")
+        buckets = [bucket for bucket in found if bucket.ordinal is not None]
         lots = fetch([Where(LOTS, bucket.family, bucket.bucket) for bucket in buckets])
         payees = _payees(fetch, lots)
         vouchers = _vouchers(fetch, buckets)
@@ -238,18 +259,28 @@ class Commitments:
             for lot in in_order(members):
                 tree.append(lot_hash(lot, payees[lot.account]), lot.amount)
             root = tree.root()
-            record = bucket_record(bucket, root, voucher=vouchers.get(bucket.bucket))
+            history = grown[bucket.family, bucket.bucket]
+            record = bucket_record(bucket, history, root, voucher=vouchers.get(bucket.bucket))
             self.trees[bucket.family].put(_ordinal(bucket), hash_leaf(record), root.total)
 
-    def roots(self, *, at: int) -> StateCommitted:
-        """Returns the commitment as of `at` entries."""
+    def roots(self, *, at: int, grown: Grown) -> StateCommitted:
+        """Returns the commitment as of `at` entries, and the histories that have grown."""
         family = {name: family_root(tree) for name, tree in self.trees.items()}
         if family["holder"].total != family["voucher"].total:
             raise InvariantBrokenError("the two families do not add up to the same")
-        return StateCommitted(at=at, holder=family["holder"], voucher=family["voucher"])
+        return StateCommitted(
+            at=at, holder=family["holder"], voucher=family["voucher"], histories=rows_of(grown)
+        )
 
 
-def load_family(select: Select, family: str, *, as_of: int, keep: Keep | None = None) -> FamilyTree:
+def load_family(
+    select: Select,
+    family: str,
+    histories: Iterable[History],
+    *,
+    as_of: int,
+    keep: Keep | None = None,
+) -> FamilyTree:
     """Computes one family from streams of rows, as of a size.
 
     Each row is read once. Of the rows stay in memory about 150 bytes for each lot and
@@ -258,6 +289,8 @@ def load_family(select: Select, family: str, *, as_of: int, keep: Keep | None = 
     Args:
         select: Streams a table's rows.
         family: `holder` or `voucher`.
+        histories: Every bucket's as of the size, in order of the buckets; others among
+            them are passed over.
         as_of: The size.
         keep: Is given each bucket with its record.
 
@@ -269,16 +302,19 @@ def load_family(select: Select, family: str, *, as_of: int, keep: Keep | None = 
     for lot in select(LOTS, as_of=as_of):
         leaves.add(lot, payees[lot.account])
     vouchers: Iterator[Voucher] = iter(select(VOUCHERS, as_of=as_of))
+    histories = (row for row in histories if row.family == family)
     tree = FamilyTree()
     for bucket in select(BUCKETS, as_of=as_of):
         if bucket.family != family or bucket.ordinal is None:
             continue
+        # These are in the order of the buckets' names too.
+        history = next(row for row in histories if row.bucket == bucket.bucket)
         voucher = None
         if family == "voucher":
             # Both streams are in the order of the vouchers' ids.
             voucher = next(row for row in vouchers if row.voucher == bucket.bucket)
         root = leaves.root(bucket.bucket)
-        record = bucket_record(bucket, root, voucher=voucher)
+        record = bucket_record(bucket, range_of(history), root, voucher=voucher)
         tree.put(bucket.ordinal, hash_leaf(record), root.total)
         if keep is not None:
             keep(bucket, record)
@@ -303,12 +339,3 @@ def _vouchers(fetch: Fetch, buckets: Iterable[Bucket]) -> dict[str, Voucher]:
     keys = tuple((bucket.bucket,) for bucket in buckets if bucket.family == "voucher")
     rows = fetch([Get(VOUCHERS, keys)])[0] if keys else ()
     return {row.voucher: row for row in rows}
-
-
-def committed_rows(select: Select, *, as_of: int) -> MemoryRows:
-    """Loads the rows that commitments are computed from, as of a size."""
-    rows = MemoryRows(COMMITTED_TABLES)
-    for table in COMMITTED_TABLES:
-        for row in select(table, as_of=as_of):
-            rows.put(table, row)
-    return rows

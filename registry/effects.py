@@ -14,15 +14,12 @@ corrupt log.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from registry.canonical import Json, b64url_decode, b64url_encode, sha256
-from registry.errors import InvariantBrokenError
+from registry.canonical import Json, b64url_encode, sha256
 from registry.ids import Kid, PartyId, Sid
-from registry.merkle import HASH_SIZE, CompactRange
-from registry.model import BUCKETS, DEADLINES, KEYS, Bucket, Deadline, KeyRecord
-from registry.tables import MutableRows, to_json
+from registry.model import DEADLINES, KEYS, Deadline, KeyRecord
+from registry.tables import MutableRows, Record, to_json
 
 SALT_LOT = b"tallystick-salt/1"
 SALT_BUCKET = b"tallystick-bucket/1"
@@ -38,8 +35,7 @@ def derive_salt(domain: bytes, *, statement: str, n: int) -> str:
     return b64url_encode(sha256(text)[:16])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seal:
+class Seal(Record, frozen=True, kw_only=True):
     """What a fold knows of the entry that it belongs to.
 
     Attributes:
@@ -67,11 +63,15 @@ Touch = tuple[str, str]
 """A bucket: its family (`holder` or `voucher`) and its name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
-    """Base of all effects; `effect` is the class name in kebab case."""
+class Effect(Record, frozen=True, kw_only=True):
+    """Base of all effects.
+
+    `effect` is the class name in kebab case. `derived` names fields that an entry does not
+    hold, because they follow from the log before it.
+    """
 
     effect: ClassVar[str] = "effect"
+    derived: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls) -> None:
         """Derives the effect's name in the log from the class name."""
@@ -86,8 +86,7 @@ class Effect:
         raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadlineSet(Effect):
+class DeadlineSet(Effect, frozen=True, kw_only=True):
     """Time will bring about an entry of this kind at this instant."""
 
     at: int
@@ -99,8 +98,7 @@ class DeadlineSet(Effect):
         state.put(DEADLINES, Deadline(at=self.at, kind=self.kind, id=self.id))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadlineCleared(Effect):
+class DeadlineCleared(Effect, frozen=True, kw_only=True):
     """The deadline is met or moot."""
 
     at: int
@@ -112,8 +110,7 @@ class DeadlineCleared(Effect):
         state.delete(DEADLINES, self.at, self.kind, self.id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyAdded(Effect):
+class KeyAdded(Effect, frozen=True, kw_only=True):
     """A key is valid from the next entry on."""
 
     kid: Kid
@@ -139,8 +136,7 @@ class KeyAdded(Effect):
         state.put(KEYS, row)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
+class Due(Record, frozen=True, kw_only=True):
     """The subject of an entry without a statement: a deadline that has come."""
 
     at: int
@@ -159,23 +155,28 @@ def touches_of(effects: Sequence[Effect]) -> tuple[Touch, ...]:
 
 
 def format_effects(effects: Sequence[Effect], *, due: Due | None = None) -> dict[str, Json]:
-    """Returns the effects object of an entry."""
+    """Returns the effects object of an entry, its members in order."""
     changes: list[Json] = []
-    moved: dict[str, list[Json]] = {"cleared": [], "set": []}
+    cleared: list[Json] = []
+    begun: list[Json] = []
     for effect in effects:
-        match effect:
-            case DeadlineSet():
-                moved["set"].append(to_json(effect))
-            case DeadlineCleared():
-                moved["cleared"].append(to_json(effect))
-            case _:
-                changes.append({"effect": effect.effect, **to_json(effect)})
-    touches: dict[str, list[Json]] = {"holder": [], "voucher": []}
+        if isinstance(effect, DeadlineSet):
+            begun.append({"at": effect.at, "id": effect.id, "kind": effect.kind})
+        elif isinstance(effect, DeadlineCleared):
+            cleared.append({"at": effect.at, "id": effect.id, "kind": effect.kind})
+        else:
+            changes.append(to_json(effect))
+    holders: list[Json] = []
+    vouchers: list[Json] = []
     for family, bucket in touches_of(effects):
-        touches[family].append(bucket)
-    rendered: dict[str, Json] = {"changes": changes, "deadlines": {**moved}, "touches": {**touches}}
+        (holders if family == "holder" else vouchers).append(bucket)
+    rendered: dict[str, Json] = {
+        "changes": changes,
+        "deadlines": {"cleared": cleared, "set": begun},
+    }
     if due is not None:
         rendered["due"] = {"at": due.at, "id": due.id}
+    rendered["touches"] = {"holder": holders, "voucher": vouchers}
     return rendered
 
 
@@ -183,24 +184,3 @@ def apply(state: MutableRows, effects: Sequence[Effect], seal: Seal) -> None:
     """Folds an entry's effects into the state: the only way in which state changes."""
     for effect in effects:
         effect.fold(state, seal)
-    for family, name in touches_of(effects):
-        bucket = state.get(BUCKETS, family, name)
-        if bucket is None:
-            raise InvariantBrokenError(f"entry {seal.index} touches no known {family} {name}")
-        state.put(BUCKETS, _extended(bucket, seal.leaf_hash))
-
-
-def _extended(bucket: Bucket, leaf_hash: bytes) -> Bucket:
-    """Returns a bucket with one more leaf in its history."""
-    history = history_of(bucket)
-    history.append(leaf_hash)
-    frontier = b64url_encode(b"".join(history.frontier))
-    return replace(bucket, size=history.size, frontier=frontier)
-
-
-def history_of(bucket: Bucket) -> CompactRange:
-    """Returns a bucket's history as a compact range."""
-    nodes = b64url_decode(bucket.frontier, what="history")
-    return CompactRange(
-        bucket.size, (nodes[at : at + HASH_SIZE] for at in range(0, len(nodes), HASH_SIZE))
-    )

@@ -8,13 +8,13 @@ anything else, and a state entry follows each cut-off; both need no statement.
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from registry.batch import Batch, KeptRows
 from registry.canonical import Json
-from registry.commitments import Commitments, StateCommitted, committed_rows
-from registry.effects import Due, Effect, Seal, apply, format_effects, touches_of
+from registry.commitments import Commitments, StateCommitted
+from registry.effects import Due, Effect, Seal, Touch, apply, format_effects
 from registry.entries import BEFORE_FIRST, Entry, open_entry, seal_entry
 from registry.errors import (
     ClockUnsureError,
@@ -23,14 +23,15 @@ from registry.errors import (
     StorageError,
     StorageUnknownError,
 )
+from registry.histories import Grown, Histories, merged, range_of
 from registry.ids import Origin, PartyId, Sid
 from registry.kinds import Rulebook
 from registry.logtree import LogTree
 from registry.merkle import TreeHead, hash_leaf
-from registry.model import BUCKETS, LEDGER, STATE_REQUESTS, Ledger
+from registry.model import COMMITTED, HISTORIES, LEDGER, STATE_REQUESTS, History, Ledger
 from registry.ports import Clock, Commit, LedgerStore, NewEntry
-from registry.state import Batch, View
 from registry.statements import Now, Statement
+from registry.tables import Get, Record, replace
 
 BATCH_MAX = 1_000
 """Entries of one commit that need no statement, such as expiries of one moment."""
@@ -39,8 +40,7 @@ CLOCK_BACK_MAX = 2_000
 """Milliseconds by which the system clock may step back before writing stops."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sealed:
+class Sealed(Record, frozen=True, kw_only=True):
     """What became of a statement that was accepted."""
 
     sid: Sid
@@ -60,11 +60,12 @@ class _Work:
     def __init__(self, engine: "Engine") -> None:
         self.tree = engine.tree.fork()
         self.size = self.tree.head.size
-        self.rows = Batch(engine.store.fetch, engine.rulebook.tables, index=self.size)
+        self.rows = Batch(
+            engine.store.fetch, engine.rulebook.tables, index=self.size, kept=engine.kept
+        )
         self.entries: list[NewEntry] = []
         self.previous = engine.previous
         self.time = engine.time
-        self.touched: set[tuple[str, str]] = set()
         self.sids: dict[Sid, Sealed] = {}
         self.ids: dict[tuple[PartyId, str], Sid] = {}
         self.states_requested = 0
@@ -88,6 +89,7 @@ class Engine:
         self.store = store
         self.rulebook = rulebook
         self.origin = origin
+        self.kept = KeptRows(rulebook.tables)
         self._clock = clock
         self._epoch = store.acquire()
         size = store.size()
@@ -96,8 +98,9 @@ class Engine:
         self.previous = hash_leaf(last) if size else BEFORE_FIRST
         self.time = open_entry(last).time if size else 0
         self._commitments: Commitments | None = None
-        self._dirty: set[tuple[str, str]] = set()
         self._computed: list[StateCommitted] = []
+        self._owed: dict[Touch, History] = {}
+        self._committed = next((row.at for row in store.select(COMMITTED)), 0)
         self._uncomputed = False
         self._stopped = False
         self._restore_requests()
@@ -197,8 +200,8 @@ class Engine:
         """
         while (due := self._next_due(work)) is not None:
             now = self._now(work)
-            view = View(work.rows, self.rulebook.reads_due(due, now))
-            effects = self.rulebook.decide_due(view, due, now)
+            work.rows.prefetch([self.rulebook.reads_due(due, now)])
+            effects = self.rulebook.decide_due(work.rows, due, now)
             self._seal(work, kind=due.kind, effects=effects, due=due)
             if work.states_requested or len(work.entries) >= BATCH_MAX:
                 return False
@@ -217,7 +220,7 @@ class Engine:
         """Decides one statement and seals it, or returns why not."""
         # 5. Sealed already: the first result. The id used for other bytes: refused.
         if statement.sid in work.sids:
-            return _as_replay(work.sids[statement.sid])
+            return replace(work.sids[statement.sid], replayed=True)
         if statement.sid in sealed:
             return self.sealed(statement.sid, sealed[statement.sid])
         name = (statement.by, statement.id)
@@ -229,8 +232,7 @@ class Engine:
             work.time = statement.iat * 1000
         now = self._now(work)
         try:
-            view = View(work.rows, self.rulebook.reads(statement, now))
-            effects = self.rulebook.decide(view, statement, now, root_at=work.tree.root_at)
+            effects = self.rulebook.decide(work.rows, statement, now, root_at=work.tree.root_at)
             entry = self._entry(work, statement.kind, effects, statement=statement)
             data = seal_entry(entry)
         except StorageError:
@@ -318,7 +320,6 @@ class Engine:
             )
         )
         work.tree.append(leaf_hash)
-        work.touched.update(touches_of(effects))
         work.previous, work.size = leaf_hash, entry.index + 1
         return Sealed(
             sid=statement.sid if statement else Sid(""),
@@ -336,11 +337,13 @@ class Engine:
         self.store.append(commit, expected_size=self.tree.head.size, epoch=self._epoch)
 
         # Past this line the batch is durable.
+        work.rows.keep()
         self.tree = work.tree
         self.previous = work.previous
         self.time = work.time
-        self._dirty |= work.touched
         del self._computed[: work.states_sealed]
+        if not self._computed:
+            self._owed.clear()
         self._uncomputed = work.states_requested > 0
 
     def _compute_state(self) -> None:
@@ -348,31 +351,43 @@ class Engine:
 
         Nothing is sealed before this has been done, so a read that failed can be repeated.
         """
-        commitments, dirty = self._commitments, self._dirty
+        at = self.tree.head.size
+        grown = self._grown_until(at)
+        commitments = self._commitments
         if commitments is None:
-            commitments = Commitments()
-            dirty = {(row.family, row.bucket) for row in self.store.select(BUCKETS)}
-        commitments.update(self.store.fetch, dirty)
-        self._computed.append(commitments.roots(at=self.tree.head.size))
-        self._commitments, self._dirty, self._uncomputed = commitments, set(), False
+            commitments = self._load(grown, at=at)
+        else:
+            commitments.update(self.store.fetch, grown)
+        self._owe(commitments, grown, at=at)
+        self._commitments, self._uncomputed = commitments, False
 
     def _restore_requests(self) -> None:
         """Computes again what was owed when the last writer stopped, as of then."""
         for request in sorted(self.store.select(STATE_REQUESTS), key=lambda row: row.at):
-            rows = committed_rows(self.store.select, as_of=request.at)
-            commitments = Commitments()
-            buckets = [(row.family, row.bucket) for row in rows.select(BUCKETS)]
-            commitments.update(rows.fetch, buckets)
-            self._computed.append(commitments.roots(at=request.at))
+            grown = self._grown_until(request.at)
+            self._owe(self._load(grown, at=request.at), grown, at=request.at)
 
+    def _grown_until(self, at: int) -> Grown:
+        """Returns the histories that entries have grown since the newest commitment."""
+        histories = Histories(self._find_histories)
+        histories.read(self.store.entries(self._committed, at))
+        return histories.take()
 
-def _as_replay(sealed: Sealed) -> Sealed:
-    """Returns a first result as the answer to a repetition."""
-    return Sealed(
-        sid=sealed.sid,
-        index=sealed.index,
-        time=sealed.time,
-        leaf_hash=sealed.leaf_hash,
-        effects=sealed.effects,
-        replayed=True,
-    )
+    def _find_histories(self, touches: Sequence[Touch]) -> list[History | None]:
+        """Finds histories as of the newest commitment, whether its entry stands or is owed."""
+        (rows,) = self.store.fetch([Get(HISTORIES, tuple(touches))])
+        return [self._owed.get(touch, row) for touch, row in zip(touches, rows, strict=True)]
+
+    def _load(self, grown: Grown, *, at: int) -> Commitments:
+        """Computes every bucket, as of a size."""
+        newer = {**{touch: range_of(row) for touch, row in self._owed.items()}, **grown}
+        return Commitments.load(
+            self.store.select, lambda: merged(self.store.select(HISTORIES), newer), as_of=at
+        )
+
+    def _owe(self, commitments: Commitments, grown: Grown, *, at: int) -> None:
+        """Remembers a commitment until its entry is sealed."""
+        committed = commitments.roots(at=at, grown=grown)
+        self._computed.append(committed)
+        self._owed |= {(row.family, row.bucket): row for row in committed.histories}
+        self._committed = at

@@ -13,6 +13,7 @@ proved by RFC 6962 consistency proofs.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from registry.canonical import Json, b64url_decode, b64url_encode, format_json, parse_object, sha256
 from registry.errors import EntryTooLargeError, MalformedError
@@ -56,21 +57,28 @@ def seal_entry(entry: Entry) -> bytes:
         EntryTooLargeError: It would not fit a bundle.
     """
     statements: list[Json] = [entry.statement] if entry.statement else []
-    data = format_json(
-        {
-            "effects": dict(entry.effects),
-            "index": entry.index,
-            "kind": entry.kind,
-            "origin": entry.origin,
-            "previous": b64url_encode(entry.previous),
-            "statements": statements,
-            "time": entry.time,
-            "v": VERSION,
-        }
+    data = b'{"effects":%b,"index":%d,"kind":%b,"origin":%b,%b}' % (
+        format_json(dict(entry.effects)),
+        entry.index,
+        _name(entry.kind),
+        _name(entry.origin),
+        b'"previous":"%b","statements":%b,"time":%d,"v":%d'
+        % (
+            b64url_encode(entry.previous).encode(),
+            format_json(statements),
+            entry.time,
+            VERSION,
+        ),
     )
     if len(data) > ENTRY_MAX:
         raise EntryTooLargeError(size=len(data), limit=ENTRY_MAX)
     return data
+
+
+@lru_cache
+def _name(text: str) -> bytes:
+    """Returns a kind or an origin as JSON; a log has few."""
+    return format_json(text)
 
 
 def open_entry(data: bytes) -> Entry:

@@ -4,7 +4,7 @@ The engine, the auditor and the stores are handed a rulebook and import no rule;
 package exports its `KINDS`, `TIMED` and `TABLES`, and the sum of them is the program.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from registry.canonical import b64url_encode
@@ -72,6 +72,9 @@ class Rulebook:
         self.kinds: Mapping[str, Kind[Any]] = {kind.name: kind for kind in kinds}
         self.timed: Mapping[str, TimedKind] = {kind.name: kind for kind in timed}
         self.tables = tuple(tables)
+        self._answered = {
+            name: tuple(dict.fromkeys(kind.answers.values())) for name, kind in self.kinds.items()
+        }
 
     def reads(self, statement: Statement[Any], now: Now) -> ReadPlan:
         """Asks for what the decision on a statement sees: signer, answered row, the kind's own."""
@@ -80,7 +83,7 @@ class Rulebook:
             return
         if not kind.key_in_body:
             yield from get(KEYS, statement.kid)
-        for table in set(kind.answers.values()):
+        for table in self._answered[kind.name]:
             yield from get(table, statement.re or "")
         yield from kind.reads(statement, now)
         yield from get(PARTIES, statement.by)
@@ -112,7 +115,7 @@ class Rulebook:
         # 7. Lifetime, the log that the signer saw, what it answers.
         _check_lifetime(statement, now)
         _check_seen(statement, now, root_at)
-        _check_answer(state, statement, kind)
+        _check_answer(state, statement, kind, self._answered[kind.name])
         # 8. Who may sign, then the kind's own rules.
         if kind.signers:
             party = state.get(PARTIES, statement.by)
@@ -160,11 +163,12 @@ def _check_seen(statement: Statement[Any], now: Now, root_at: RootAt) -> None:
         raise SeenDiffersError(size=seen.size, root=b64url_encode(seen.root))
 
 
-def _check_answer(state: Rows, statement: Statement[Any], kind: Kind[Any]) -> None:
+def _check_answer(
+    state: Rows, statement: Statement[Any], kind: Kind[Any], tables: Sequence[Table[Any]]
+) -> None:
     """Checks that `re` names something open that this kind answers."""
-    if not kind.answers and statement.re is None:
+    if not tables and statement.re is None:
         return
-    tables = set(kind.answers.values())
     if statement.re is None or not any(state.get(table, statement.re) for table in tables):
         raise AnswerMissingError(
             kind=kind.name, answers=" or ".join(kind.answers) or "nothing", re=statement.re or ""

@@ -6,13 +6,12 @@ clearing plan needs of its ancestors (the assignment chain) stands in the lot it
 so that the live state grows with live lots and not with history.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from registry.canonical import b64url_decode
 from registry.ids import Kid, LotId, NoticeId, Origin, PartyId, Sid
 from registry.signing import PublicKey
-from registry.tables import Minor, Table
+from registry.tables import Minor, Record, Table
 
 
 class Role(StrEnum):
@@ -76,8 +75,7 @@ class Route(StrEnum):
     TIERED = "tiered"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ledger:
+class Ledger(Record, frozen=True, kw_only=True):
     """The ledger's own facts: what genesis set, and counters."""
 
     origin: Origin
@@ -102,8 +100,7 @@ class Ledger:
     row: str = "ledger"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Party:
+class Party(Record, frozen=True, kw_only=True):
     """An admitted party; its bucket's ordinal is its rank of admission."""
 
     party: PartyId
@@ -113,8 +110,7 @@ class Party:
     ordinal: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registration:
+class Registration(Record, frozen=True, kw_only=True):
     """A request to be admitted, with the key that signed it (none for a trust vehicle)."""
 
     statement: Sid
@@ -126,8 +122,7 @@ class Registration:
     salt: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRecord:
+class KeyRecord(Record, frozen=True, kw_only=True):
     """A party's public key; it signs in entries `added < j < revoked`, and its own revocation."""
 
     kid: Kid
@@ -145,8 +140,7 @@ class KeyRecord:
         return PublicKey(suite=self.suite, raw=b64url_decode(self.x, what="x", length=32))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class Account(Record, frozen=True, kw_only=True):
     """A bank account; its name and number are confidential terms, known here by digest."""
 
     account: Sid
@@ -157,8 +151,7 @@ class Account:
     verified: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mandate:
+class Mandate(Record, frozen=True, kw_only=True):
     """An account owner's authority to debit the account for clearing (扣款授权)."""
 
     mandate: Sid
@@ -166,8 +159,7 @@ class Mandate:
     account: Sid
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Voucher:
+class Voucher(Record, frozen=True, kw_only=True):
     """A debtor's promise to pay its face at its due date. face = live + discharged + cancelled."""
 
     voucher: Sid
@@ -189,8 +181,7 @@ class Voucher:
     """Of the lot `<voucher>.0`, which is numbered by the issue and made by the acceptance."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VoucherNumber:
+class VoucherNumber(Record, frozen=True, kw_only=True):
     """A debtor's own number for a voucher, used once for ever."""
 
     debtor: PartyId
@@ -198,8 +189,7 @@ class VoucherNumber:
     voucher: Sid
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lot:
+class Lot(Record, frozen=True, kw_only=True):
     """One holder's part of one voucher.
 
     `path` is every holder from the original creditor to this one; `tier` counts settle
@@ -228,8 +218,7 @@ class Lot:
         return len(self.path) - 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Offer(Record, frozen=True, kw_only=True):
     """An open offer of one lot to one assignee; ends when answered, withdrawn or expired."""
 
     offer: Sid
@@ -246,8 +235,7 @@ class Offer:
     """Of the lot in the assignee's hands, `<offer>.2`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Consent:
+class Consent(Record, frozen=True, kw_only=True):
     """A party's standing consent to offers for one purpose: under it they are effective at once."""
 
     consent: Sid
@@ -266,8 +254,7 @@ class Consent:
         return amount >= self.minimum and (not self.assignors or assignor in self.assignors)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
+class Grant(Record, frozen=True, kw_only=True):
     """Where the consent stands that a statement granted, for whoever names it by its id."""
 
     consent: Sid
@@ -275,8 +262,7 @@ class Grant:
     purpose: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class Notice(Record, frozen=True, kw_only=True):
     """A notice of assignment, authored by the assignor, arrived in the recipient's inbox."""
 
     notice: NoticeId
@@ -291,8 +277,7 @@ class Notice:
     acknowledged: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deadline:
+class Deadline(Record, frozen=True, kw_only=True):
     """Something that time alone will bring about."""
 
     at: int
@@ -300,29 +285,42 @@ class Deadline:
     id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateRequest:
+class StateRequest(Record, frozen=True, kw_only=True):
     """A cut-off or a trustee's request whose state entry is still owed."""
 
     at: int
     time: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bucket:
-    """A bucket's history: the compact range of the leaf hashes of the entries that touch it.
+class Bucket(Record, frozen=True, kw_only=True):
+    """A party's or a voucher's place in the state tree."""
 
-    `frontier` is the b64url of its hashes, one behind the other.
+    family: str
+    bucket: str
+    ordinal: int | None
+    salt: str
+    founded: int | None = None
+    """Index of the entry that gave the ordinal."""
+
+
+class History(Record, frozen=True, kw_only=True):
+    """The entries that touch a bucket, as far as the newest state entry commits to them.
+
+    A compact range of leaf hashes; `frontier` is the b64url of its nodes, one behind the
+    other.
     """
 
     family: str
     bucket: str
     size: int
     frontier: str
-    ordinal: int | None
-    salt: str
-    founded: int | None = None
-    """Index of the entry that gave the ordinal."""
+
+
+class Committed(Record, frozen=True, kw_only=True):
+    """The size that the newest state entry commits to."""
+
+    at: int
+    row: str = "state"
 
 
 LEDGER = Table(name="ledger", row=Ledger, key=("row",))
@@ -334,18 +332,19 @@ CONSENTS = Table(name="consent", row=Consent, key=("party", "purpose"), indexes=
 NOTICES = Table(name="notice", row=Notice, key=("notice",), indexes=("recipient", "transfer"))
 LOTS = Table(name="lot", row=Lot, key=("lot",), indexes=("voucher", "holder", "acquired", "due_on"))
 VOUCHER_NUMBERS = Table(name="voucher_number", row=VoucherNumber, key=("debtor", "voucher_no"))
-VOUCHERS = Table(
-    name="voucher", row=Voucher, key=("voucher",), indexes=("debtor", "due_on"), family="voucher"
-)
+VOUCHERS = Table(name="voucher", row=Voucher, key=("voucher",), indexes=("debtor", "due_on"))
 MANDATES = Table(name="mandate", row=Mandate, key=("mandate",), indexes=("owner", "account"))
 ACCOUNTS = Table(name="account", row=Account, key=("account",), indexes=("owner", "bank"))
-PARTIES = Table(name="party", row=Party, key=("party",), family="holder")
+PARTIES = Table(name="party", row=Party, key=("party",))
 DEADLINES = Table(name="deadline", row=Deadline, key=("at", "kind", "id"))
 STATE_REQUESTS = Table(name="state_request", row=StateRequest, key=("at",))
 BUCKETS = Table(name="bucket", row=Bucket, key=("family", "bucket"))
+HISTORIES = Table(name="history", row=History, key=("family", "bucket"))
+COMMITTED = Table(name="committed", row=Committed, key=("row",))
 
 TABLES = (
     LEDGER, KEYS, REGISTRATIONS, OFFERS, GRANTS, CONSENTS, NOTICES, LOTS,
     VOUCHER_NUMBERS, VOUCHERS, MANDATES, ACCOUNTS, PARTIES, DEADLINES, STATE_REQUESTS, BUCKETS,
+    HISTORIES, COMMITTED,
 )  # fmt: skip
 """The registry's tables, in the order in which batches read them and digests hash them."""

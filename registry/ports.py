@@ -8,17 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from registry.batch import Change
 from registry.ids import PartyId, Sid
 from registry.logtree import TileWrite
 from registry.model import Deadline
-from registry.state import Change
-from registry.tables import Read, Table, Value
+from registry.tables import Read, Record, Table, Value
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Record)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewEntry:
+class NewEntry(Record, frozen=True, kw_only=True):
     """An entry to be stored: its bytes, and what it is found by."""
 
     index: int

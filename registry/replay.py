@@ -6,21 +6,24 @@ one comparison. Memory follows live rows; ids are remembered for a statement's l
 """
 
 from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from registry.commitments import Commitments, StateCommitted
-from registry.effects import Due, Effect, Seal, apply, format_effects, touches_of
+from registry.effects import Due, Effect, Seal, Touch, apply, format_effects, touches_of
 from registry.entries import BEFORE_FIRST, Entry, open_entry, seal_entry
 from registry.errors import EntryInvalidError, RegistryError
+from registry.histories import Histories, merged
 from registry.ids import Kid, Origin
 from registry.kinds import RootAt, Rulebook
 from registry.merkle import hash_leaf
-from registry.model import BUCKETS, KEYS, LEDGER, STATE_REQUESTS
+from registry.model import HISTORIES, KEYS, LEDGER, STATE_REQUESTS, History
 from registry.readings import Reading
 from registry.signing import PublicKey
 from registry.state import MemoryRows, replay_digest
 from registry.statements import CLOCK_SKEW, LIFETIME_MAX, Now, Statement, admit
+from registry.tables import Table
 
 STATE_WITHIN = 600_000
 """Milliseconds after a request in which statements may still come before its state entry."""
@@ -116,9 +119,9 @@ class Replay:
         self._rulebook = rulebook
         self._origin = origin
         self._keys = ReplayedKeys(self.rows)
-        self._commitments = Commitments()
-        # Every bucket is still to be computed.
-        self._dirty = {(bucket.family, bucket.bucket) for bucket in self.rows.select(BUCKETS)}
+        self.histories = Histories(self._find_histories)
+        # After an earlier replay every bucket is still to be computed.
+        self._commitments = Commitments() if rows is None else None
 
     @property
     def size(self) -> int:
@@ -301,15 +304,38 @@ class Replay:
         apply(self.rows, effects, seal)
         if following.kind == "state":
             past.owed.popleft()
+            if not past.owed:
+                self.histories.forget()
         past.previous, past.time, past.size = leaf_hash, reading.time, past.size + 1
-        self._dirty.update(touches_of(effects))
+        self.histories.add(touches_of(effects), leaf_hash)
         if statement is not None:
             past.statements += 1
             self._remember(statement)
         if self.rows.get(STATE_REQUESTS, past.size) is not None:
-            self._commitments.update(self.rows.fetch, self._dirty)
-            self._dirty = set()
-            past.owed.append(Owed(state=self._commitments.roots(at=past.size), time=past.time))
+            past.owed.append(Owed(state=self._committed(), time=past.time))
+
+    def _committed(self) -> StateCommitted:
+        """Returns the commitment to the state as it is."""
+        grown = self.histories.take()
+        if self._commitments is None:
+            self._commitments = Commitments.load(self._select, self._all_histories, as_of=self.size)
+        else:
+            self._commitments.update(self.rows.fetch, grown)
+        return self._commitments.roots(at=self.size, grown=grown)
+
+    def _select(self, table: Table[Any], *, as_of: int | None) -> Iterator[Any]:
+        """Streams rows as a store does; these are as of the size at hand, and of no other."""
+        if as_of != self.size:
+            raise AssertionError(f"asked for rows as of {as_of}, and they are as of {self.size}")
+        return self.rows.select(table)
+
+    def _all_histories(self) -> Iterator[History]:
+        """Streams every bucket's history as of now."""
+        return merged(self.rows.select(HISTORIES), self.histories.known)
+
+    def _find_histories(self, touches: Sequence[Touch]) -> list[History | None]:
+        """Finds histories as of the newest state entry."""
+        return [self.rows.get(HISTORIES, *touch) for touch in touches]
 
     def _remember(self, statement: Statement[Any]) -> None:
         """Keeps ids as long as they could be used again, by hours."""

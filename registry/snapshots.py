@@ -31,7 +31,7 @@ from registry.errors import InvariantBrokenError
 from registry.leaves import LotLine, lot_leaf, lot_line, place_of, write_json
 from registry.logtree import stored_hashes
 from registry.merkle import prove_inclusion
-from registry.model import ACCOUNTS, BUCKETS, LOTS, Bucket, Lot
+from registry.model import ACCOUNTS, BUCKETS, HISTORIES, LOTS, Bucket, Lot
 from registry.ports import LedgerStore
 from registry.proofs import VERSION, committed_state
 from registry.refusals import LotNotFoundError, SnapshotUnknownError
@@ -74,7 +74,9 @@ class Prover:
         self.family = family
         self.at = int(committed["at"])
         self._records = Records()
-        self._tree = load_family(store.select, family, as_of=self.at, keep=self._keep)
+        # The state entry has written the histories that it commits to.
+        histories = store.select(HISTORIES, as_of=state_index + 1)
+        self._tree = load_family(store.select, family, histories, as_of=self.at, keep=self._keep)
         computed = to_json(family_root(self._tree))
         if computed != committed[family]:
             raise InvariantBrokenError(f"state entry {state_index}: {family} is {computed}")

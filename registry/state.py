@@ -1,54 +1,58 @@
-"""Working state: rows in memory, a batch's rows over a store, and what a decision sees.
+"""A whole state in memory, an auditor's; what a kind declared to read; the replay digest.
 
-Three ways to hold rows behind one interface: `MemoryRows` is a whole state (an
-auditor's), `Batch` is what one commit reads and writes over a store, and `View` is
-exactly the rows that a kind declared, whatever lies below. Reading anything else
-raises, in every store.
+`registry.batch` is the other state, which one commit reads and writes over a store.
 """
 
 import hashlib
-from bisect import insort
+from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from registry.canonical import format_json
-from registry.errors import InvariantBrokenError, RegistryError
-from registry.model import BUCKETS, DEADLINES, Deadline
-from registry.tables import Get, Key, Read, ReadPlan, Rows, Table, Value, Where, to_json
+from registry.errors import InvariantBrokenError
+from registry.model import DEADLINES, Deadline
+from registry.tables import Get, Key, Read, ReadPlan, Record, Rows, Table, Value, to_json
 
-R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """A row as of an entry: put (`row`), or ended (None)."""
-
-    index: int
-    table: Table[Any]
-    key: Key
-    row: Any | None
+R = TypeVar("R", bound=Record)
 
 
-class _Index:
-    """The keys of rows by the values of a table's indexed fields."""
+class _Shelf:
+    """One table's live rows, and their keys by the values of its indexed fields."""
 
-    def __init__(self) -> None:
-        self._keys: defaultdict[tuple[str, str, Value], set[Key]] = defaultdict(set)
+    def __init__(self, table: Table[Any]) -> None:
+        self.rows: dict[Key, Any] = {}
+        self.keys: dict[str, defaultdict[Value, set[Key]]] = {
+            field: defaultdict(set) for field in table.indexes
+        }
 
-    def add(self, table: Table[Any], key: Key, row: object) -> None:
-        for field in table.indexes:
-            self._keys[table.name, field, getattr(row, field)].add(key)
+    def put(self, key: Key, row: object) -> None:
+        """Adds a row, or replaces the one with its key."""
+        old = self.rows.get(key)
+        self.rows[key] = row
+        for field, keys in self.keys.items():
+            value = getattr(row, field)
+            if old is not None:
+                before = getattr(old, field)
+                if before == value:
+                    continue
+                self._forget(keys, before, key)
+            keys[value].add(key)
 
-    def discard(self, table: Table[Any], key: Key, row: object) -> None:
-        for field in table.indexes:
-            self._keys[table.name, field, getattr(row, field)].discard(key)
+    def delete(self, key: Key) -> bool:
+        """Ends a row's life, and tells whether it lived."""
+        old = self.rows.pop(key, None)
+        if old is None:
+            return False
+        for field, keys in self.keys.items():
+            self._forget(keys, getattr(old, field), key)
+        return True
 
-    def find(self, table: Table[Any], field: str, value: Value) -> set[Key]:
-        if field not in table.indexes:
-            raise InvariantBrokenError(f"table {table.name} has no index on {field}")
-        return self._keys.get((table.name, field, value), set())
+    def _forget(self, keys: defaultdict[Value, set[Key]], value: Value, key: Key) -> None:
+        """Takes a key out of an index; a value that nothing has leaves nothing."""
+        keys[value].discard(key)
+        if not keys[value]:
+            del keys[value]
 
 
 class MemoryRows:
@@ -56,37 +60,32 @@ class MemoryRows:
 
     def __init__(self, tables: Iterable[Table[Any]]) -> None:
         """Starts empty."""
-        self._rows: dict[str, dict[Key, Any]] = {table.name: {} for table in tables}
-        self._index = _Index()
+        self._shelves = {table: _Shelf(table) for table in tables}
         self._deadlines: list[Key] = []
 
     def get(self, table: Table[R], *key: Value) -> R | None:
         """Returns the live row with this key."""
-        row: R | None = self._rows[table.name].get(key)
+        row: R | None = self._shelves[table].rows.get(key)
         return row
 
     def where(self, table: Table[R], field: str, value: Value) -> tuple[R, ...]:
         """Returns the live rows whose indexed field has the value, in key order."""
-        rows = self._rows[table.name]
-        return tuple(rows[key] for key in sorted(self._index.find(table, field, value)))
+        shelf = self._shelves[table]
+        if field not in shelf.keys:
+            raise InvariantBrokenError(f"table {table.name} has no index on {field}")
+        return tuple(shelf.rows[key] for key in sorted(shelf.keys[field].get(value, ())))
 
     def put(self, table: Table[R], row: R) -> None:
         """Adds a row, or replaces the one with its key."""
         key = table.key_of(row)
-        self.delete(table, *key)
-        self._rows[table.name][key] = row
-        self._index.add(table, key, row)
-        if table is DEADLINES:
+        if table is DEADLINES and key not in self._shelves[table].rows:
             insort(self._deadlines, key)
+        self._shelves[table].put(key, row)
 
     def delete(self, table: Table[Any], *key: Value) -> None:
         """Ends a row's life; a key without a row is left as it is."""
-        old = self._rows[table.name].pop(key, None)
-        if old is None:
-            return
-        self._index.discard(table, key, old)
-        if table is DEADLINES:
-            self._deadlines.remove(key)
+        if self._shelves[table].delete(key) and table is DEADLINES:
+            del self._deadlines[bisect_left(self._deadlines, key)]
 
     def due(self, *, until: int) -> Deadline | None:
         """Returns the first deadline, by (at, kind, id), with `at` <= until."""
@@ -100,7 +99,7 @@ class MemoryRows:
 
     def select(self, table: Table[R]) -> Iterator[R]:
         """Streams a table's rows in key order."""
-        rows = self._rows[table.name]
+        rows = self._shelves[table].rows
         return (rows[key] for key in sorted(rows))
 
 
@@ -150,174 +149,6 @@ class View:
         except KeyError:
             raise InvariantBrokenError(f"undeclared read of {table.name} by {field}") from None
         return rows
-
-
-def _ask(plan: ReadPlan, found: tuple[Any, ...] | None) -> Read | None:
-    """Returns a plan's next read; None at its end, or if it refuses.
-
-    A refusal is the statement's own: it comes again when the statement is decided.
-    """
-    try:
-        return plan.send(found)
-    except (StopIteration, RegistryError):
-        return None
-
-
-Fetch = Callable[[Sequence[Read]], list[tuple[Any, ...]]]
-"""Answers reads from committed state."""
-
-
-class FindDue(Protocol):
-    """Finds deadlines in committed state, as a store does."""
-
-    def __call__(self, *, until: int, limit: int) -> tuple[Deadline, ...]:
-        """Returns the first `limit` live deadlines with `at` <= until, by (at, kind, id)."""
-
-
-class Batch:
-    """The rows of one commit: what a store has, as far as asked for, and what changed."""
-
-    def __init__(self, fetch: Fetch, tables: Sequence[Table[Any]], *, index: int) -> None:
-        """Starts with nothing loaded and nothing changed.
-
-        Args:
-            fetch: Answers reads from committed state.
-            tables: All tables, in the order in which to load them.
-            index: The index of the batch's first entry.
-        """
-        self.index = index
-        self.changes: list[Change] = []
-        self._fetch = fetch
-        self._rank = {table.name: rank for rank, table in enumerate(tables)}
-        self._loaded: dict[tuple[str, Key], Any] = {}
-        self._sets: dict[tuple[str, str, Value], set[Key]] = {}
-        self._changed: dict[tuple[str, Key], Any] = {}
-        self._index = _Index()
-        self._families: dict[Key, None] = {}
-        self._due_until = -1
-        self._deadlines_met = 0
-        self._due: list[Key] = []
-
-    def prefetch(self, plans: Iterable[ReadPlan]) -> None:
-        """Loads what plans ask for, table by table, so that a table costs one query.
-
-        Plans run on committed state; what an earlier statement of the batch changes is
-        asked for again, one by one, when its turn comes.
-        """
-        waiting = [(plan, read) for plan in plans if (read := _ask(plan, None)) is not None]
-        while waiting:
-            first = min(self._rank[read.table.name] for _, read in waiting)
-            now = [item for item in waiting if self._rank[item[1].table.name] == first]
-            waiting = [item for item in waiting if self._rank[item[1].table.name] != first]
-            self._load([read for _, read in now])
-            for plan, read in now:
-                following = _ask(plan, answer(self, read))
-                if following is not None:
-                    waiting.append((plan, following))
-        self._load([Get(BUCKETS, tuple(self._families))] if self._families else [])
-        self._families.clear()
-
-    def _load(self, reads: Sequence[Read]) -> None:
-        """Fetches what is not loaded yet, in one round."""
-        keys: dict[str, dict[Key, None]] = {}
-        tables: dict[str, Table[Any]] = {}
-        wanted: dict[tuple[str, str, Value], Read] = {}
-        for read in reads:
-            tables[read.table.name] = read.table
-            if isinstance(read, Get):
-                missing = keys.setdefault(read.table.name, {})
-                missing.update(
-                    (key, None) for key in read.keys if (read.table.name, key) not in self._loaded
-                )
-            elif (read.table.name, read.field, read.value) not in self._sets:
-                wanted[read.table.name, read.field, read.value] = read
-        rounds: list[Read] = [
-            Get(tables[name], tuple(missing)) for name, missing in keys.items() if missing
-        ]
-        rounds.extend(wanted.values())
-        for read, rows in zip(rounds, self._fetch(rounds) if rounds else [], strict=True):
-            self._take(read, rows)
-
-    def _take(self, read: Read, rows: tuple[Any, ...]) -> None:
-        """Keeps what was fetched."""
-        if isinstance(read, Get):
-            for key, row in zip(read.keys, rows, strict=True):
-                self._loaded[read.table.name, key] = row
-                if read.table.family:
-                    self._families[read.table.family, key[0]] = None
-            return
-        keys = set()
-        for row in rows:
-            key = read.table.key_of(row)
-            keys.add(key)
-            self._loaded[read.table.name, key] = row
-        self._sets[read.table.name, read.field, read.value] = keys
-
-    def get(self, table: Table[R], *key: Value) -> R | None:
-        """Returns the row with this key, as the batch has left it."""
-        place = (table.name, key)
-        if place in self._changed:
-            changed: R | None = self._changed[place]
-            return changed
-        if place not in self._loaded:
-            self._load([Get(table, (key,))])
-        row: R | None = self._loaded[place]
-        return row
-
-    def where(self, table: Table[R], field: str, value: Value) -> tuple[R, ...]:
-        """Returns the rows whose field has the value, as the batch has left them."""
-        if (table.name, field, value) not in self._sets:
-            self._load([Where(table, field, value)])
-        keys = self._sets[table.name, field, value] | self._index.find(table, field, value)
-        rows = (self.get(table, *key) for key in sorted(keys))
-        return tuple(row for row in rows if row is not None and getattr(row, field) == value)
-
-    def put(self, table: Table[R], row: R) -> None:
-        """Adds a row, or replaces the one with its key."""
-        self._change(table, table.key_of(row), row)
-        self._index.add(table, table.key_of(row), row)
-
-    def delete(self, table: Table[Any], *key: Value) -> None:
-        """Ends a row's life."""
-        self._change(table, key, None)
-
-    def _change(self, table: Table[Any], key: Key, row: object | None) -> None:
-        """Records a change as of the entry at hand."""
-        old = self._changed.get((table.name, key))
-        if old is not None:
-            self._index.discard(table, key, old)
-        self._changed[table.name, key] = row
-        if table is DEADLINES:
-            if row is None:
-                self._deadlines_met += 1
-            else:
-                insort(self._due, key)
-        self.changes.append(Change(index=self.index, table=table, key=key, row=row))
-
-    def due(self, find: FindDue, *, until: int, limit: int) -> Deadline | None:
-        """Returns the first deadline that has come, as the batch has left them.
-
-        Args:
-            find: Finds committed ones.
-            until: The time, in milliseconds.
-            limit: As many as the batch may seal; later ones are not looked for.
-        """
-        if until > self._due_until:
-            self._due_until = until
-            # Some of those in committed state have been met in this batch.
-            rows = find(until=until, limit=limit + self._deadlines_met)
-            found = {DEADLINES.key_of(row): row for row in rows}
-            self._loaded.update(((DEADLINES.name, key), row) for key, row in found.items())
-            self._due = sorted(found.keys() | self._due)
-        while self._due:
-            first = self._due[0]
-            if int(first[0]) > until:
-                return None
-            row = self.get(DEADLINES, *first)
-            if row is not None:
-                return row
-            self._due.pop(0)
-        return None
 
 
 def replay_digest(

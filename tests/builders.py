@@ -22,6 +22,7 @@ from registry.rules.vouchers import Promises
 from registry.signing import PrivateKey, PublicKey, jws_id, seal_jws, split_jws
 from registry.state import replay_digest
 from registry.statements import admit, seal_statement
+from tests.declared import Declared
 
 ORIGIN = Origin("sandbox.example/tests")
 FIRST_DAY = date(2025, 7, 1)
@@ -75,7 +76,7 @@ class World:
         self.store = store
         self.rulebook = rulebook
         self.clock = FixedClock(instant(FIRST_DAY))
-        self.engine = Engine(store, rulebook, self.clock, origin=ORIGIN)
+        self.engine = Engine(store, Declared.of(rulebook), self.clock, origin=ORIGIN)
         self.time = instant(FIRST_DAY)
         self.keys: dict[str, PrivateKey] = {}
         self.ids: dict[str, PartyId] = {}

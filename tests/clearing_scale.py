@@ -13,18 +13,21 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 
+from registry.batch import Change
 from registry.calendars import CN_2025_2026, start_of
 from registry.canonical import b64url_encode, sha256
 from registry.checkpoint import Checkpoint, sign_checkpoint
-from registry.commitments import FAMILIES, Commitments, load_family
+from registry.commitments import Commitments
 from registry.effects import format_effects
 from registry.entries import BEFORE_FIRST, Entry, seal_entry
+from registry.histories import rows_of
 from registry.ids import Origin, PartyId, Sid, lot_id, uscc_check_character
 from registry.logtree import LogTree
-from registry.merkle import hash_leaf
+from registry.merkle import CompactRange, hash_leaf
 from registry.model import (
     ACCOUNTS,
     BUCKETS,
+    HISTORIES,
     LEDGER,
     LOTS,
     MANDATES,
@@ -43,7 +46,6 @@ from registry.model import (
 )
 from registry.ports import Commit, LedgerStore, NewEntry
 from registry.signing import PrivateKey
-from registry.state import Change
 from registry.tables import Minor
 
 DUE_ON = date(2026, 3, 1)
@@ -169,11 +171,13 @@ def build(store: LedgerStore, scale: Scale) -> ScaledLedger:
         left -= lots
     if writing.entries:
         writing.flush()
-    commitments = Commitments()
-    for family in FAMILIES:
-        commitments.trees[family] = load_family(store.select, family, as_of=store.size())
-    roots = commitments.roots(at=store.size())
+    # The entries say nothing of whom they touch, so every history is empty.
+    histories = {(row.family, row.bucket): CompactRange() for row in store.select(BUCKETS)}
+    rows = rows_of(histories)
+    commitments = Commitments.load(store.select, lambda: rows, as_of=store.size())
+    roots = commitments.roots(at=store.size(), grown=histories)
     state = writing.enter("state", dict(format_effects((roots,))["changes"][0]))  # type: ignore[arg-type, index]
+    writing.put(*((HISTORIES, row) for row in rows))
     writing.flush()
     head = writing.tree.head
     note = sign_checkpoint(Checkpoint(origin=ORIGIN, size=head.size, root=head.root), log_key())
@@ -211,7 +215,7 @@ def _admit(writing: _Writing, name: PartyId, ordinal: int, *, bank: PartyId) -> 
 
 
 def _bucket(family: str, name: str, ordinal: int, index: int) -> Bucket:
-    return Bucket(family=family, bucket=name, size=0, frontier="", ordinal=ordinal,
+    return Bucket(family=family, bucket=name, ordinal=ordinal,
                   salt=salt(f"{family} {name}"), founded=index)  # fmt: skip
 
 

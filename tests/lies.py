@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from msgspec import structs
+
 from registry.assignment import NoticeArrived
 from registry.canonical import b64url_encode
 from registry.commitments import StateCommitted
@@ -86,15 +88,15 @@ LIES: dict[str, tuple[str, int, Callable[[Draft], Draft]]] = {
     ),
     "another ordinal": ("party.admit", 7, lambda d: d.swapped(PartyAdmitted, ordinal=8)),
     "a state of another total": (
-        "state", 0, lambda d: d.swapped(StateCommitted, holder=replace(
+        "state", 0, lambda d: d.swapped(StateCommitted, holder=structs.replace(
             _state(d).holder, total="100000501")),
     ),
     "a state of another root": (
-        "state", 0, lambda d: d.swapped(StateCommitted, voucher=replace(
+        "state", 0, lambda d: d.swapped(StateCommitted, voucher=structs.replace(
             _state(d).voucher, root=b64url_encode(bytes(32)))),
     ),
     "a state with a bucket less": (
-        "state", 1, lambda d: d.swapped(StateCommitted, holder=replace(
+        "state", 1, lambda d: d.swapped(StateCommitted, holder=structs.replace(
             _state(d).holder, buckets=8)),
     ),
     "another kind": ("transfer.reject", 0, lambda d: replace(d, kind="transfer.withdraw")),

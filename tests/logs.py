@@ -14,18 +14,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from registry.audit import Audit, audit_export
 from registry.canonical import Json
 from registry.checkpoint import Checkpoint, sign_checkpoint
 from registry.commitments import Commitments, StateCommitted
-from registry.effects import Due, Effect, Seal, apply, format_effects, touches_of
+from registry.effects import Due, Effect, Seal, Touch, apply, format_effects, touches_of
 from registry.entries import BEFORE_FIRST, Entry, open_entry, seal_entry
 from registry.errors import MissingFileError, RegistryError
 from registry.export import DirectoryFiles, write_export
+from registry.histories import Histories
 from registry.ids import Origin
 from registry.kinds import Rulebook
 from registry.merkle import hash_leaf, root_of
-from registry.model import DEADLINES, LEDGER, STATE_REQUESTS
+from registry.model import DEADLINES, HISTORIES, LEDGER, STATE_REQUESTS, History
 from registry.replay import ReplayedKeys
 from registry.signing import PrivateKey
 from registry.state import MemoryRows, View
@@ -188,7 +191,7 @@ class Draft:
     def swapped(self, effect: type[Effect], **changes: Any) -> "Draft":
         """Returns a draft in which the first effect of a type has other members."""
         at = next(at for at, each in enumerate(self.effects) if isinstance(each, effect))
-        lied = replace(self.effects[at], **changes)
+        lied = structs.replace(self.effects[at], **changes)
         return replace(self, effects=(*self.effects[:at], lied, *self.effects[at + 1 :]))
 
     def without(self, effect: type[Effect]) -> "Draft":
@@ -211,7 +214,7 @@ class Forger:
         self._keys = ReplayedKeys(self.rows)
         self._previous = BEFORE_FIRST
         self._commitments = Commitments()
-        self._dirty: set[tuple[str, str]] = set()
+        self._histories = Histories(self._find_histories)
         self._owed: deque[StateCommitted] = deque()
 
     def rewrite(self, entries: Iterable[bytes], *, at: int, lie: Lie) -> list[bytes]:
@@ -282,10 +285,13 @@ class Forger:
         ))  # fmt: skip
         self.entries.append(data)
         self._previous = leaf_hash
-        self._dirty.update(touches_of(draft.effects))
+        self._histories.add(touches_of(draft.effects), leaf_hash)
         if draft.kind == "state" and self._owed:
             self._owed.popleft()
         if self.rows.get(STATE_REQUESTS, index + 1) is not None:
-            self._commitments.update(self.rows.fetch, self._dirty)
-            self._dirty = set()
-            self._owed.append(self._commitments.roots(at=index + 1))
+            grown = self._histories.take()
+            self._commitments.update(self.rows.fetch, grown)
+            self._owed.append(self._commitments.roots(at=index + 1, grown=grown))
+
+    def _find_histories(self, touches: Sequence[Touch]) -> list[History | None]:
+        return [self.rows.get(HISTORIES, *touch) for touch in touches]

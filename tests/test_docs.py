@@ -4,7 +4,6 @@
 `docs/formats.md` and the vectors of `tests/vectors/formats` again.
 """
 
-import dataclasses
 import json
 import re
 import sys
@@ -24,6 +23,7 @@ from registry.checkpoint import parse_verifier_key
 from registry.effects import Effect
 from registry.errors import RegistryError
 from registry.proofs import Holding, verify_lot_proof, verify_snapshot
+from registry.tables import Record
 from tests.golden import audit_log, blocks, rulebook, vectors
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,7 +74,7 @@ def type_name(hint: Any) -> str:
         return f"[{type_name(arguments[0])}]"
     if isinstance(hint, EnumType):
         return " or ".join(f"`{json.dumps(str(value))}`" for value in hint)  # type: ignore[var-annotated]
-    if isinstance(hint, type) and (issubclass(hint, BaseModel) or dataclasses.is_dataclass(hint)):
+    if isinstance(hint, type) and issubclass(hint, (BaseModel, Record)):
         return f"{{{', '.join(members_of(hint))}}}"
     if isinstance(hint, typing.NewType):
         return {"PartyId": "party", "LotId": "lot", "NoticeId": "notice"}.get(
@@ -89,7 +89,8 @@ def members_of(record: Any) -> list[str]:
     if issubclass(record, BaseModel):
         names = list(record.model_fields)
     else:
-        names = [field.name for field in dataclasses.fields(record)]
+        derived = getattr(record, "derived", ())
+        names = [name for name in record.__struct_fields__ if name not in derived]
     return [
         f"{name}{'?' if type(None) in typing.get_args(hints[name]) else ''}: "
         f"{type_name(hints[name])}"
@@ -104,9 +105,9 @@ def _row(*cells: str) -> str:
 def _stub(effect: type[Effect]) -> Effect:
     """Makes an effect whose members hold their own names."""
     values: dict[str, Any] = {
-        field.name: field.name for field in dataclasses.fields(effect) if field.name != "ledger"
+        name: name for name in effect.__struct_fields__ if name not in {"ledger", *effect.derived}
     }
-    if "ledger" in {field.name for field in dataclasses.fields(effect)}:
+    if "ledger" in effect.__struct_fields__:
         values["ledger"] = None
     return effect(**values)
 

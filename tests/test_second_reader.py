@@ -18,13 +18,14 @@ VECTORS = Path(__file__).resolve().parent / "vectors" / "formats"
 TABLES = (
     "ledger", "key_record", "registration", "offer", "consent_grant", "consent", "notice", "lot",
     "voucher_number", "voucher", "mandate", "account", "party", "deadline", "state_request",
-    "bucket", "run", "instruction", "balance",
+    "bucket", "history", "committed", "run", "instruction", "balance",
 )  # fmt: skip
 KEYS = {
     "ledger": ["row"], "key_record": ["kid"], "registration": ["statement"],
     "consent_grant": ["consent"], "consent": ["party", "purpose"],
     "voucher_number": ["debtor", "voucher_no"], "deadline": ["at", "kind", "id"],
     "state_request": ["at"], "bucket": ["family", "bucket"], "run": ["plan"],
+    "history": ["family", "bucket"], "committed": ["row"],
     "instruction": ["plan", "n"], "balance": ["account"],
 }  # fmt: skip
 
@@ -90,7 +91,8 @@ class Reader:
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[tuple[Any, ...], Row]] = {name: {} for name in TABLES}
-        self.history: dict[tuple[str, str], list[bytes]] = {}
+        self.history: dict[tuple[str, str], list[tuple[int, bytes]]] = {}
+        self.committed = 0
         self.index = self.time = 0
         self.statement = ""
 
@@ -107,7 +109,7 @@ class Reader:
 
     def found(self, family: str, name: str, salted: str, **given: Any) -> None:
         self.history[family, name] = []
-        self.put("bucket", family=family, bucket=name, size=0, frontier="", salt=salted, **given)
+        self.put("bucket", family=family, bucket=name, salt=salted, **given)
 
     def copy_lot(self, row: Row, offer: str, n: int, **members: Any) -> None:
         made = {"lot": f"{offer}.{n}", "born": self.index, **members}
@@ -135,10 +137,7 @@ class Reader:
             self.put("deadline", **each)
         for family in ("holder", "voucher"):
             for name in effects["touches"][family]:
-                leaves = self.history[family, name]
-                leaves.append(sha(b"\0", data.encode()))
-                size, roots = len(leaves), frontier(leaves)
-                self.change("bucket", family, name, size=size, frontier=roots)
+                self.history[family, name].append((self.index, sha(b"\0", data.encode())))
 
     # --- Folds --------------------------------------------------------------------
 
@@ -254,6 +253,13 @@ class Reader:
         assert at == self.index
         assert families == {name: self.commitment(name) for name in ("holder", "voucher")}
         self.rows["state_request"].pop((at,))
+        for (family, name), touched in self.history.items():
+            leaves = [leaf for index, leaf in touched if index < at]
+            if any(self.committed <= index < at for index, _ in touched):
+                self.put("history", family=family, bucket=name, size=len(leaves),
+                         frontier=frontier(leaves))  # fmt: skip
+        self.put("committed", at=at, row="state")
+        self.committed = at
 
     def plan_adopted(self, **run: Any) -> None:
         data = vector("plan")["input"]
@@ -312,7 +318,7 @@ class Reader:
             lots = [row for row in self.rows["lot"].values() if row[family] == name]
             lots.sort(key=lambda row: (row["born"], int(row["lot"].partition(".")[2])))
             root, amount, count = sum_tree([self.leaf(lot) for lot in lots])
-            history = self.history[family, name]
+            history = [leaf for _, leaf in self.history[family, name]]
             record = {name: bucket[name] for name in ("bucket", "family", "ordinal", "salt")}
             record |= {"count": count, "root": b64(root), "sum": str(amount),
                        "history": {"root": b64(tree(history)), "size": len(history)}}  # fmt: skip

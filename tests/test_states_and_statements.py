@@ -4,7 +4,6 @@ Only the transitions listed here happen. A kind or a status without a row fails.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -21,6 +20,7 @@ from registry.refusals import (
     LotNotFoundError,
     VoucherStatusError,
 )
+from registry.tables import replace
 from tests.builders import DIGEST, World, instant, key_of
 from tests.scenario import (
     GOOD,

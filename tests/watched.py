@@ -26,6 +26,7 @@ class WatchedStore(MemoryStore):
         self.calls = 0
         self.fail_at = -1
         self.failure: RegistryError = StorageFailedError(reason="the disk is full")
+        self.fails_to_append = False
         self.stores_anyway = False
 
     def _call(self) -> None:
@@ -37,6 +38,8 @@ class WatchedStore(MemoryStore):
         if self.stores_anyway:
             super().append(commit, expected_size=expected_size, epoch=epoch)
         self._call()
+        if self.fails_to_append:
+            raise self.failure
         super().append(commit, expected_size=expected_size, epoch=epoch)
         self.commits.append(commit)
 

@@ -15,10 +15,10 @@ from api.visibility import sees_instruction
 from clearing.model import INSTRUCTIONS, RUNS, InstructionRecord, InstructionStatus
 from clearing.plan import calendar_of, pay_date
 from clearing.rules.plans import body_of, plan_due
+from registry.batch import Batch
 from registry.calendars import parse_date
 from registry.canonical import Json
 from registry.errors import RegistryError
-from registry.state import Batch
 from registry.tables import Get
 
 router = APIRouter(prefix="/v1/clearing", dependencies=GUARDS)

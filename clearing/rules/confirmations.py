@@ -6,8 +6,6 @@ the money has arrived. What the state books is a mirror; the registry never hold
 a balance of cash.
 """
 
-from dataclasses import dataclass, replace
-
 from clearing.errors import (
     AlreadyPostedError,
     AmountDiffersError,
@@ -39,7 +37,7 @@ from registry.ids import LotId, PartyId, Sid
 from registry.model import LOTS, PARTIES, VOUCHERS, Lot, Role, Voucher, VoucherStatus
 from registry.refusals import NotBankError
 from registry.statements import Body, Kind, Now, Statement
-from registry.tables import Get, Minor, MutableRows, ReadPlan, Rows, get, get_many
+from registry.tables import Get, Minor, MutableRows, ReadPlan, Rows, get, get_many, replace
 
 
 class ClearingConfirm(Body):
@@ -49,8 +47,7 @@ class ClearingConfirm(Body):
     amount: Amount
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstructionPosted(Effect):
+class InstructionPosted(Effect, frozen=True, kw_only=True):
     """Money has moved from one account to another for a voucher."""
 
     plan: Sid
@@ -82,8 +79,7 @@ class InstructionPosted(Effect):
         _book(state, entry)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LotDischarged(Effect):
+class LotDischarged(Effect, frozen=True, kw_only=True):
     """A lot is consumed: its holder has been paid its face."""
 
     lot: LotId

@@ -141,8 +141,7 @@ _DECIDED: Final[dict[str, Plan]] = {}
 """The plan decided last, by its digest, until it is folded: no digest names two plans."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanAdopted(Effect):
+class PlanAdopted(Effect, frozen=True, kw_only=True):
     """The due date is cleared by this plan; its instructions follow from the state."""
 
     plan: Sid

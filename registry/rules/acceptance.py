@@ -1,6 +1,5 @@
 """What becomes of an issued voucher: accepted, refused, withdrawn or expired."""
 
-from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -34,7 +33,7 @@ from registry.refusals import (
 )
 from registry.rights import known_voucher, require_account, start_instant
 from registry.statements import Body, Kind, Now, Statement, TimedKind
-from registry.tables import Minor, MutableRows, ReadPlan, Rows, get
+from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, replace
 
 FACES_MAX = SUM_MAX // (ASSIGNMENTS_MAX + 1)
 """Of all vouchers ever: paid over every hop that a chain may have, they stay below 2^63."""
@@ -55,8 +54,7 @@ class VoucherWithdraw(Body):
     """The debtor's withdrawal, before acceptance."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VoucherClosed(Effect):
+class VoucherClosed(Effect, frozen=True, kw_only=True):
     """A voucher that never became effective is refused, withdrawn or expired."""
 
     voucher: Sid
@@ -72,8 +70,7 @@ class VoucherClosed(Effect):
         state.put(VOUCHERS, replace(voucher, status=self.status, cancelled=voucher.face))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VoucherActivated(Effect):
+class VoucherActivated(Effect, frozen=True, kw_only=True):
     """The voucher binds: the lot `<voucher>.0` of its whole face is the first holder's."""
 
     voucher: Sid

@@ -6,7 +6,6 @@ rule included, with a statement of its own. Every payment instruction names the
 mandate under which its payer's account is debited (扣款授权).
 """
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated
 
@@ -30,7 +29,7 @@ from registry.refusals import (
     NotOwnerError,
 )
 from registry.statements import Body, Kind, Now, Statement
-from registry.tables import MutableRows, ReadPlan, Rows, get
+from registry.tables import MutableRows, ReadPlan, Rows, get, replace
 
 
 class AccountKind(StrEnum):
@@ -58,8 +57,7 @@ class MandateGrant(Body):
     account: SidField
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountRegistered(Effect):
+class AccountRegistered(Effect, frozen=True, kw_only=True):
     """An account waits for its bank's word."""
 
     account: Sid
@@ -80,8 +78,7 @@ class AccountRegistered(Effect):
         state.put(ACCOUNTS, row)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountVerified(Effect):
+class AccountVerified(Effect, frozen=True, kw_only=True):
     """An account can be named as payee or payer."""
 
     account: Sid
@@ -94,8 +91,7 @@ class AccountVerified(Effect):
         state.put(ACCOUNTS, replace(account, verified=True))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MandateGranted(Effect):
+class MandateGranted(Effect, frozen=True, kw_only=True):
     """An account can be debited for clearing."""
 
     mandate: Sid

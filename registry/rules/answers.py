@@ -4,7 +4,6 @@ Acceptance makes the transfer effective and brings a notice of assignment to the
 and each co-debtor; every other end frees the assignor's lot, identical.
 """
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -31,7 +30,7 @@ from registry.refusals import (
 )
 from registry.rights import cancel_signed, known_voucher, reads_signed, require_account
 from registry.statements import Body, Kind, Now, Statement, TimedKind
-from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many
+from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many, replace
 
 
 class TransferAccept(Body):
@@ -62,8 +61,7 @@ class OfferEnd(StrEnum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferClosed(Effect):
+class OfferClosed(Effect, frozen=True, kw_only=True):
     """An offer ended without a transfer; the offered lot is free again, identical."""
 
     offer: Sid
@@ -85,8 +83,7 @@ class OfferClosed(Effect):
         state.delete(OFFERS, self.offer)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LotAssigned(Effect):
+class LotAssigned(Effect, frozen=True, kw_only=True):
     """The offered lot is consumed, and a lot of the same amount is the assignee's."""
 
     offer: Sid

@@ -7,7 +7,6 @@ grant replaces the former. It ends by withdrawal, or with the key that signed it
 Source: Civil Code, art. 140; PF-01, acceptance policy AUTO.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
@@ -55,8 +54,7 @@ class ConsentEnd(StrEnum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentGranted(Effect):
+class ConsentGranted(Effect, frozen=True, kw_only=True):
     """A party's consent for a purpose stands from the next entry on."""
 
     consent: Sid
@@ -92,8 +90,7 @@ class ConsentGranted(Effect):
         state.put(GRANTS, grant)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsentEnded(Effect):
+class ConsentEnded(Effect, frozen=True, kw_only=True):
     """A consent covers nothing after this entry."""
 
     consent: Sid

@@ -5,8 +5,6 @@ one for its vehicle at any moment. Each is followed by a `state` entry (see
 `registry.commitments`) as of the cut-off, the cut-off's own entry included.
 """
 
-from dataclasses import dataclass
-
 from registry.effects import DeadlineCleared, Due, Effect, Seal
 from registry.model import STATE_REQUESTS, Role, StateRequest
 from registry.statements import Body, Kind, Now, Statement, TimedKind, reads_nothing
@@ -17,8 +15,7 @@ class SnapshotRequest(Body):
     """A trustee's request for a state entry, to take a snapshot against."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateRequested(Effect):
+class StateRequested(Effect, frozen=True, kw_only=True):
     """A state entry as of `at` entries is owed."""
 
     at: int

@@ -4,7 +4,6 @@ Validity is by log index: a key added at a and revoked at r signs in entries a <
 and its own revocation in r. A revocation rewrites nothing; `suspect_from` flags.
 """
 
-from dataclasses import dataclass, replace
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -19,7 +18,7 @@ from registry.refusals import KeyTakenError, PossessionError
 from registry.rights import cancel_signed, reads_signed
 from registry.signing import PublicKey, header_bytes, parse_jwk, split_jws, verify
 from registry.statements import Body, Kind, Now, Statement
-from registry.tables import MutableRows, ReadPlan, Rows, get
+from registry.tables import MutableRows, ReadPlan, Rows, get, replace
 
 ANY_ROLE = frozenset(Role)
 POSSESSION_TYP = "ts-possession+jws"
@@ -49,8 +48,7 @@ class KeyRevoke(Body):
     suspect_from: Annotated[int, Field(ge=0)] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRevoked(Effect):
+class KeyRevoked(Effect, frozen=True, kw_only=True):
     """A key signs nothing after this entry."""
 
     kid: Kid

@@ -5,7 +5,6 @@ the registrar. After it, everything is a statement of an admitted party or follo
 from time.
 """
 
-from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -39,7 +38,7 @@ from registry.model import (
 from registry.refusals import AlreadyStartedError, ClockBackError, ClockNotManualError
 from registry.signing import parse_jwk
 from registry.statements import Body, Kind, Now, Statement
-from registry.tables import Minor, MutableRows, Rows
+from registry.tables import Minor, MutableRows, Rows, replace
 
 SANDBOX = "sandbox."
 """Begins the names of logs whose time may be set: a notice's arrival there proves nothing."""
@@ -84,8 +83,7 @@ class ClockSet(Body):
     time: Instant
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerOpened(Effect):
+class LedgerOpened(Effect, frozen=True, kw_only=True):
     """The ledger exists."""
 
     ledger: Ledger
@@ -95,8 +93,7 @@ class LedgerOpened(Effect):
         state.put(LEDGER, self.ledger)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FounderAdmitted(Effect):
+class FounderAdmitted(Effect, frozen=True, kw_only=True):
     """The operator or the registrar is a party, with its key."""
 
     party: PartyId
@@ -132,8 +129,6 @@ class FounderAdmitted(Effect):
         bucket = Bucket(
             family="holder",
             bucket=self.party,
-            size=0,
-            frontier="",
             ordinal=self.ordinal,
             salt=seal.bucket_salt(self.ordinal),
             founded=seal.index,
@@ -143,8 +138,7 @@ class FounderAdmitted(Effect):
         state.put(BUCKETS, bucket)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockAdvanced(Effect):
+class ClockAdvanced(Effect, frozen=True, kw_only=True):
     """The manual clock shows this instant from the next entry on."""
 
     time: int

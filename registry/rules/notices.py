@@ -5,7 +5,6 @@ acknowledgement is its own signed word that it knows whom to pay. One statement 
 cover many notices.
 """
 
-from dataclasses import dataclass, replace
 from typing import Annotated
 
 from pydantic import Field
@@ -17,7 +16,7 @@ from registry.ids import NoticeId, PartyId, Sid, parse_notice_id
 from registry.model import LOTS, NOTICES, Role
 from registry.refusals import AlreadyAcknowledgedError, NoticeNotFoundError
 from registry.statements import Body, Kind, Now, Statement
-from registry.tables import MutableRows, ReadPlan, Rows, get_many, where
+from registry.tables import MutableRows, ReadPlan, Rows, get_many, replace, where
 
 NOTICES_MAX = 160
 """Notices that one acknowledgement may cover; with effects it fits one entry."""
@@ -31,8 +30,7 @@ class NoticeAcknowledge(Body):
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoticeAcknowledged(Effect):
+class NoticeAcknowledged(Effect, frozen=True, kw_only=True):
     """A recipient has acknowledged a notice."""
 
     notice: NoticeId

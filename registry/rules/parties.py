@@ -5,7 +5,6 @@ right until the registrar's `party.admit` answers it. A trust vehicle
 (`<trustee>#<code>`) has no key: its trustee signs for it.
 """
 
-from dataclasses import dataclass, replace
 from typing import Annotated
 
 from pydantic import Field
@@ -29,7 +28,7 @@ from registry.model import (
 from registry.refusals import AlreadyAdmittedError, KeyTakenError, NotTrusteeError
 from registry.signing import parse_jwk
 from registry.statements import Body, Kind, Now, Statement
-from registry.tables import MutableRows, ReadPlan, Rows, get
+from registry.tables import MutableRows, ReadPlan, Rows, get, replace
 
 ADMISSIBLE = frozenset(
     {Role.PARTICIPANT, Role.FINANCIER, Role.TRUSTEE, Role.BANK, Role.AUDITOR, Role.VEHICLE}
@@ -58,8 +57,7 @@ class PartyAdmit(Body):
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistrationMade(Effect):
+class RegistrationMade(Effect, frozen=True, kw_only=True):
     """A registration waits for the registrar."""
 
     statement: Sid
@@ -83,8 +81,7 @@ class RegistrationMade(Effect):
         state.put(REGISTRATIONS, row)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartyAdmitted(Effect):
+class PartyAdmitted(Effect, frozen=True, kw_only=True):
     """A party exists, in these roles; `ordinal` is its rank in the holder family."""
 
     registration: Sid
@@ -113,8 +110,6 @@ class PartyAdmitted(Effect):
         bucket = Bucket(
             family="holder",
             bucket=self.party,
-            size=0,
-            frontier="",
             ordinal=self.ordinal,
             salt=registration.salt,
             founded=seal.index,

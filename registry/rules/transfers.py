@@ -8,7 +8,6 @@ assignee sees another. A transfer is an assignment of a claim: no earlier holder
 for the debtor unless the offer says so.
 """
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -56,7 +55,7 @@ from registry.refusals import (
 )
 from registry.rights import end_instant, known_voucher, today_at
 from registry.statements import Body, Kind, Now, Statement
-from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many
+from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many, replace
 
 ASSIGNEE_ROLES = {
     Purpose.SETTLE: frozenset({Role.PARTICIPANT}),
@@ -91,8 +90,7 @@ class TransferOffer(Body):
     terms: Digest | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LotOffered(Effect):
+class LotOffered(Effect, frozen=True, kw_only=True):
     """A lot is consumed: its offered part is locked, its remainder free."""
 
     offer: Sid
@@ -139,8 +137,7 @@ class LotOffered(Effect):
         state.put(OFFERS, offer)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LotTransferred(Effect):
+class LotTransferred(Effect, frozen=True, kw_only=True):
     """Under a standing consent a lot is consumed, and the offered part the assignee's at once."""
 
     offer: Sid

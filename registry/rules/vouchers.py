@@ -5,7 +5,6 @@ leaving one out is malformed, flipping one breaks the signature. The due date, t
 debtor and the currency never change; there is no kind that could extend a voucher.
 """
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -63,7 +62,7 @@ from registry.rights import (
     today_at,
 )
 from registry.statements import Body, Kind, Now, Statement
-from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many
+from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many, replace
 
 CO_DEBTORS_MAX = 7
 """The debtor and these are the recipients of notices: eight at the most."""
@@ -154,8 +153,7 @@ class VoucherAccede(Body):
     resolution: FileRef
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VoucherIssued(Effect):
+class VoucherIssued(Effect, frozen=True, kw_only=True):
     """A voucher waits for its first holder's acceptance."""
 
     voucher: Sid
@@ -197,8 +195,6 @@ class VoucherIssued(Effect):
         bucket = Bucket(
             family="voucher",
             bucket=self.voucher,
-            size=0,
-            frontier="",
             ordinal=None,
             salt=seal.bucket_salt(),
         )
@@ -207,8 +203,7 @@ class VoucherIssued(Effect):
         state.put(BUCKETS, bucket)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CoDebtorJoined(Effect):
+class CoDebtorJoined(Effect, frozen=True, kw_only=True):
     """A party owes the voucher too, and is told of every assignment from here on."""
 
     voucher: Sid

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from registry.batch import Change
 from registry.errors import (
     HeadMovedError,
     InvariantBrokenError,
@@ -19,11 +20,10 @@ from registry.errors import (
 from registry.ids import PartyId, Sid
 from registry.model import DEADLINES, Deadline
 from registry.ports import Commit, NewEntry, Opening
-from registry.state import Change
 from registry.store import verify_commit
-from registry.tables import Get, Key, Minor, Read, Table, Value, Where
+from registry.tables import Get, Key, Minor, Read, Record, Table, Value, Where
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Record)
 
 
 @dataclass(frozen=True, slots=True)

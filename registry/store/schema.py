@@ -5,17 +5,17 @@ indexes; the live one has `until` at `LIVE`, and the primary key refuses a secon
 
     lot (ledger_id, lot, voucher, amount, …, since, until)
         primary key (ledger_id, until, lot)
-        index       (ledger_id, until, voucher), …
+        index       (ledger_id, voucher) of live versions, …
 
 `ledger_id` leads every key and index, so that the schema can be distributed by it.
-`until` comes second, and parts the live rows from the history: ended versions are
-appended in the order of the log, so that a commit touches as few pages of a long
-history as of a short one. Going back in time costs what has ended since.
+`until` comes second in the key, and parts the live rows from the history: ended versions
+are appended in the order of the log, and leave the indexes, so that a commit touches as
+few pages of a long history as of a short one. Going back in time costs what has ended
+since.
 
 There are no sequences: every key is the ledger's own.
 """
 
-import dataclasses
 import json
 import types
 import typing
@@ -29,9 +29,9 @@ import sqlalchemy as sa
 from sqlalchemy.types import TypeEngine
 
 from registry.errors import InvariantBrokenError
-from registry.tables import Minor, Table
+from registry.tables import Minor, Record, Table
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Record)
 
 LIVE: Final = 2**63 - 1
 """`until` of a live version: no entry has this index."""
@@ -149,7 +149,12 @@ class RowTable(Generic[R]):
     @property
     def is_live(self) -> sa.ColumnElement[bool]:
         """Returns the condition of a live version."""
-        return self.sql.c.until == sa.literal_column(str(LIVE), sa.BigInteger)
+        return _is_live(self.sql)
+
+
+def _is_live(table: sa.Table) -> sa.ColumnElement[bool]:
+    """Returns the condition of a live version, word for word that of the indexes."""
+    return table.c.until == sa.literal_column(str(LIVE), sa.BigInteger)
 
 
 def row_table(table: Table[R], metadata: sa.MetaData) -> RowTable[R]:
@@ -160,7 +165,7 @@ def row_table(table: Table[R], metadata: sa.MetaData) -> RowTable[R]:
             that rows do not have (caller bug).
     """
     hints = typing.get_type_hints(table.row)
-    names = [field.name for field in dataclasses.fields(typing.cast(Any, table.row))]
+    names = list(table.row.__struct_fields__)
     if table.name in metadata.tables or set(names) & set(_OWN):
         raise InvariantBrokenError(f"table {table.name}: a name is taken")
     fields = tuple(_field(name, hints[name]) for name in names)
@@ -179,8 +184,14 @@ def row_table(table: Table[R], metadata: sa.MetaData) -> RowTable[R]:
             if f.is_money
         ),
     )
+    live = _is_live(sql)
     for name in table.indexes:
-        sa.Index(f"{table.name}_by_{name}", sql.c.ledger_id, sql.c.until, sql.c[name])
+        sa.Index(
+            f"{table.name}_by_{name}",
+            *(sql.c.ledger_id, sql.c[name]),
+            sqlite_where=live,
+            postgresql_where=live,
+        )
     return RowTable(
         table=table,
         sql=sql,

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError
 
+from registry.batch import Change
 from registry.errors import (
     HeadMovedError,
     InvariantBrokenError,
@@ -22,15 +23,14 @@ from registry.errors import (
 from registry.ids import PartyId, Sid
 from registry.model import DEADLINES, Deadline
 from registry.ports import Commit, Opening
-from registry.state import Change
 from registry.store import verify_commit
 from registry.store.database import STREAM_ROWS, Connection, Database
 from registry.store.migrations import REVISIONS, upgrade, version_of
 from registry.store.queries import Bulk, LogSql, Question, Records, RowSql
 from registry.store.schema import LIVE, log_tables, row_table
-from registry.tables import Get, Key, Read, Table, Value, Where
+from registry.tables import Get, Key, Read, Record, Table, Value, Where
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Record)
 
 ENGINES: Final = ("sqlite", "postgresql")
 

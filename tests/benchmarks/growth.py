@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from api.service import open_store
 from clearing.rulebook import RULEBOOK
+from registry.batch import Change
 from registry.effects import Seal, apply, format_effects
 from registry.entries import Entry, seal_entry
 from registry.logtree import LogTree
@@ -24,7 +25,6 @@ from registry.merkle import hash_leaf
 from registry.model import ACCOUNTS, BUCKETS, CONSENTS, LEDGER, LOTS, NOTICES, PARTIES, VOUCHERS
 from registry.ports import Commit, LedgerStore, NewEntry
 from registry.rules.transfers import TransferOffer
-from registry.state import Change
 from registry.statements import Now, Statement
 from registry.store.sql import SqlStore
 from registry.tables import Key, Table, Value

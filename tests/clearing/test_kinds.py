@@ -7,6 +7,7 @@ import pytest
 
 from clearing.kinds import KINDS, TABLES, TIMED
 from clearing.model import RUNS
+from registry.batch import Batch
 from registry.canonical import Json, format_json
 from registry.effects import Seal, apply
 from registry.errors import MalformedError
@@ -15,7 +16,7 @@ from registry.kinds import TIMED as REGISTRY_TIMED
 from registry.kinds import Rulebook
 from registry.model import TABLES as REGISTRY_TABLES
 from registry.model import Role
-from registry.state import Batch, MemoryRows, View, replay_digest
+from registry.state import MemoryRows, View, replay_digest
 from registry.statements import Body, Kind, Now, Statement, parse_body
 from registry.tables import Read, Table
 from tests.clearing.test_rules import CONFIRM, PLAN, adopt, confirm, instructions, stated

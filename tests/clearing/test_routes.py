@@ -3,7 +3,6 @@
 import itertools
 import random
 from collections import defaultdict
-from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from clearing.routes import LOTS_MAX, net_by_account
 from clearing.rules.plans import find_due
 from registry.model import ACCOUNTS, MANDATES, VOUCHERS, Route
-from registry.tables import Minor
+from registry.tables import Minor, replace
 from tests.clearing.strategies import worlds
 from tests.clearing.world import DUE_ON, World
 

@@ -1,7 +1,7 @@
 """A small ledger to clear: parties, accounts, mandates, and vouchers split by hand."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 
 from clearing.kinds import TABLES as CLEARING_TABLES
@@ -32,7 +32,7 @@ from registry.model import (
 )
 from registry.state import MemoryRows, View
 from registry.statements import Body, Kind, Now, Statement
-from registry.tables import Minor
+from registry.tables import Minor, replace
 
 DUE_ON = date(2026, 3, 1)
 """A Sunday: paid on Monday the 2nd."""
@@ -99,7 +99,7 @@ class World:
         return party
 
     def _bucket(self, family: str, name: str) -> None:
-        bucket = Bucket(family=family, bucket=name, size=0, frontier="", ordinal=0, salt="")
+        bucket = Bucket(family=family, bucket=name, ordinal=0, salt="")
         self.rows.put(BUCKETS, bucket)
 
     def account(self, owner: str, n: int = 0, *, bank: str = "bank") -> Sid:

@@ -10,7 +10,7 @@ import pytest
 
 import clearing.rulebook
 from registry.audit import Audit, audit_export
-from registry.audit_state import IDS, SavedState, load_state, program_digest, save_state
+from registry.audit_state import HISTORIES, SavedState, load_state, program_digest, save_state
 from registry.canonical import b64url_encode, format_json, parse_object
 from registry.errors import MalformedError
 from registry.ids import Origin
@@ -107,7 +107,7 @@ class TestFile:
     def test_its_rows_are_what_the_replay_digest_hashes(self, path: Path) -> None:
         keep(path, story().entries)
         _head, *lines = path.read_bytes().splitlines(keepends=True)
-        rows = lines[: lines.index(f"{IDS}\n".encode())]
+        rows = lines[: lines.index(f"{HISTORIES}\n".encode())]
         digest = hashlib.sha256(b"tallystick-replay/1\x00" + b"".join(rows))
         assert digest.hexdigest() == story().world.digest()
 

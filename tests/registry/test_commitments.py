@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,20 @@ from registry.commitments import (
     FAMILIES,
     Commitments,
     bucket_record,
-    committed_rows,
-    load_family,
 )
-from registry.effects import SALT_BUCKET, SALT_LOT, derive_salt
+from registry.effects import SALT_BUCKET, SALT_LOT, Touch, derive_salt
 from registry.entries import open_entry
 from registry.errors import InvariantBrokenError
+from registry.histories import Histories, rows_of
 from registry.ids import LotId, Origin
 from registry.leaves import in_order, lot_facts, lot_leaf, lot_record, write_json
-from registry.model import ACCOUNTS, BUCKETS, LOTS, VOUCHERS, Bucket, Lot
+from registry.merkle import CompactRange
+from registry.model import ACCOUNTS, BUCKETS, LOTS, TABLES, VOUCHERS, Bucket, Lot
 from registry.proofs import committed_state, verify_lot_proof, verify_snapshot
 from registry.signing import parse_jwk
+from registry.state import MemoryRows
 from registry.sumtree import EMPTY
+from registry.tables import Table, replace
 from tests.logs import story
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors"
@@ -161,6 +163,21 @@ def leaves_of(commitments: Commitments) -> dict[str, list[bytes]]:
     }
 
 
+def rows_at(size: int) -> MemoryRows:
+    rows = MemoryRows(TABLES)
+    tables: tuple[Table[Any], ...] = (LOTS, VOUCHERS, ACCOUNTS, BUCKETS)
+    for table in tables:
+        for row in story().world.store.select(table, as_of=size):
+            rows.put(table, row)
+    return rows
+
+
+def histories_at(size: int) -> dict[Touch, CompactRange]:
+    histories = Histories(lambda touches: [None] * len(touches))
+    histories.read(story().entries[:size])
+    return histories.take()
+
+
 class TestIncrementally:
     def test_touched_buckets_are_all_that_changed_at_every_entry(self) -> None:
         """What an entry does not touch keeps its leaf, or commitments would go stale."""
@@ -169,28 +186,26 @@ class TestIncrementally:
         for size, data in enumerate(story().entries, 1):
             touches: Any = open_entry(data).effects["touches"]
             touched = [(family, name) for family in FAMILIES for name in touches[family]]
-            rows = committed_rows(store.select, as_of=size)
-            kept.update(rows.fetch, touched)
+            rows, histories = rows_at(size), histories_at(size)
+            kept.update(rows.fetch, {touch: histories[touch] for touch in touched})
             fresh = Commitments()
-            fresh.update(rows.fetch, [(row.family, row.bucket) for row in rows.select(BUCKETS)])
-            loaded = Commitments()
-            for family in FAMILIES:
-                loaded.trees[family] = load_family(store.select, family, as_of=size)
+            fresh.update(rows.fetch, histories)
+            loaded = Commitments.load(store.select, partial(rows_of, histories), as_of=size)
             assert leaves_of(kept) == leaves_of(fresh) == leaves_of(loaded), size
-            assert kept.roots(at=size) == fresh.roots(at=size) == loaded.roots(at=size)
+            roots = [each.roots(at=size, grown={}) for each in (kept, fresh, loaded)]
+            assert roots[0] == roots[1] == roots[2]
 
     def test_few_buckets_at_a_time_give_the_same(self, monkeypatch: pytest.MonkeyPatch) -> None:
         store = story().world.store
-        rows = committed_rows(store.select, as_of=store.size())
-        buckets = [(row.family, row.bucket) for row in rows.select(BUCKETS)]
+        rows, histories = rows_at(store.size()), histories_at(store.size())
         whole, parts = Commitments(), Commitments()
-        whole.update(rows.fetch, buckets)
+        whole.update(rows.fetch, histories)
         monkeypatch.setattr("registry.commitments.BUCKETS_AT_ONCE", 2)
-        parts.update(rows.fetch, buckets)
-        assert parts.roots(at=1) == whole.roots(at=1)
+        parts.update(rows.fetch, histories)
+        assert parts.roots(at=1, grown={}) == whole.roots(at=1, grown={})
 
     def test_nothing_is_committed_to_before_genesis(self) -> None:
-        roots = Commitments().roots(at=0)
+        roots = Commitments().roots(at=0, grown={})
         assert (roots.holder.buckets, roots.holder.total) == (0, "0")
         assert roots.holder.root == roots.voucher.root == text(sha(b""))
 
@@ -222,20 +237,26 @@ class TestRecords:
                       and row.ordinal is not None)  # fmt: skip
         voucher = next(row for row in store.select(VOUCHERS) if row.voucher == bucket.bucket)
         with pytest.raises(InvariantBrokenError, match="does not add up"):
-            bucket_record(bucket, EMPTY, voucher=voucher)
+            bucket_record(bucket, CompactRange(), EMPTY, voucher=voucher)
 
     def test_a_bucket_without_an_ordinal_has_no_record(self) -> None:
         bucket = replace(self.bucket(), ordinal=None)
         with pytest.raises(InvariantBrokenError, match="has no ordinal"):
-            bucket_record(bucket, EMPTY, voucher=None)
+            bucket_record(bucket, CompactRange(), EMPTY, voucher=None)
 
     def test_ordinals_leave_no_gap(self) -> None:
         bucket = replace(self.bucket(), ordinal=1)
         with pytest.raises(InvariantBrokenError, match="ordinal 1 after 0"):
-            Commitments().update(answering(bucket), [(bucket.family, bucket.bucket)])
+            Commitments().update(
+                answering(bucket), {(bucket.family, bucket.bucket): CompactRange()}
+            )
+
+    def test_a_touched_bucket_that_nobody_founded_is_a_bug(self) -> None:
+        with pytest.raises(InvariantBrokenError, match="touches no known holder nobody"):
+            Commitments().update(answering(None), {("holder", "nobody"): CompactRange()})
 
 
-def answering(bucket: Bucket) -> Any:
+def answering(bucket: Bucket | None) -> Any:
     """Makes a state of one bucket and nothing else."""
 
     def fetch(reads: Iterable[Any]) -> list[tuple[Any, ...]]:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from registry.merkle import TreeHead, hash_leaf, root_of
 from registry.ports import Commit, NewEntry
 from registry.signer import CheckpointSigner
 from registry.store.memory import MemoryStore
+from registry.tables import replace
 from tests.builders import ORIGIN, key_of
 from tests.logs import LOG_KEY
 

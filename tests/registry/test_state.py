@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from registry.batch import Batch
 from registry.effects import Due, Effect
 from registry.errors import InvariantBrokenError
 from registry.kinds import KINDS, TIMED, Rulebook
 from registry.model import ACCOUNTS, LOTS, OFFERS, PARTIES, TABLES, Role
-from registry.state import Batch, MemoryRows, View
+from registry.state import MemoryRows, View
 from registry.statements import Body, Kind, Now, Statement, TimedKind, admit
 from registry.store.memory import MemoryStore
 from registry.tables import Get, ReadPlan, Rows, Where, get, where

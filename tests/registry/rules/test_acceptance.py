@@ -1,11 +1,11 @@
 """What becomes of an issued voucher: accepted, refused, withdrawn or expired."""
 
-from dataclasses import replace
 from datetime import date
 from typing import Any, cast
 
 import pytest
 
+from registry.batch import KeptRows
 from registry.canonical import Json
 from registry.errors import RegistryError
 from registry.model import BUCKETS, DEADLINES, LEDGER, VOUCHERS
@@ -19,7 +19,7 @@ from registry.refusals import (
 )
 from registry.rules.acceptance import KINDS
 from registry.store.memory import MemoryStore
-from registry.tables import Minor
+from registry.tables import Minor, replace
 from tests.builders import World, instant
 from tests.faults import account_faults, cases, fault, verify_refused, verify_rows
 from tests.scenario import (
@@ -56,6 +56,7 @@ def _full(world: World, _draft: Draft) -> None:
     rows = cast(MemoryStore, world.store)._rows[LEDGER.name]
     ledger = rows.live[("ledger",)]
     rows.live[("ledger",)] = replace(ledger, face_total=Minor(SUM_MAX))
+    world.engine.kept = KeptRows(world.rulebook.tables)
 
 
 FAULTS = {

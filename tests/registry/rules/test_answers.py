@@ -1,6 +1,5 @@
 """What becomes of an offer: accepted, rejected, withdrawn, expired or cancelled."""
 
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -16,6 +15,7 @@ from registry.refusals import (
     NotAssignorError,
 )
 from registry.rules.answers import KINDS
+from registry.tables import replace
 from tests.builders import DIGEST, World, instant
 from tests.faults import account_faults, cases, fault, verify_refused, verify_rows
 from tests.scenario import Draft, attempt, cast_world, good, lots_of, verify_everything

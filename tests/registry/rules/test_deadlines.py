@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from registry.batch import Batch
 from registry.effects import DeadlineSet, Seal
 from registry.entries import open_entry
 from registry.errors import EntryInvalidError, RegistryError
 from registry.model import DEADLINES, OFFERS, TABLES, Deadline
 from registry.refusals import AnswerMissingError, VoucherStatusError
 from registry.rights import CANCELLED_AT_ONCE
-from registry.state import Batch, MemoryRows
+from registry.state import MemoryRows
 from registry.store.memory import MemoryStore
 from tests.builders import World, instant, key_of
 from tests.scenario import (

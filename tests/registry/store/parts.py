@@ -2,19 +2,17 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from registry.batch import Change
 from registry.ids import PartyId, Sid
 from registry.logtree import TileWrite
 from registry.model import DEADLINES
 from registry.ports import Commit, NewEntry
-from registry.state import Change
-from registry.tables import Minor, Table
+from registry.tables import Minor, Record, Table
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(Record, frozen=True, kw_only=True):
     """A row with every type of field."""
 
     owner: str
@@ -30,8 +28,7 @@ class Part:
     marks: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tag:
+class Tag(Record, frozen=True, kw_only=True):
     """The smallest row."""
 
     tag: str

@@ -1,15 +1,12 @@
 """A row with money and one index, and the commits that hold it."""
 
-from dataclasses import dataclass
-
+from registry.batch import Change
 from registry.model import DEADLINES
 from registry.ports import Commit, NewEntry
-from registry.state import Change
-from registry.tables import Minor, Table
+from registry.tables import Minor, Record, Table
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(Record, frozen=True, kw_only=True):
     """A row with money."""
 
     part: str

@@ -29,7 +29,7 @@ from registry.store.queries import RowSql
 from registry.store.schema import log_tables, row_table
 from registry.store.sql import SqlStore
 from registry.store.sqlite import SqliteForms
-from registry.tables import Get, Table, Where
+from registry.tables import Get, Record, Table, Where
 from tests.postgres import ENGINES
 from tests.registry.store.databases import fresh_ledger, ledger_url
 from tests.registry.store.pieces import ALL, PARTS, Part, commit, part
@@ -289,8 +289,7 @@ class TestSchema:
             row_table(Table(name="entry", row=Part, key=("part",)), metadata)
 
     def test_refuses_a_type_that_rows_do_not_have(self) -> None:
-        @dataclass(frozen=True)
-        class Loose:
+        class Loose(Record, frozen=True, kw_only=True):
             weight: float
 
         with pytest.raises(InvariantBrokenError):

@@ -54,8 +54,15 @@ def rows(name: str, *columns: str, key: str, indexes: str = "") -> None:
             *(sa.CheckConstraint(sa.column(m) >= 0, name=f"{name}_{m}") for m in money),
         ),
     )
+    live = sa.text(f"until = {2**63 - 1}")
     for field in indexes.split():
-        op.create_index(f"{name}_by_{field}", name, ["ledger_id", "until", field])
+        op.create_index(
+            f"{name}_by_{field}",
+            name,
+            ["ledger_id", field],
+            sqlite_where=live,
+            postgresql_where=live,
+        )
 
 
 def make_log() -> None:
@@ -286,12 +293,24 @@ def make_rows() -> None:
         "bucket",
         "family text",
         "bucket text",
-        "size int",
-        "frontier text",
         "ordinal int?",
         "salt text",
         "founded int?",
         key="family bucket",
+    )
+    rows(
+        "history",
+        "family text",
+        "bucket text",
+        "size int",
+        "frontier text",
+        key="family bucket",
+    )
+    rows(
+        "committed",
+        "at int",
+        "row text",
+        key="row",
     )
     rows(
         "run",

@@ -15,9 +15,9 @@ from clearing.plan import Due, mandates_of
 from registry.errors import InvariantBrokenError
 from registry.ids import LotId, PartyId, Sid
 from registry.model import ACCOUNTS, LOTS, MANDATES, VOUCHERS, Voucher
-from registry.tables import Table, Value
+from registry.tables import Record, Table, Value
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Record)
 
 
 class DueLot(Struct, frozen=True, gc=False):

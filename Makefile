@@ -6,7 +6,7 @@ SHELL := bash
 .ONESHELL:
 .SILENT:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format cover lock clean venv-run venv-dev
+.PHONY: help demo test bench lint format cover lock clean venv-run venv-dev
 
 # What the machine happens to have must not leak in.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -17,6 +17,7 @@ export PIP_NO_INPUT := 1
 PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
 BIN := .venv/bin
 WORKERS ?= auto
+SCALE ?= quick
 # New releases wait this long before a lock takes them.
 COOLDOWN ?= 7 days
 
@@ -28,6 +29,9 @@ demo: venv-run ## Run the whole story on an embedded database
 
 test: venv-dev ## Run the tests
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+bench: venv-dev ## Run the benchmarks; SCALE=full takes long
+	$(BIN)/python -m tests.benchmarks --scale $(SCALE)
 
 lint: venv-dev ## Check format, style, types, import rules and spelling
 	$(BIN)/ruff format --check .

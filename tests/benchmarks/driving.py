@@ -48,15 +48,16 @@ class Figures:
 
 def phases(seconds: float) -> tuple[Phase, ...]:
     """Returns the phases; at the rates of the estimate each takes about so many seconds."""
+    lines = min(int(BULK_LINES * 2 * seconds), BULK_LINES)
     return (
-        Phase(name="1", clients=1, statements=max(int(600 * seconds), 20)),
-        Phase(name="32", clients=32, statements=max(int(2_500 * seconds), 64)),
-        Phase(name="256", clients=256, statements=max(int(3_000 * seconds), 256)),
+        Phase(name="1", clients=1, statements=int(600 * seconds)),
+        Phase(name="32", clients=32, statements=int(2_500 * seconds)),
+        Phase(name="256", clients=256, statements=int(3_000 * seconds)),
         Phase(
             name="bulk",
             clients=BULK_CLIENTS,
-            statements=max(int(3 * seconds), 2) * BULK_LINES,
-            lines=BULK_LINES,
+            statements=max(int(3 * seconds), BULK_CLIENTS) * lines,
+            lines=lines,
         ),
     )
 
@@ -105,7 +106,7 @@ class Run:
         self.runs: dict[str, list[Figures]] = {}
         self._book = book
         self._ways = ways
-        self._measure(Phase(name="warm-up", clients=32, statements=WARM_UP))
+        self._measure(Phase(name="warm-up", clients=32, statements=min(WARM_UP, book.scale.lots)))
 
     def take(self, phase: Phase) -> Figures:
         """Measures a phase once more, and checks every answer."""
@@ -151,7 +152,10 @@ class Run:
 
 @contextmanager
 def registry(
-    built: Built, *, module: str = "api.server", options: Sequence[str] = ()
+    built: Built,
+    *,
+    module: str = "api.server",
+    options: Sequence[str] = (),
 ) -> Iterator[Run]:
     """Serves a built ledger to be measured; when it has stopped, checks what was written."""
     with server(

@@ -2,7 +2,7 @@
 
 How it is done: `SqlStore.append`, which returns when its transaction is on disk, sleeps
 5 ms before it returns. Like a slow `fdatasync` that holds the thread that commits, and no
-other. Nobody but this benchmark runs this program.
+other. Nobody but the benchmarks runs this program.
 """
 
 import time
@@ -14,18 +14,17 @@ from registry.store.sql import SqlStore
 
 DELAY_S: Final = 0.005
 
+_append = SqlStore.append
 
-def slow_down() -> None:
-    """Makes every commit of this process slower."""
-    append = SqlStore.append
 
-    def slowly(store: SqlStore, commit: Commit, *, expected_size: int, epoch: int) -> None:
-        append(store, commit, expected_size=expected_size, epoch=epoch)
-        time.sleep(DELAY_S)
+def _slowly(store: SqlStore, commit: Commit, *, expected_size: int, epoch: int) -> None:
+    """Appends, and waits."""
+    _append(store, commit, expected_size=expected_size, epoch=epoch)
+    time.sleep(DELAY_S)
 
-    SqlStore.append = slowly  # type: ignore[method-assign, assignment]
 
+# On import, so that processes which this one may start do it too.
+SqlStore.append = _slowly  # type: ignore[method-assign, assignment]
 
 if __name__ == "__main__":
-    slow_down()
     server.main()

@@ -6,10 +6,11 @@ verification (0.05 ms), HTTP (0.06 ms), its decision (0.1 ms) and its rows (0.1 
 3,000 a second on one core; a group commit makes the disk's share small.
 
 Beside the registry on SQLite and PostgreSQL it measures, in turn, the two opponents
-(`naive`, `competent`) and the registry on a disk that is 5 ms slower (`slow_disk`). All
-answers and all that was written are checked when the clock has stopped (`written`).
+(`naive`, `competent`), the registry on a disk that is 5 ms slower (`slow_disk`), and with
+all writes through FastAPI's routes (`plain_routes`). All answers and all that was written
+are checked when the clock has stopped (`written`).
 
-    python -m tests.benchmarks.write_path --repeats 3 --who sqlite,naive,competent
+    python -m tests.benchmarks.write_path --repeats 3 --who "sqlite; naive; competent"
 """
 
 import argparse
@@ -28,6 +29,7 @@ from tests.postgres import Server as Postgres
 SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql"
 SLOW: Final = "sqlite, disk 5 ms slower"
+ROUTES: Final = "sqlite, through routes"
 NAIVE: Final = "naive"
 COMPETENT: Final = "competent"
 
@@ -35,10 +37,17 @@ PHASES: Final = {
     SQLITE: ("1", "32", "256", "bulk"),
     POSTGRESQL: ("1", "32", "256", "bulk"),
     SLOW: ("256",),
+    ROUTES: ("256",),
     NAIVE: ("1", "32", "256"),
     COMPETENT: ("1", "32", "256"),
 }
 """Who is measured, and in which phases."""
+
+PROGRAMS: Final = {
+    SLOW: "tests.benchmarks.slow_disk",
+    ROUTES: "tests.benchmarks.plain_routes",
+}
+"""What is run instead of the server."""
 
 Results = Mapping[str, Mapping[str, Figures]]
 """Medians by who and phase."""
@@ -71,13 +80,13 @@ def running(who: str, scale: Scale, *, cache: Path, options: Sequence[str]) -> I
         if who in (NAIVE, COMPETENT):
             built = workload.cached(scale, cache=cache)
             directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="run-", dir=cache))
-            module = naive if who == NAIVE else competent
-            yield stack.enter_context(driving.opponent(module, built, Path(directory)))
+            which = naive if who == NAIVE else competent
+            yield stack.enter_context(driving.opponent(which, built, Path(directory)))
             return
         opened = on_postgresql if who == POSTGRESQL else on_sqlite
         built = stack.enter_context(opened(scale, cache=cache))
-        program = "tests.benchmarks.slow_disk" if who == SLOW else "api.server"
-        yield stack.enter_context(driving.registry(built, module=program, options=options))
+        module = PROGRAMS.get(who, "api.server")
+        yield stack.enter_context(driving.registry(built, module=module, options=options))
 
 
 def measure(

@@ -15,7 +15,7 @@ from clearing.rulebook import RULEBOOK
 from registry.checkpoint import open_checkpoint
 from registry.entries import open_entry
 from registry.logtree import stored_hashes
-from registry.merkle import TreeHead, hash_leaf, prove_inclusion, root_at, verify_inclusion
+from registry.merkle import CompactRange, hash_leaf, prove_inclusion, verify_inclusion
 from registry.model import LEDGER, LOTS, NOTICES
 from registry.ports import LedgerStore
 from registry.statements import admit
@@ -100,15 +100,18 @@ def _verify_log(store: LedgerStore, built: Built, sent: Sequence[Transfer]) -> N
     indexes = store.find_statements([transfer.sid for transfer in sent])
     if sorted(indexes.values()) != list(range(built.size, size)):
         raise WrongError("a statement is missing from the log, or is there twice")
-    previous = next(store.leaf_hashes(built.size - 1, built.size))
+    tree = CompactRange()
+    previous = b""
+    for previous in store.leaf_hashes(0, built.size):
+        tree.append(previous)
     for data in store.entries(built.size, size):
         entry = open_entry(data)
         if entry.previous != previous:
             raise WrongError(f"entry {entry.index} does not follow the one before")
         previous = hash_leaf(data)
+        tree.append(previous)
     note = open_checkpoint(store.note(), origin=ORIGIN, key=key_of("log").public)
-    hashes = stored_hashes(lambda level, index: store.tile(level=level, index=index), size)
-    if note.head != TreeHead(size=size, root=root_at(hashes, size)):
+    if note.head != tree.head():
         raise WrongError(f"the checkpoint of {note.size} entries is not of the {size} stored")
 
 

@@ -12,16 +12,8 @@ from registry.store.sql import SqlStore
 from tests.benchmarks import goals, naive, written
 from tests.benchmarks.__main__ import PLANS, measure
 from tests.benchmarks.load import Answer, read_requests, write_requests
-from tests.benchmarks.workload import (
-    Built,
-    Scale,
-    Sealer,
-    Transfer,
-    build,
-    party_id,
-    sign,
-    single_request,
-)
+from tests.benchmarks.transfers import Scale, Transfer, party_id, single_request
+from tests.benchmarks.workload import Built, Sealer, build, sign
 from tests.benchmarks.written import WrongError
 
 SENT = 6

@@ -21,7 +21,7 @@ from tests.benchmarks import (
 )
 from tests.benchmarks.limits import Limits
 from tests.benchmarks.measure import machine, tell
-from tests.benchmarks.workload import Scale
+from tests.benchmarks.transfers import Scale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,8 @@ from registry.ports import LedgerStore
 from registry.store.sql import SqlStore
 from tests.benchmarks import limits, workload, write_path
 from tests.benchmarks.measure import family, machine, median, peak_bytes, tell
-from tests.benchmarks.workload import Book, Built, Hand, Scale, Sealer
+from tests.benchmarks.transfers import Book, Hand, Scale
+from tests.benchmarks.workload import Built, Sealer
 from tests.builders import ORIGIN, key_of, uscc
 from tests.demonstration import TALLYSTICK
 

@@ -28,6 +28,7 @@ from typing import Any, Final
 from api.service import open_store
 from clearing.due import stream_due
 from clearing.package import Package, verify_package, write_package
+from registry.batch import Change
 from registry.canonical import b64url_encode
 from registry.ids import LotId, PartyId, Sid
 from registry.merkle import hash_leaf
@@ -45,12 +46,11 @@ from registry.model import (
     VoucherStatus,
 )
 from registry.ports import Commit, LedgerStore, NewEntry
-from registry.state import Change
 from registry.store.sql import SqlStore
 from registry.tables import Minor, Table
 from tests.benchmarks import workload
 from tests.benchmarks.measure import machine, median, tell
-from tests.benchmarks.workload import party_id
+from tests.benchmarks.transfers import TERMS, party_id
 from tests.builders import uscc
 
 DAYS: Final = {Route.TIERED: date(2025, 12, 1), Route.DIRECT: date(2025, 12, 2)}
@@ -95,7 +95,7 @@ def _rows(lots: int) -> Iterator[tuple[Table[Any], Any]]:
                 owner=owner,
                 bank=BANK,
                 account_kind="settlement",
-                digest=workload.TERMS,
+                digest=TERMS,
                 verified=True,
             ),
         )

@@ -25,7 +25,8 @@ from registry.signing import detach, split_jws
 from tests.benchmarks import naive
 from tests.benchmarks.load import Answer
 from tests.benchmarks.naive import Base, Lot, Notice, Offer, Party, Voucher, open_engine
-from tests.benchmarks.workload import Built, Transfer, party_id, party_key, request
+from tests.benchmarks.transfers import Transfer, party_id, party_key, request
+from tests.benchmarks.workload import Built
 
 _METADATA: Final = sa.MetaData()
 KEYS: Final = sa.Table(

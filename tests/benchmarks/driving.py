@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from tests.benchmarks import load, workload, written
+from tests.benchmarks import load, written
 from tests.benchmarks.load import Answer
 from tests.benchmarks.measure import Server, median, server
-from tests.benchmarks.workload import Book, Built, Transfer
+from tests.benchmarks.transfers import Book, Transfer, bulk_request, single_request
+from tests.benchmarks.workload import Built
 from tests.builders import ORIGIN
 
 BULK_LINES: Final = 1_000
@@ -89,7 +90,7 @@ class Registry:
 
     def request_of(self, transfer: Transfer) -> bytes:
         """Returns the request of a transfer."""
-        return workload.single_request(transfer)
+        return single_request(transfer)
 
     def verify_answer(self, transfer: Transfer, answer: Answer) -> None:
         """Checks an answer."""
@@ -130,7 +131,7 @@ class Run:
         size = phase.lines or 1
         parts = [transfers[at : at + size] for at in range(0, len(transfers), size)]
         if phase.lines:
-            requests = [*map(workload.bulk_request, parts)]
+            requests = [*map(bulk_request, parts)]
         else:
             requests = [*map(self._ways.request_of, transfers)]
         before = self.running.cpu_seconds()

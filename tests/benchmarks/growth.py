@@ -31,7 +31,8 @@ from registry.tables import Key, Table, Value
 from tests.benchmarks import driving, workload, write_path
 from tests.benchmarks.driving import Figures
 from tests.benchmarks.measure import machine, median, server, tell
-from tests.benchmarks.workload import TIME_MS, Built, Scale, Transfer, party_id, party_key
+from tests.benchmarks.transfers import TIME_MS, Scale, Transfer, offer_body, party_id, party_key
+from tests.benchmarks.workload import Built
 from tests.builders import ORIGIN
 
 COMMIT: Final = 10_000
@@ -79,7 +80,7 @@ class _Rows:
 def _statement_of(transfer: Transfer) -> Statement[TransferOffer]:
     """Returns a statement as admission would have."""
     signer = party_key(transfer.assignor).public
-    offer = workload.offer_body(transfer.lot, transfer.amount, transfer.assignee)
+    offer = offer_body(transfer.lot, transfer.amount, transfer.assignee)
     return Statement(
         text=transfer.text,
         sid=transfer.sid,

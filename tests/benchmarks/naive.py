@@ -27,15 +27,8 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 from tests.benchmarks.load import Answer
-from tests.benchmarks.workload import (
-    FACE,
-    TERMS,
-    Built,
-    Transfer,
-    co_debtor,
-    party_id,
-    request,
-)
+from tests.benchmarks.transfers import TERMS, Transfer, co_debtor, party_id, request
+from tests.benchmarks.workload import FACE, Built
 
 BUSY_S: Final = 30
 

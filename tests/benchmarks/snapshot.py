@@ -25,7 +25,8 @@ from registry.snapshots import Prover
 from registry.store.sql import SqlStore
 from tests.benchmarks import workload, write_path
 from tests.benchmarks.measure import machine, median, tell
-from tests.benchmarks.workload import Built, Hand, Scale, Sealer, offer_body, party_id, party_key
+from tests.benchmarks.transfers import TERMS, Hand, Holding, Scale, offer_body, party_id, party_key
+from tests.benchmarks.workload import Built, Sealer
 from tests.builders import ORIGIN, key_of, uscc
 
 TRUSTEE: Final = uscc(5)
@@ -63,7 +64,7 @@ def found_vehicle(sealer: Sealer, hand: Hand) -> None:
     admit(seal(hand.sign(key, TRUSTEE, "party.register", body)), "trustee")
     body = {"vehicle": VEHICLE, "name": "T1"}
     admit(seal(hand.sign(key, TRUSTEE, "vehicle.register", body)), "vehicle")
-    body = {"bank": BANK, "account_kind": "trust", "terms": workload.TERMS}
+    body = {"bank": BANK, "account_kind": "trust", "terms": TERMS}
     account = seal(hand.sign(key, VEHICLE, "account.register", body))
     seal(hand.sign(key_of("bank"), BANK, "account.verify", {}, re=account))
     body = {"purpose": "securitise", "account": account, "collection_route": True}
@@ -75,7 +76,7 @@ def sell_all(store: LedgerStore, built: Built) -> int:
     sealer, hand = Sealer(store), Hand("snapshot")
     found_vehicle(sealer, hand)
 
-    def sale(held: workload.Holding) -> str:
+    def sale(held: Holding) -> str:
         body = offer_body(held.lot, held.amount, 0)
         body |= {"assignee": VEHICLE, "purpose": "securitise", "form": "sale-to-plan"}
         return hand.sign(party_key(held.holder), party_id(held.holder), "transfer.offer", body)

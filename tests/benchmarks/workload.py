@@ -16,204 +16,53 @@ import os
 import random
 import shutil
 import tempfile
-from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from functools import cache
+from dataclasses import asdict, astuple, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from api.service import open_store
 from clearing.rulebook import RULEBOOK
-from registry.canonical import Json, b64url_encode
+from registry.canonical import Json
 from registry.engine import Engine
 from registry.errors import RegistryError
-from registry.ids import PartyId, Sid, format_uuid7
+from registry.ids import Sid
 from registry.ports import LedgerStore
 from registry.rules.vouchers import Promises
 from registry.signer import CheckpointSigner
-from registry.signing import PrivateKey, detach, jws_id, split_jws
-from registry.statements import admit, seal_statement
+from registry.statements import admit
 from registry.store.sql import SqlStore
 from registry.writer import StoredKeys
+from tests.benchmarks.transfers import (
+    TERMS,
+    TIME_MS,
+    Book,
+    Hand,
+    Holding,
+    Scale,
+    co_debtor,
+    offer_body,
+    party_id,
+    party_key,
+    sid_of,
+)
 from tests.builders import (
-    FIRST_DAY,
     ORIGIN,
     FixedClock,
     World,
-    instant,
     key_of,
-    uscc,
 )
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 CACHE: Final = ROOT / ".bench"
-TIME_MS: Final = instant(FIRST_DAY)
 FACE: Final = 100_000_000
 LOTS_A_VOUCHER: Final = 10
-FIRST_NUMBER: Final = 1_000
 BATCH: Final = 1_000
-TERMS: Final = b64url_encode(hashlib.sha256(b"price and rate").digest())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scale:
-    """How large the ledger is before anything is measured."""
-
-    parties: int
-    lots: int
-
-    @property
-    def debtors(self) -> int:
-        """Number of debtors, and of co-debtors."""
-        return max(self.parties // 100, 1)
-
-    @property
-    def holders(self) -> range:
-        """The parties that hold lots."""
-        return range(2 * self.debtors, self.parties)
 
 
 FULL: Final = Scale(parties=10_000, lots=100_000)
 QUICK: Final = Scale(parties=1_000, lots=10_000)
-
-
-@dataclass(slots=True)
-class Holding:
-    """A free lot, its holder by number, and its voucher by number."""
-
-    lot: str
-    amount: int
-    holder: int
-    voucher: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transfer:
-    """A signed offer with a remainder, and what must come of it."""
-
-    text: str
-    sid: Sid
-    id: str
-    lot: str
-    assignor: int
-    assignee: int
-    amount: int
-    remainder: int
-    voucher: int
-
-
-@cache
-def party_key(number: int) -> PrivateKey:
-    """Returns a party's key."""
-    return key_of(f"party {number}")
-
-
-@cache
-def party_id(number: int) -> PartyId:
-    """Returns a party's identifier."""
-    return uscc(FIRST_NUMBER + number)
-
-
-class Hand:
-    """Signs statements for anybody; the same name gives the same statements."""
-
-    def __init__(self, name: str) -> None:
-        self.time_ms = TIME_MS
-        self.last_id = ""
-        self._name = name
-        self._count = 0
-
-    def sign(
-        self,
-        key: PrivateKey,
-        by: str,
-        kind: str,
-        body: dict[str, Json],
-        *,
-        re: str | None = None,
-    ) -> str:
-        """Signs a statement."""
-        self._count += 1
-        tail = hashlib.sha256(f"{self._name}/{self._count}".encode()).digest()[:10]
-        self.last_id = format_uuid7(self.time_ms, tail)
-        return seal_statement(
-            key,
-            kind=kind,
-            by=by,
-            aud=ORIGIN,
-            body=body,
-            iat=self.time_ms // 1000,
-            exp=self.time_ms // 1000 + 3_600,
-            id=self.last_id,
-            re=re,
-        )
-
-
-def sid_of(text: str) -> Sid:
-    """Returns a statement's id."""
-    return jws_id(split_jws(text, what="statement").signing_input)
-
-
-class Book:
-    """The free lots, as the last statement will leave them."""
-
-    def __init__(self, scale: Scale, holdings: Iterable[Holding], *, name: str) -> None:
-        self.scale = scale
-        self.holdings = deque(holdings)
-        self.hand = Hand(name)
-        self._random = random.Random(name)  # noqa: S311 (the same choices every time)
-
-    def transfers(self, count: int, *, whole: bool = False) -> list[Transfer]:
-        """Signs transfers of parts of lots, or of whole lots; of those first that came first."""
-        return [self._transfer(self.holdings.popleft(), whole=whole) for _ in range(count)]
-
-    def _transfer(self, held: Holding, *, whole: bool) -> Transfer:
-        """Signs a transfer of a lot; what comes of it can be transferred later."""
-        holders = self.scale.holders
-        assignee = held.holder
-        while assignee == held.holder:
-            assignee = self._random.choice(holders)
-        amount = held.amount
-        if not whole:
-            amount = held.amount * self._random.randrange(20, 60) // 100
-        body = offer_body(held.lot, amount, assignee)
-        text = self.hand.sign(party_key(held.holder), party_id(held.holder), "transfer.offer", body)
-        sid = sid_of(text)
-        rest = held.amount - amount
-        if rest:
-            self.holdings.append(Holding(f"{sid}.1", rest, held.holder, held.voucher))
-        self.holdings.append(Holding(f"{sid}.2", amount, assignee, held.voucher))
-        return Transfer(
-            text=text,
-            sid=sid,
-            id=self.hand.last_id,
-            lot=held.lot,
-            assignor=held.holder,
-            assignee=assignee,
-            amount=amount,
-            remainder=rest,
-            voucher=held.voucher,
-        )
-
-
-def offer_body(lot: str, amount: int, assignee: int) -> dict[str, Json]:
-    """Returns the body of an offer with confidential terms."""
-    return {
-        "lot": lot,
-        "amount": str(amount),
-        "assignee": party_id(assignee),
-        "purpose": "settle",
-        "recourse": False,
-        "accept_by": "2025-11-15",
-        "notice": "assignment/1",
-        "evidence": [],
-        "terms": TERMS,
-    }
-
-
-# --- Building ----------------------------------------------------------------------
 
 
 class Sealer:
@@ -243,10 +92,13 @@ class Sealer:
 
 
 class Builder:
-    """Builds the ledger in an empty store."""
+    """Builds the ledger in an empty store: opens it, then `build`."""
 
     def __init__(self, store: LedgerStore, scale: Scale) -> None:
-        self._store = store
+        world = World(store, RULEBOOK).open()
+        world.admit("bank", "bank", number=3)
+        self._registrar, self._bank = world.ids["registrar"], world.ids["bank"]
+        self._do = Sealer(store).seal
         self._scale = scale
         self._hand = Hand("build")
         self._random = random.Random("build")  # noqa: S311 (the same ledger every time)
@@ -255,10 +107,6 @@ class Builder:
 
     def build(self) -> list[Holding]:
         """Builds everything and returns the free lots."""
-        world = World(self._store, RULEBOOK).open()
-        world.admit("bank", "bank", number=3)
-        self._registrar, self._bank = world.ids["registrar"], world.ids["bank"]
-        self._do = Sealer(self._store).seal
         self._admit_all()
         self._open_accounts()
         return self._split_all(self._issue_all())
@@ -396,11 +244,6 @@ class Builder:
         return holdings
 
 
-def co_debtor(voucher: int, scale: Scale) -> int:
-    """Returns the co-debtor of a voucher."""
-    return scale.debtors + voucher % scale.debtors
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
     """A ledger that was built: its directory, its database, its free lots, its size."""
@@ -413,12 +256,7 @@ class Built:
 
     def book(self, name: str) -> Book:
         """Returns its free lots, to be transferred."""
-        return Book(self.scale, (Holding(*astuple_of(each)) for each in self.holdings), name=name)
-
-
-def astuple_of(held: Holding) -> tuple[str, int, int, int]:
-    """Returns a holding's fields."""
-    return held.lot, held.amount, held.holder, held.voucher
+        return Book(self.scale, (Holding(*astuple(each)) for each in self.holdings), name=name)
 
 
 def sign(store: LedgerStore, directory: Path) -> str:
@@ -449,7 +287,7 @@ def revision() -> str:
         *(ROOT / "clearing").glob("rules/*.py"),
         *(ROOT / "registry/store").glob("migrations/versions/*.py"),
         *(ROOT / "registry" / f"{name}.py" for name in ("model", "effects", "entries", "tables")),
-        Path(__file__),
+        *(ROOT / "tests" / "benchmarks" / name for name in ("transfers.py", "workload.py")),
     ]
     digest = hashlib.sha256()
     for file in sorted(files):
@@ -467,7 +305,7 @@ def cached(scale: Scale, *, cache: Path = CACHE) -> Built:
             shutil.rmtree(old, ignore_errors=True)
         fresh = Path(tempfile.mkdtemp(prefix="building-", dir=cache))
         made = build(f"sqlite:///{fresh / 'ledger.db'}", fresh, scale)
-        facts = {"size": made.size, "holdings": [astuple_of(each) for each in made.holdings]}
+        facts = {"size": made.size, "holdings": [astuple(each) for each in made.holdings]}
         (fresh / "built.json").write_text(json.dumps(facts))
         fresh.rename(place)
     facts = json.loads((place / "built.json").read_text())
@@ -493,34 +331,6 @@ def copy(built: Built, directory: Path) -> Built:
         size=built.size,
         holdings=built.holdings,
     )
-
-
-# --- Requests ----------------------------------------------------------------------
-
-
-def request(path: str, body: bytes, *headers: str) -> bytes:
-    """Returns a whole POST request."""
-    lines = (
-        f"POST {path} HTTP/1.1",
-        "Host: 127.0.0.1",
-        "Content-Type: application/json",
-        f"Content-Length: {len(body)}",
-        *headers,
-        "",
-        "",
-    )
-    return "\r\n".join(lines).encode() + body
-
-
-def single_request(transfer: Transfer) -> bytes:
-    """Returns the request of one statement, its signature detached."""
-    payload = split_jws(transfer.text, what="statement").payload
-    return request("/v1/transfer/offer", payload, f"JWS-Signature: {detach(transfer.text)}")
-
-
-def bulk_request(transfers: Sequence[Transfer]) -> bytes:
-    """Returns the request of many statements."""
-    return request("/v1/statements", "".join(f"{each.text}\n" for each in transfers).encode())
 
 
 def scale_of(given: argparse.Namespace) -> Scale:

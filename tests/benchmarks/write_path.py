@@ -23,7 +23,8 @@ from typing import Final
 from tests.benchmarks import competent, driving, load, naive, workload
 from tests.benchmarks.driving import Figures, Run
 from tests.benchmarks.measure import machine, tell
-from tests.benchmarks.workload import Built, Scale
+from tests.benchmarks.transfers import Scale, single_request
+from tests.benchmarks.workload import Built
 from tests.postgres import Server as Postgres
 
 SQLITE: Final = "sqlite"
@@ -158,7 +159,7 @@ def main() -> None:
     scale = workload.scale_of(given)
     if given.keep:
         transfers = workload.cached(scale, cache=given.cache).book("kept").transfers(scale.lots)
-        load.write_requests(given.keep, [*map(workload.single_request, transfers)])
+        load.write_requests(given.keep, [*map(single_request, transfers)])
         return
     tell(**machine())
     results = measure(

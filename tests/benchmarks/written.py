@@ -23,7 +23,8 @@ from registry.store.sql import SqlStore
 from registry.tables import Get
 from registry.writer import StoredKeys
 from tests.benchmarks.load import Answer
-from tests.benchmarks.workload import Built, Transfer, party_id
+from tests.benchmarks.transfers import Transfer, party_id
+from tests.benchmarks.workload import Built
 from tests.builders import ORIGIN, key_of
 
 SAMPLE: Final = 200

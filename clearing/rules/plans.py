@@ -10,7 +10,7 @@ granted in the meantime changes the plan, and the old digest is refused.
 from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
 from clearing.errors import (
     AlreadyPlannedError,
@@ -137,12 +137,10 @@ def body_of(plan: Plan) -> ClearingPlan:
     )
 
 
-_DECIDED: Final[dict[str, Plan]] = {}
-"""The plan decided last, by its digest, until it is folded: no digest names two plans."""
-
-
 class PlanAdopted(Effect, frozen=True, kw_only=True):
     """The due date is cleared by this plan; its instructions follow from the state."""
+
+    derived = frozenset({"decided"})
 
     plan: Sid
     due_on: str
@@ -152,10 +150,12 @@ class PlanAdopted(Effect, frozen=True, kw_only=True):
     vouchers: int
     total: Minor
     gross: Minor
+    decided: Plan | None = None
+    """The plan as it was compiled to be decided on; without it, it is compiled anew."""
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Writes the run and its instructions, of the plan just decided or compiled anew."""
-        plan = _DECIDED.pop(self.digest, None)
+        """Writes the run and its instructions."""
+        plan = self.decided
         if plan is None:
             plan = plan_due(state, due_on=parse_date(self.due_on), pay_on=parse_date(self.pay_on))
             if plan_digest(plan) != self.digest:
@@ -233,8 +233,6 @@ def decide_clearing_plan(
     _require_same(body, plan)
 
     # Past this line the adoption must succeed.
-    _DECIDED.clear()
-    _DECIDED[body.digest] = plan
     adopted = PlanAdopted(
         plan=statement.sid,
         due_on=due_on,
@@ -244,6 +242,7 @@ def decide_clearing_plan(
         vouchers=body.vouchers,
         total=Minor(body.total),
         gross=Minor(body.gross),
+        decided=plan,
     )
     return (adopted,)
 

@@ -22,7 +22,6 @@ from clearing.errors import (
 from clearing.kinds import KINDS, TABLES
 from clearing.model import BALANCES, INSTRUCTIONS, RUNS, InstructionRecord, Run
 from clearing.plan import compile_plan
-from clearing.rules import plans
 from clearing.rules.confirmations import InstructionPosted, LotDischarged
 from clearing.rules.plans import body_of
 from registry.canonical import Json, format_json
@@ -166,10 +165,10 @@ class TestPlan:
     def test_fold_refuses_a_state_from_which_it_does_not_follow(self, world: World) -> None:
         _, effects = world.decide(PLAN, stated(world), by="operator")
         world.issue("more", face=1, to="S1")
-        plans._DECIDED.clear()
+        (adopted,) = (replace(effect, decided=None) for effect in effects)
         seal = Seal(index=1, time=PAY_TIME, leaf_hash=bytes(32), statement="")
         with pytest.raises(InvariantBrokenError, match="does not follow"):
-            effects[0].fold(world.rows, seal)
+            adopted.fold(world.rows, seal)
 
     def test_is_compiled_once_to_be_adopted(
         self, world: World, monkeypatch: pytest.MonkeyPatch
@@ -184,7 +183,6 @@ class TestPlan:
         plan = world.enter(PLAN, body, by="operator")
         assert len(compiled) == 1
         assert run_of(world, plan).instructions == len(instructions(world, plan)) == 5
-        assert plans._DECIDED == {}
 
     def test_each_due_date_has_its_own_run(self, world: World) -> None:
         adopt(world)

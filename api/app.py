@@ -14,9 +14,12 @@ from starlette.exceptions import HTTPException
 from api import problems, schemas
 from api.access import row_of
 from api.errors import MethodNotAllowedError, RequestInvalidError, RouteNotFoundError
+from api.intake import Intake
+from api.requests import problem_answer, refusal
 from api.routes import clearing, log, openings, operation, proofs, reading
-from api.routes.writing import writing_router
+from api.routes.writing import endpoints_of, writing_router
 from api.service import Service
+from api.shortcut import Shortcut
 from registry.errors import RegistryError
 
 DESCRIPTION = """\
@@ -26,12 +29,19 @@ Every write is a statement that its party has signed; every read shows what is t
 """
 
 
-def create_app(service: Service) -> FastAPI:
-    """Builds the application over one ledger; it closes the ledger when it ends."""
+def create_app(service: Service, *, shortcut: bool = True) -> FastAPI:
+    """Builds the application over one ledger; it closes the ledger when it ends.
+
+    Args:
+        service: The ledger.
+        shortcut: Whether writes go past the framework's routing.
+    """
+    intake = Intake(service)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        intake.close()
         service.close()
 
     app = FastAPI(
@@ -44,11 +54,15 @@ def create_app(service: Service) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.service = service
+    app.state.intake = intake
     for router in routers_of(service):
         for route in operations_of(router):
             # An operation without a row in the table of access must not exist.
             row_of(route.operation_id or "")
-        app.include_router(router)
+        # Not included, for the framework would look for an included route in two steps.
+        app.router.routes.extend(router.routes)
+    if shortcut:
+        app.add_middleware(Shortcut, endpoints=endpoints_of(service.rulebook))
     app.add_exception_handler(RegistryError, _on_registry_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
@@ -88,26 +102,10 @@ def _openapi(app: FastAPI, service: Service) -> dict[str, Any]:
     return app.openapi_schema
 
 
-def _respond(request: Request, error: RegistryError) -> JSONResponse:
-    """Answers with an error as a problem."""
-    language = problems.language_of(request.headers.get("accept-language", ""))
-    problem = problems.problem_of(error, instance=request.url.path, language=language)
-    return _problem(problem, language=language, headers=problems.headers_of(error))
-
-
-def _problem(problem: dict[str, Any], *, language: str, headers: dict[str, str]) -> JSONResponse:
-    return JSONResponse(
-        problem,
-        status_code=problem["status"],
-        media_type=problems.MEDIA_TYPE,
-        headers={"Content-Language": language, "Cache-Control": "no-store", **headers},
-    )
-
-
 async def _on_registry_error(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RegistryError):
         raise error
-    return _respond(request, error)
+    return refusal(request, error)
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
@@ -117,7 +115,7 @@ async def _on_invalid_request(request: Request, error: Exception) -> JSONRespons
     first = error.errors()[0]
     name = str(first["loc"][-1])
     reason = f"{name}: {first['msg']}"
-    return _respond(request, RequestInvalidError(reason=reason, parameter=name))
+    return refusal(request, RequestInvalidError(reason=reason, parameter=name))
 
 
 async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
@@ -126,15 +124,13 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
         raise error
     path = request.url.path
     if error.status_code == 405:
-        return _respond(request, MethodNotAllowedError(path=path, method=request.method))
+        return refusal(request, MethodNotAllowedError(path=path, method=request.method))
     if error.status_code == 404:
-        return _respond(request, RouteNotFoundError(path=path))
-    return _respond(request, RequestInvalidError(reason=str(error.detail)))
+        return refusal(request, RouteNotFoundError(path=path))
+    return refusal(request, RequestInvalidError(reason=str(error.detail)))
 
 
 async def _on_bug(request: Request, _: Exception) -> JSONResponse:
     """Says that there is a bug, and nothing about it."""
     language = problems.language_of(request.headers.get("accept-language", ""))
-    return _problem(
-        problems.bug(instance=request.url.path, language=language), language=language, headers={}
-    )
+    return problem_answer(problems.bug(instance=request.url.path, language=language), language)

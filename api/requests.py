@@ -6,14 +6,17 @@ operation does not have, the other verifies the caller where the operation's row
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date
+from types import MappingProxyType
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
 
+from api import problems
 from api.access import needs_caller, verify_allowed
 from api.auth import Caller, open_token
 from api.errors import ParameterUnknownError, RequestInvalidError
@@ -51,10 +54,18 @@ async def refuse_unknown_parameters(request: Request) -> None:
         ParameterUnknownError: There is one; passing over a filter would show too much.
         RequestInvalidError: One stands twice.
     """
-    if not request.query_params:
-        return
-    route = route_of(request)
-    known = set(_parameters_of(route.dependant))  # codespell:ignore
+    if request.scope["query_string"]:
+        needs = route_of(request).dependant  # codespell:ignore
+        verify_parameters(request, set(_parameters_of(needs)))
+
+
+def verify_parameters(request: Request, known: Collection[str]) -> None:
+    """Verifies that a request has only parameters of the operation, each once.
+
+    Raises:
+        ParameterUnknownError: There is another one; passing over a filter would show too much.
+        RequestInvalidError: One stands twice.
+    """
     names = [name for name, _ in request.query_params.multi_items()]
     for name in names:
         if name not in known:
@@ -148,12 +159,19 @@ async def read_body(request: Request, *, limit: int = BODY_MAX) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
         raise TooLargeError(what="body", size=int(declared[:20]), limit=limit)
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise TooLargeError(what="body", size=len(body), limit=limit)
-    return bytes(body)
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        # Not through the request's stream, a generator that costs more than all of this.
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > limit:
+            raise TooLargeError(what="body", size=size, limit=limit)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
 
 
 def fixed(request: Request, content: bytes, *, media_type: str, cache: str = IMMUTABLE) -> Response:
@@ -168,3 +186,22 @@ def fixed(request: Request, content: bytes, *, media_type: str, cache: str = IMM
 def answer(data: Mapping[str, Any]) -> JSONResponse:
     """Answers with what the ledger says now; for the caller alone."""
     return JSONResponse(dict(data), headers={"Cache-Control": "private, no-store"})
+
+
+def refusal(request: Request, error: RegistryError) -> JSONResponse:
+    """Answers with an error as a problem."""
+    language = problems.language_of(request.headers.get("accept-language", ""))
+    problem = problems.problem_of(error, instance=request.url.path, language=language)
+    return problem_answer(problem, language, headers=problems.headers_of(error))
+
+
+def problem_answer(
+    problem: dict[str, Any], language: str, *, headers: Mapping[str, str] = MappingProxyType({})
+) -> JSONResponse:
+    """Answers with a problem."""
+    return JSONResponse(
+        problem,
+        status_code=problem["status"],
+        media_type=problems.MEDIA_TYPE,
+        headers={"Content-Language": language, "Cache-Control": "no-store", **headers},
+    )

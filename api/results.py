@@ -1,8 +1,9 @@
 """What became of a statement, as JSON: its place in the log, what changed, its receipt."""
 
-from typing import Any
+import json
+from collections.abc import Mapping
 
-from registry.canonical import b64url_encode
+from registry.canonical import Json, b64url_encode, format_json
 from registry.checkpoint import parse_checkpoint, split_note
 from registry.engine import Sealed
 from registry.logtree import stored_hashes
@@ -10,25 +11,29 @@ from registry.merkle import prove_inclusion
 from registry.ports import LedgerStore
 
 
-def result_of(sealed: Sealed) -> dict[str, Any]:
-    """Returns the result of a statement that was sealed."""
-    return {
-        "sid": sealed.sid,
-        "index": sealed.index,
-        "time": sealed.time,
-        "leaf_hash": b64url_encode(sealed.leaf_hash),
-        "effects": sealed.effects,
-    }
+def result_of(sealed: Sealed, *, receipt: Mapping[str, Json] | None = None) -> bytes:
+    """Returns the result of a statement that was sealed, as JSON."""
+    # A checkpoint has several lines, which canonical JSON cannot hold.
+    proof = b',"receipt":%b' % json.dumps(receipt).encode() if receipt else b""
+    # Ids and hashes need no escapes.
+    return b'{"sid":"%b","index":%d,"time":%d,"leaf_hash":"%b","effects":%b%b}' % (
+        sealed.sid.encode(),
+        sealed.index,
+        sealed.time,
+        b64url_encode(sealed.leaf_hash).encode(),
+        format_json({**sealed.effects}),
+        proof,
+    )
 
 
-def receipt_of(store: LedgerStore, sealed: Sealed, *, note: str) -> dict[str, Any]:
+def receipt_of(store: LedgerStore, sealed: Sealed, *, note: str) -> dict[str, Json]:
     """Returns the proof that an entry stands in the log that a checkpoint signs."""
     size = signed_size(note)
     return {
         "checkpoint": note,
         "index": sealed.index,
         "leaf_hash": b64url_encode(sealed.leaf_hash),
-        "path": inclusion_path(store, index=sealed.index, size=size),
+        "path": [*inclusion_path(store, index=sealed.index, size=size)],
     }
 
 

@@ -53,8 +53,24 @@ RESULT: Final = {
 }
 
 
+_WAIT: Final = {
+    "in": "query",
+    "name": "wait",
+    "required": False,
+    "description": "Answer once a signed checkpoint covers the entry, with its receipt.",
+    "schema": {"type": "string", "const": "checkpoint"},
+}
+_SIGNATURE: Final = {
+    "in": "header",
+    "name": "JWS-Signature",
+    "required": True,
+    "description": "`header..signature`, RFC 7515 appendix F.",
+    "schema": _TEXT,
+}
+
+
 def envelope_of(kind: Kind[Any]) -> dict[str, Any]:
-    """Returns the OpenAPI of a statement's payload, as the body of a request."""
+    """Returns the OpenAPI of a request: a statement's payload as its body, and its parameters."""
     envelope = {
         "type": "object",
         "title": f"payload of {kind.name}",
@@ -78,7 +94,8 @@ def envelope_of(kind: Kind[Any]) -> dict[str, Any]:
         },
     }
     return {
-        "requestBody": {"required": True, "content": {"application/json": {"schema": envelope}}}
+        "parameters": [_WAIT, _SIGNATURE],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": envelope}}},
     }
 
 

@@ -21,7 +21,7 @@ from registry.model import LEDGER, Ledger
 from registry.ports import Clock, LedgerStore
 from registry.signer import CheckpointSigner
 from registry.signing import PrivateKey, PublicKey
-from registry.statements import Statement, admit
+from registry.statements import Statement, Unverified, read_statement
 from registry.store.memory import MemoryStore
 from registry.store.sql import SqlStore
 from registry.tables import Get
@@ -71,15 +71,27 @@ class Service:
 
         Raises:
             RegistryError: As `admit`.
+            LogKeyDiffersError: As `read`.
+        """
+        return self.read(text).admit()
+
+    def read(self, text: str) -> Unverified:
+        """Reads a statement; see `registry.statements.read_statement`.
+
+        Raises:
+            RegistryError: As `read_statement`.
             LogKeyDiffersError: Genesis names a log key that this server does not have: the
                 ledger could never be given a checkpoint.
         """
-        statement = admit(text, kinds=self.rulebook.kinds, origin=self.origin, keys=self.keys)
-        if statement.kind == "genesis":
-            named, held = statement.body.log_key.x, b64url_encode(self.log_key.raw)
+        unverified = read_statement(
+            text, kinds=self.rulebook.kinds, origin=self.origin, keys=self.keys
+        )
+        if unverified.statement.kind == "genesis":
+            genesis = unverified.admit().body
+            named, held = genesis.log_key.x, b64url_encode(self.log_key.raw)
             if named != held:
                 raise LogKeyDiffersError(named=named, held=held)
-        return statement
+        return unverified
 
     def close(self) -> None:
         """Stops the writer, bounded in time, and closes the store."""

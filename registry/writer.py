@@ -115,7 +115,7 @@ class Writer:
             on_failure: Is told once, when writing stops for good, why.
         """
         self._engine = engine
-        self._waiting_max = waiting_max
+        self.waiting_max = waiting_max
         self._tick_seconds = tick_seconds
         self._queue: deque[tuple[Statements, Future[list[Outcome]]]] = deque()
         self._waiting = 0
@@ -177,8 +177,8 @@ class Writer:
             if self._stopping or self._failure:
                 reason = self._failure or "the server is shutting down"
                 raise WriterStoppedError(reason=reason)
-            if self._waiting and self._waiting + len(statements) > self._waiting_max:
-                raise WriterBusyError(waiting=self._waiting, limit=self._waiting_max)
+            if self._waiting and self._waiting + len(statements) > self.waiting_max:
+                raise WriterBusyError(waiting=self._waiting, limit=self.waiting_max)
             self._queue.append((statements, future))
             self._waiting += len(statements)
             self._wake.notify()

@@ -7,16 +7,16 @@ header `JWS-Signature` carries the signature detached. In bulk a line is a compa
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, Literal
+from typing import Any, Final
 
-from fastapi import APIRouter, Header, Query, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Request, Response
 
 from api.access import WRITE_PREFIX
 from api.bulk import seal_lines, split_lines
-from api.errors import WrongPathError
+from api.errors import RequestInvalidError, WrongPathError
+from api.intake import Intake
 from api.problems import headers_of, language_of, problem_of
-from api.requests import BULK_BODY_MAX, GUARDS, ServiceOf, read_body, service_of
+from api.requests import BULK_BODY_MAX, read_body, service_of, verify_parameters
 from api.results import receipt_of, result_of
 from api.schemas import envelope_of
 from registry.errors import RegistryError, StorageError
@@ -24,15 +24,11 @@ from registry.kinds import Rulebook
 from registry.signing import attach
 from registry.statements import PAYLOAD_MAX, Kind
 
-Wait = Annotated[
-    Literal["checkpoint"] | None,
-    Query(description="Answer once a signed checkpoint covers the entry, with its receipt."),
-]
-Signature = Annotated[
-    str,
-    Header(alias="JWS-Signature", description="`header..signature`, RFC 7515 appendix F."),
-]
+Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 
+SIGNATURE: Final = "JWS-Signature"
+WAIT: Final = "wait"
+CHECKPOINT: Final = "checkpoint"
 
 _dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -56,12 +52,24 @@ def path_of(kind: str) -> str:
     return f"/v1/{kind.replace('.', '/')}"
 
 
+def endpoints_of(rulebook: Rulebook) -> dict[str, Endpoint]:
+    """Returns what answers a POST, by its path: a path for every kind, and the one for many."""
+    return {
+        "/v1/statements": submit_many,
+        **{path_of(kind.name): _write(kind) for kind in rulebook.kinds.values()},
+    }
+
+
 def writing_router(rulebook: Rulebook) -> APIRouter:
-    """Makes a route of every kind in the rulebook, and the one for many."""
-    router = APIRouter(dependencies=GUARDS)
+    """Makes a route of every kind in the rulebook, and the one for many.
+
+    The endpoints read the request themselves, so that the framework has nothing to solve.
+    """
+    router = APIRouter()
+    endpoints = endpoints_of(rulebook)
     router.add_api_route(
         "/v1/statements",
-        _submit_many,
+        submit_many,
         methods=["POST"],
         operation_id="statements.submit",
         summary="Seals up to 1,000 statements, in order.",
@@ -71,7 +79,7 @@ def writing_router(rulebook: Rulebook) -> APIRouter:
     for kind in rulebook.kinds.values():
         router.add_api_route(
             path_of(kind.name),
-            _write(kind),
+            endpoints[path_of(kind.name)],
             methods=["POST"],
             status_code=201,
             operation_id=f"{WRITE_PREFIX}{kind.name}",
@@ -82,33 +90,62 @@ def writing_router(rulebook: Rulebook) -> APIRouter:
     return router
 
 
-def _write(kind: Kind[Any]) -> Callable[..., Coroutine[Any, Any, Response]]:
+def _write(kind: Kind[Any]) -> Endpoint:
     """Makes the route of a kind."""
 
-    async def write(
-        request: Request, service: ServiceOf, signature: Signature, wait: Wait = None
-    ) -> Response:
+    async def write(request: Request) -> Response:
+        intake: Intake = request.app.state.intake
+        intake.verify_room()
+        waits = _waits(request)
+        signature = request.headers.get(SIGNATURE)
+        if signature is None:
+            reason = f"{SIGNATURE}: Field required"
+            raise RequestInvalidError(reason=reason, parameter=SIGNATURE)
         payload = await read_body(request, limit=2 * PAYLOAD_MAX)
-        statement = service.admit(attach(signature, payload))
-        if statement.kind != kind.name:
-            raise WrongPathError(kind=statement.kind, path=kind.name)
-        (outcome,) = await asyncio.wrap_future(service.writer.submit([statement]))
+        service = service_of(request)
+        unverified = service.read(attach(signature, payload))
+        if unverified.statement.kind != kind.name:
+            raise WrongPathError(kind=unverified.admit().kind, path=kind.name)
+        outcome = await intake.seal(unverified)
         if isinstance(outcome, RegistryError):
             raise outcome
-        result = result_of(outcome)
-        if wait:
+        receipt = None
+        if waits:
             note = await asyncio.wrap_future(service.writer.wait_checkpoint(outcome.index + 1))
-            result["receipt"] = receipt_of(service.store, outcome, note=note)
+            receipt = receipt_of(service.store, outcome, note=note)
         headers = {"Location": f"/v1/statements/{outcome.sid}"}
         if outcome.replayed:
             headers["Idempotent-Replayed"] = "true"
-        return JSONResponse(result, status_code=200 if outcome.replayed else 201, headers=headers)
+        return Response(
+            result_of(outcome, receipt=receipt),
+            status_code=200 if outcome.replayed else 201,
+            headers=headers,
+            media_type="application/json",
+        )
 
     return write
 
 
-async def _submit_many(request: Request) -> Response:
+def _waits(request: Request) -> bool:
+    """Tells whether the caller waits for a checkpoint.
+
+    Raises:
+        ParameterUnknownError, RequestInvalidError: Another parameter, or another value.
+    """
+    if not request.scope["query_string"]:
+        return False
+    verify_parameters(request, (WAIT,))
+    wish = request.query_params.get(WAIT, CHECKPOINT)
+    if wish != CHECKPOINT:
+        reason = f"{WAIT}: Input should be '{CHECKPOINT}'"
+        raise RequestInvalidError(reason=reason, parameter=WAIT)
+    return WAIT in request.query_params
+
+
+async def submit_many(request: Request) -> Response:
     """Answers each line with a line: `status` and either the result or the problem."""
+    if request.scope["query_string"]:
+        verify_parameters(request, ())
     service = service_of(request)
     body = await read_body(request, limit=BULK_BODY_MAX)
     outcomes = await seal_lines(service, split_lines(body))
@@ -117,17 +154,17 @@ async def _submit_many(request: Request) -> Response:
         # Nothing was sealed: the whole request may come again.
         raise first
     language = language_of(request.headers.get("accept-language", ""))
-    lines = []
+    lines: list[bytes] = []
     for outcome in outcomes:
         if isinstance(outcome, RegistryError):
             problem = problem_of(outcome, instance=request.url.path, language=language)
-            lines.append(_dump({"status": problem["status"], "problem": problem}))
+            lines.append(_dump({"status": problem["status"], "problem": problem}).encode())
         else:
-            status = 200 if outcome.replayed else 201
-            lines.append(_dump({"status": status, **result_of(outcome)}))
+            status = b"200" if outcome.replayed else b"201"
+            lines.append(b'{"status":%b,%b' % (status, result_of(outcome)[1:]))
     retry = next((e for e in outcomes if isinstance(e, StorageError)), None)
     return Response(
-        "".join(f"{line}\n" for line in lines),
+        b"".join(b"%b\n" % line for line in lines),
         media_type="application/x-ndjson",
         headers=headers_of(retry) if retry else None,
     )

@@ -21,8 +21,8 @@ from tests.builders import ORIGIN, key_of
 class Local(httpx.BaseTransport):
     """Hands requests of a synchronous client to an ASGI application."""
 
-    def __init__(self, service: Service) -> None:
-        self.app = create_app(service)
+    def __init__(self, service: Service, *, shortcut: bool = True) -> None:
+        self.app = create_app(service, shortcut=shortcut)
         self._asgi = httpx.ASGITransport(self.app, raise_app_exceptions=False)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -52,15 +52,15 @@ def local_service(directory: Path, *, waiting_max: int = 8_192) -> Iterator[Serv
 
 
 @contextmanager
-def street(directory: Path) -> Iterator[Street]:
+def street(directory: Path, *, shortcut: bool = True) -> Iterator[Street]:
     """Opens a ledger in memory with its usual people."""
-    with local_service(directory) as service, client_of(service) as client:
+    with local_service(directory) as service, client_of(service, shortcut=shortcut) as client:
         yield Street(client).settle_in()
 
 
-def client_of(service: Service) -> Client:
+def client_of(service: Service, *, shortcut: bool = True) -> Client:
     """Returns a client of an application in this process."""
-    return connect("http://local", transport=Local(service))
+    return connect("http://local", transport=Local(service, shortcut=shortcut))
 
 
 def raw(town: Street, method: str, path: str, **request: Any) -> httpx.Response:

@@ -1,6 +1,7 @@
 """Writing over the application: what is sealed, what is refused, and how."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,20 @@ from registry.canonical import b64url_decode, b64url_encode, format_json
 from registry.checkpoint import open_checkpoint
 from registry.merkle import verify_inclusion
 from registry.signing import detach, jws_id, split_jws
-from tests.api.local import client_of, code_of, local_service, post, raw
+from tests.api.local import client_of, code_of, local_service, post, raw, street
 from tests.api.served import Street
 from tests.builders import ORIGIN, key_of
 
 LOG_KEY = key_of("log").public
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["shortcut", "routes"])
+def town(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Street]:
+    """Opens a ledger whose writes go past the framework's routing, or through it."""
+    with street(tmp_path_factory.mktemp("town"), shortcut=request.param) as made:
+        yield made
 
 
 class TestWriting:
@@ -112,6 +122,35 @@ class TestWriting:
             400,
             "request-invalid",
         )
+
+    @pytest.mark.parametrize(
+        ("query", "parameter"),
+        [("wait=soon", "wait"), ("wait=", "wait"), ("until=1", "until"), ("%77ait=x", "wait")],
+    )
+    def test_refuses_a_wish_that_it_does_not_know(
+        self, town: Street, query: str, parameter: str
+    ) -> None:
+        text = town.sign("core", "voucher.issue", town.issue_body())
+        response = post(town, text, path=f"/v1/voucher/issue?{query}")
+        assert response.status_code == 400
+        assert response.json()["errors"][0]["parameter"] == parameter
+
+    def test_refuses_a_wish_that_stands_twice(self, town: Street) -> None:
+        text = town.sign("core", "voucher.issue", town.issue_body())
+        path = "/v1/voucher/issue?wait=checkpoint&wait=checkpoint"
+        assert code_of(post(town, text, path=path)) == (400, "request-invalid")
+
+    def test_bulk_has_no_parameters(self, town: Street) -> None:
+        response = raw(town, "POST", "/v1/statements?wait=checkpoint", content=b"x")
+        assert code_of(response) == (400, "parameter-unknown")
+
+    def test_answers_only_posts_there(self, town: Street) -> None:
+        assert code_of(raw(town, "PUT", "/v1/voucher/issue")) == (405, "method-not-allowed")
+
+    def test_says_what_is_wrong_with_the_signature_before_the_path(self, town: Street) -> None:
+        text = town.sign("core", "voucher.issue", town.issue_body())
+        forged = text[:-4] + ("AAAA" if text[-4:] != "AAAA" else "BBBA")
+        assert code_of(post(town, forged, path="/v1/transfer/offer")) == (401, "bad-signature")
 
     def test_refuses_a_body_that_is_too_large(self, town: Street) -> None:
         response = raw(

@@ -2,12 +2,15 @@
 
 The file is lines of text, so it is written and read as a stream:
 
-    {"note":…,"owed":[],"previous":…,"program":…,"statements":…,"time":…,"v":…}
+    {"note":…,"previous":…,"program":…,"statements":…,"time":…,"v":…}
     ledger                            each table's name, then its live rows in key order:
     {"calendar":"CN-2025-2026", …}    the very bytes that the replay digest hashes
     …
     bucket-histories                  those that have grown since rows had all of them
     {"grown":true,"row":{"bucket":…}} grown: since the newest request for a state entry
+    owed-states                       those asked for and not sealed yet, the oldest first,
+    {"state":{…},"time":…}            with the time of the request; behind each, as they
+    {"bucket":…}                      were then, the histories that had grown
     statement-ids                     what statements were named that have not all expired
     486021 91310000MA00001041 0197c3a0-…
 
@@ -29,7 +32,7 @@ from typing import Any, Final, TypeVar, get_type_hints
 
 import msgspec
 
-from registry.canonical import Json, b64url_decode, b64url_encode, format_json, parse_object
+from registry.canonical import b64url_decode, b64url_encode, format_json, parse_object
 from registry.checkpoint import Checkpoint, open_checkpoint
 from registry.commitments import StateCommitted
 from registry.errors import MalformedError, RegistryError
@@ -44,11 +47,12 @@ from registry.tables import Record, Table, to_json
 
 FORMAT: Final = "tallystick-audit-state/1"
 HISTORIES: Final = "bucket-histories"
+OWED: Final = "owed-states"
 IDS: Final = "statement-ids"
-"""Stand behind all rows; no table has a hyphen in its name."""
+"""Stand behind all rows, in this order; no table has a hyphen in its name."""
 
 LINE_MAX: Final = 1 << 20
-HEAD: Final = frozenset({"note", "owed", "previous", "program", "statements", "time", "v"})
+HEAD: Final = frozenset({"note", "previous", "program", "statements", "time", "v"})
 
 R = TypeVar("R", bound=Record)
 
@@ -117,18 +121,9 @@ def save_state(path: Path, saved: SavedState, *, rulebook: Rulebook) -> str:
 def _lines(saved: SavedState, rulebook: Rulebook) -> Iterator[bytes]:
     """Yields the lines of the file."""
     past = saved.replay.past
-    owed: list[Json] = [
-        {
-            "histories": [to_json(row) for row in each.state.histories],
-            "state": to_json(each.state),
-            "time": each.time,
-        }
-        for each in past.owed
-    ]
     yield format_json(
         {
             "note": b64url_encode(saved.note.encode()),
-            "owed": owed,
             "previous": b64url_encode(past.previous),
             "program": program_digest(rulebook),
             "statements": past.statements,
@@ -145,6 +140,11 @@ def _lines(saved: SavedState, rulebook: Rulebook) -> Iterator[bytes]:
     for row in rows_of(histories.known):
         grown = (row.family, row.bucket) in histories.grown
         yield format_json({"grown": grown, "row": to_json(row)})
+    yield OWED.encode()
+    for owed in past.owed:
+        yield format_json({"state": to_json(owed.state), "time": owed.time})
+        for row in owed.state.histories:
+            yield format_json(to_json(row))
     yield IDS.encode()
     for hour in sorted(past.ids):
         for name in sorted(past.ids[hour]):
@@ -208,8 +208,8 @@ def _load(
         statements=int(head["statements"]),
         previous=b64url_decode(head["previous"], what="previous", length=32),
         time=int(head["time"]),
+        owed=deque(_load_owed(lines)),
         ids=_load_ids(lines),
-        owed=deque(map(_load_owed, head["owed"])),
     )
     replay = Replay(rulebook, origin=origin, root_at=_no_roots, rows=rows, past=past)
     for has_grown, history in histories:
@@ -254,14 +254,6 @@ def _fields(table: Table[Any]) -> tuple[str, ...]:
     return tuple(get_type_hints(table.row))
 
 
-def _load_owed(each: dict[str, Any]) -> Owed:
-    """Reads a state that was asked for and is not sealed yet."""
-    histories = tuple(msgspec.convert(row, History) for row in each["histories"])
-    members = {name: value for name, value in each["state"].items() if name != "effect"}
-    state = msgspec.convert({**members, "histories": histories}, StateCommitted)
-    return Owed(state=state, time=int(each["time"]))
-
-
 class _HistoryLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grown: bool
     row: History
@@ -270,11 +262,31 @@ class _HistoryLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def _load_histories(lines: Iterator[bytes]) -> Iterator[tuple[bool, History]]:
     """Reads histories, up to the line behind them."""
     for line in lines:
-        if line == b"%b\n" % IDS.encode():
+        if line == b"%b\n" % OWED.encode():
             return
         read = msgspec.json.decode(line, type=_HistoryLine)
         yield read.grown, read.row
     raise _refusal("it ends within the histories")
+
+
+def _load_owed(lines: Iterator[bytes]) -> Iterator[Owed]:
+    """Reads states that were asked for, up to the line behind them."""
+    state: dict[str, Any] = {}
+    time, histories = 0, list[History]()
+    for line in lines:
+        is_end = line == b"%b\n" % IDS.encode()
+        members = {} if is_end else msgspec.json.decode(line, type=dict[str, Any])
+        if not is_end and "state" not in members:
+            histories.append(msgspec.convert(members, History))
+            continue
+        if state:
+            whole = msgspec.convert({**state, "histories": tuple(histories)}, StateCommitted)
+            yield Owed(state=whole, time=time)
+        if is_end:
+            return
+        state = {name: each for name, each in members["state"].items() if name != "effect"}
+        time, histories = int(members["time"]), []
+    raise _refusal("it ends within the states that are owed")
 
 
 def _load_ids(lines: Iterator[bytes]) -> dict[int, set[str]]:

@@ -5,6 +5,7 @@ same order, on standard output. It sees no file and no state, it ends when its i
 and with it ends the audit: what a worker did not say was not read by anybody.
 """
 
+import gc
 import pickle
 import subprocess
 import sys
@@ -24,6 +25,8 @@ from registry.statements import Kind
 
 BUNDLES_AHEAD: Final = 2
 """Bundles that a worker has at a time: the one at hand, and the next."""
+
+OBJECTS_BETWEEN_COLLECTIONS: Final = 100_000
 
 # `-P`: nothing is imported from the directory in which the auditor happens to stand, which may
 # be the export. The parent's own path comes over the pipe. An interrupt is the parent's affair.
@@ -199,6 +202,9 @@ def serve() -> None:
     # Whatever is printed by mistake must not stand between answers.
     sys.stdout = sys.stderr
     reader = BundleReader(*pickle.load(incoming))  # noqa: S301 (from the audit itself)
+    # A bundle's objects are many and go together; looking for cycles among them takes time.
+    gc.freeze()
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     tasks: SimpleQueue[Any] = SimpleQueue()
     answers: SimpleQueue[bytes] = SimpleQueue()
     Thread(target=_take_tasks, args=(incoming, tasks), daemon=True).start()

@@ -203,6 +203,28 @@ class TestAttacks:
         spaced = story().entries[at].replace(b'"v":1}', b'"v": 1}')
         assert "not-canonical" in refusal(at, spaced, reading)
 
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b"",
+            b"\xff",
+            b"null",
+            b"[" * 60_000,
+            b'{"effects":' * 5_000,
+            b'{"effects":'
+            + b"[" * 20_000
+            + b"]" * 20_000
+            + b',"kind":"a","statements":[],"time":1}',
+            b'{"kind":"a","statements":["\\ud800.a.b"],"time":1}',
+            '{"kind":"a","statements":["é.é.é"],"time":1}'.encode(),
+            b'{"kind":"a","statements":["..","..",".."],"time":1.5}',
+            b'{"kind":"a","statements":[""],"time":1}',
+        ],
+    )
+    def test_what_is_no_entry_is_judged_by_whoever_opens_it(self, data: bytes) -> None:
+        assert read([data]) in ([None], [Reading(1, "a", None, None)])
+        assert refusal(3, data, *read([data])).startswith(("malformed", "not-canonical"))
+
     @pytest.mark.parametrize("x", ["A" * 43, "_" * 43, b64url_encode(bytes(31)) + "="])
     def test_a_claim_of_no_key_is_no_key(self, x: str) -> None:
         keys = ClaimedKeys()

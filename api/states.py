@@ -12,8 +12,6 @@ from registry.ports import LedgerStore
 from registry.proofs import committed_state
 from registry.snapshots import Prover
 
-_STATE = b'"kind":"state"'
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateEntry:
@@ -29,7 +27,7 @@ PROVERS_KEPT = 2
 
 
 class StateIndex:
-    """The log's state entries; reads each entry once, and only when somebody asks."""
+    """The log's state entries; reads each once, and only when somebody asks."""
 
     def __init__(self, store: LedgerStore) -> None:
         """Starts with nothing read."""
@@ -61,12 +59,9 @@ class StateIndex:
         """Returns all state entries of the log, in order."""
         with self._lock:
             size = self._store.size()
-            for index, data in enumerate(self._store.entries(self._read, size), self._read):
-                # Only a top-level member can look like this: text in statements is encoded,
-                # and quotation marks in strings are escaped.
-                if _STATE in data and (entry := open_entry(data)).kind == "state":
-                    at = int(committed_state(entry)["at"])
-                    self._found.append(StateEntry(index=index, at=at, time=entry.time))
+            for entry in map(open_entry, self._store.state_entries(self._read, size)):
+                at = int(committed_state(entry)["at"])
+                self._found.append(StateEntry(index=entry.index, at=at, time=entry.time))
             self._read = size
             return tuple(self._found)
 

@@ -123,6 +123,9 @@ class LedgerStore(Protocol):
     def entries(self, start: int, stop: int) -> Iterator[bytes]:
         """Streams the entries `start <= index < stop`, in order."""
 
+    def state_entries(self, start: int, stop: int) -> Iterator[bytes]:
+        """Streams the entries of kind `state` among them, in order; the others are not read."""
+
     def leaf_hashes(self, start: int, stop: int) -> Iterator[bytes]:
         """Streams the stored leaf hashes `start <= index < stop`, in order."""
 

@@ -200,6 +200,10 @@ class MemoryStore:
         """Returns the entries `start <= index < stop`, in order."""
         return (entry.data for entry in self._span(start, stop))
 
+    def state_entries(self, start: int, stop: int) -> Iterator[bytes]:
+        """Returns the entries of kind `state` among them, in order."""
+        return (entry.data for entry in self._span(start, stop) if entry.kind == "state")
+
     def leaf_hashes(self, start: int, stop: int) -> Iterator[bytes]:
         """Returns the stored leaf hashes `start <= index < stop`, in order."""
         return (entry.leaf_hash for entry in self._span(start, stop))

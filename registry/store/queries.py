@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 from registry.errors import InvariantBrokenError
-from registry.store.schema import LogTables, RowTable
+from registry.store.schema import LogTables, RowTable, is_state
 from registry.tables import Key, Value
 
 Records = Sequence[tuple[Any, ...]]
@@ -215,6 +215,9 @@ class LogSql:
         self.insert_opening = forms.insert(opening)
         span = (here(entry), entry.c.idx >= given(), entry.c.idx < given())
         self.data = text(sa.select(entry.c.data).where(*span).order_by(entry.c.idx))
+        # An index of these entries alone serves it, where the text is the index's own.
+        states = sa.select(entry.c.data).where(*span, is_state(entry.c.kind))
+        self.state = text(states.order_by(entry.c.idx))
         self.leaf_hash = text(sa.select(entry.c.leaf_hash).where(*span).order_by(entry.c.idx))
         self.sids = forms.lookup(
             sa.select(entry.c.sid, entry.c.idx).where(here(entry)), (entry.c.sid,)

@@ -5,7 +5,7 @@ indexes; the live one has `until` at `LIVE`, and the primary key refuses a secon
 
     lot (ledger_id, lot, voucher, amount, …, since, until)
         primary key (ledger_id, until, lot)
-        index       (ledger_id, voucher) of live versions, …
+        index       (ledger_id, until, voucher) of live versions, …
 
 `ledger_id` leads every key and index, so that the schema can be distributed by it.
 `until` comes second in the key, and parts the live rows from the history: ended versions
@@ -188,7 +188,8 @@ def row_table(table: Table[R], metadata: sa.MetaData) -> RowTable[R]:
     for name in table.indexes:
         sa.Index(
             f"{table.name}_by_{name}",
-            *(sql.c.ledger_id, sql.c[name]),
+            # `until` is the same in all of it, and without it SQLite takes the key's index.
+            *(sql.c.ledger_id, sql.c.until, sql.c[name]),
             sqlite_where=live,
             postgresql_where=live,
         )
@@ -272,7 +273,7 @@ def log_tables(metadata: sa.MetaData) -> LogTables:
         primary = sa.PrimaryKeyConstraint("ledger_id", *key)
         return sa.Table(name, metadata, _ledger_id(), *items, primary)
 
-    return LogTables(
+    log = LogTables(
         entry=table(
             "entry",
             number("idx"),
@@ -302,3 +303,14 @@ def log_tables(metadata: sa.MetaData) -> LogTables:
         note=table("note", text("note")),
         lease=table("lease", number("epoch")),
     )
+    entry = log.entry.c
+    states = is_state(entry.kind)
+    sa.Index(
+        "entry_of_state", entry.ledger_id, entry.idx, sqlite_where=states, postgresql_where=states
+    )
+    return log
+
+
+def is_state(kind: sa.Column[str]) -> sa.ColumnElement[bool]:
+    """Writes the condition that an entry commits to a whole state: few do, and they are indexed."""
+    return kind == sa.literal_column("'state'")

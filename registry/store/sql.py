@@ -288,6 +288,10 @@ class SqlStore:
         """Streams the entries `start <= index < stop`, in order."""
         return self._column(self._log.data, start, stop)
 
+    def state_entries(self, start: int, stop: int) -> Iterator[bytes]:
+        """Streams the entries of kind `state` among them, in order; the others are not read."""
+        return self._column(self._log.state, start, stop)
+
     def leaf_hashes(self, start: int, stop: int) -> Iterator[bytes]:
         """Streams the stored leaf hashes `start <= index < stop`, in order."""
         return self._column(self._log.leaf_hash, start, stop)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from registry.errors import (
     HeadMovedError,
@@ -49,6 +50,19 @@ class TestLog:
         assert list(store.entries(0, 10)) == []
         assert list(store.select(PARTS)) == []
         assert store.due(until=2**53, limit=10) == ()
+
+    def test_state_entries_are_found_among_the_others(self, store: LedgerStore) -> None:
+        of_state = {2, 3, 7}
+        entries = [
+            structs.replace(entry(index), kind="state") if index in of_state else entry(index)
+            for index in range(9)
+        ]
+        made = Commit(entries=entries, changes=[], tiles=[])
+        store.append(made, expected_size=0, epoch=store.acquire())
+        assert list(store.state_entries(0, 9)) == [entries[index].data for index in (2, 3, 7)]
+        assert list(store.state_entries(3, 7)) == [entries[3].data]
+        assert list(store.state_entries(4, 99)) == [entries[7].data]
+        assert list(store.state_entries(8, 9)) == []
 
     def test_entries_come_back_byte_for_byte(self, store: LedgerStore) -> None:
         epoch = store.acquire()

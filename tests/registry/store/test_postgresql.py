@@ -267,6 +267,8 @@ def test_hot_questions_go_through_an_index(store: SqlStore) -> None:
     assert "part_pkey" in closing
     assert "Seq Scan" not in closing
     assert "deadline_pkey" in plan(database.readers, store._due, (ledger, 5, 10))
+    states = plan(database.readers, store._log.state, (ledger, 0, 2**40))
+    assert "entry_of_state" in states
     (ids,) = store._log.ids.questions(ledger, [("acme", "id")])
     assert "entry_by_id" in plan(database.readers, *ids)
     assert store.fetch([Get(PARTS, (("p00007",),))]) == [(part("p00007"),)]

@@ -133,6 +133,9 @@ def test_hot_questions_go_through_an_index(store: SqlStore, path: Path) -> None:
     then = plan(*parts.selection(1, "colour", "red", 7))
     assert colour in then
     assert "(ledger_id=? AND until>?)" in then
+    assert "USING INDEX entry_of_state (ledger_id=? AND idx>? AND idx<?)" in plan(
+        store._log.state, (1, 0, 9)
+    )
     (ids,) = store._log.ids.questions(1, [("acme", "id")])
     assert "USING INDEX" in plan(*ids)
     connection.close()

@@ -59,7 +59,7 @@ def rows(name: str, *columns: str, key: str, indexes: str = "") -> None:
         op.create_index(
             f"{name}_by_{field}",
             name,
-            ["ledger_id", field],
+            ["ledger_id", "until", field],
             sqlite_where=live,
             postgresql_where=live,
         )
@@ -84,6 +84,14 @@ def make_log() -> None:
             sa.UniqueConstraint("ledger_id", "sid", name="entry_by_sid"),
             sa.UniqueConstraint("ledger_id", "by_party", "id", name="entry_by_id"),
         ),
+    )
+    states = sa.text("kind = 'state'")
+    op.create_index(
+        "entry_of_state",
+        "entry",
+        ["ledger_id", "idx"],
+        sqlite_where=states,
+        postgresql_where=states,
     )
     table("tile", "level int", "idx int", "data data", key="level idx", more=())
     table(

@@ -10,7 +10,7 @@ import pytest
 from api.service import open_store
 from registry.store.sql import SqlStore
 from tests.benchmarks import goals, naive, written
-from tests.benchmarks.__main__ import PLANS, measure
+from tests.benchmarks.everything import PLANS, measure
 from tests.benchmarks.load import Answer, read_requests, write_requests
 from tests.benchmarks.transfers import Scale, Transfer, party_id, single_request
 from tests.benchmarks.workload import Built, Sealer, build, sign

@@ -10,6 +10,7 @@ would have written, and an audit accepts the log. Estimate: no difference.
 """
 
 import argparse
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,6 @@ from tests.benchmarks.workload import Built
 from tests.builders import ORIGIN
 
 COMMIT: Final = 10_000
-STARTS: Final = 3
 PHASES: Final = ("256", "bulk")
 MOVES_MAX: Final = 60
 """A lot can be assigned 64 times, and some of these are needed for measuring."""
@@ -170,11 +170,11 @@ class Side:
     figures: dict[str, Figures]
 
 
-def start_seconds(built: Built) -> float:
+def start_seconds(built: Built, *, repeats: int, options: Sequence[str]) -> float:
     """Returns how long the server takes from its start to its first answer."""
     seconds = []
-    for _ in range(STARTS):
-        with server(built.directory, built.database, origin=ORIGIN) as running:
+    for _ in range(repeats):
+        with server(built.directory, built.database, origin=ORIGIN, options=options) as running:
             seconds.append(running.start_seconds)
     return median(seconds)
 
@@ -186,6 +186,7 @@ def measure(
     repeats: int = 3,
     seconds: float = 1.0,
     cache: Path = workload.CACHE,
+    options: Sequence[str] = (),
 ) -> tuple[Side, Side]:
     """Measures the ledger as it was built, and with so many entries more."""
     if entries > MOVES_MAX * scale.lots:
@@ -194,8 +195,8 @@ def measure(
     with ExitStack() as stack:
         both = [stack.enter_context(write_path.on_sqlite(scale, cache=cache)) for _ in range(2)]
         both[1] = grow(both[1], entries=entries)
-        starts = [start_seconds(built) for built in both]
-        runs = [stack.enter_context(driving.registry(built)) for built in both]
+        starts = [start_seconds(built, repeats=repeats, options=options) for built in both]
+        runs = [stack.enter_context(driving.registry(built, options=options)) for built in both]
         for _ in range(repeats):
             for phase in phases:
                 for run in runs:

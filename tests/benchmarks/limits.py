@@ -31,7 +31,6 @@ from tests.benchmarks.measure import machine, median, tell
 
 MESSAGE: Final = b"m" * 700
 """About as long as what is signed of a transfer."""
-REPEATS: Final = 3
 OPENSSL: Final = "cryptography (OpenSSL)"
 SODIUM: Final = "PyNaCl (libsodium)"
 
@@ -106,14 +105,14 @@ def rate_on_all_cores(library: str, *, seconds: float) -> float:
     return float(found)
 
 
-def measure(*, seconds: float) -> Limits:
+def measure(*, seconds: float, repeats: int = 3) -> Limits:
     """Measures the limits that goals are told in."""
     runs = [
         (
             {name: rate_of(make(), seconds=seconds) for name, make in LIBRARIES.items()},
             {name: rate_on_all_cores(name, seconds=seconds) for name in LIBRARIES},
         )
-        for _ in range(REPEATS)
+        for _ in range(repeats)
     ]
     return Limits(
         verify_core={name: median([core[name] for core, _ in runs]) for name in LIBRARIES},

@@ -34,6 +34,7 @@ from registry.signer import CheckpointSigner
 from registry.statements import admit
 from registry.store.sql import SqlStore
 from registry.writer import StoredKeys
+from tests.benchmarks.measure import ROOT
 from tests.benchmarks.transfers import (
     TERMS,
     TIME_MS,
@@ -54,7 +55,6 @@ from tests.builders import (
     key_of,
 )
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 CACHE: Final = ROOT / ".bench"
 FACE: Final = 100_000_000
 LOTS_A_VOUCHER: Final = 10

@@ -20,7 +20,7 @@ from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
 from registry.familytree import FamilyTree
 from registry.histories import Grown, range_of, rows_of
-from registry.leaves import in_order, lot_hash, place_of, write_json
+from registry.leaves import AnyLot, in_order, lot_hash, place_of, write_json
 from registry.merkle import HASH_SIZE, CompactRange, hash_leaf
 from registry.model import (
     ACCOUNTS,
@@ -186,7 +186,7 @@ class _Leaves:
         self._lots: defaultdict[str, array[int]] = defaultdict(_no_lots)
         self._bucket = attrgetter(family)
 
-    def add(self, lot: Lot, payee: str) -> None:
+    def add(self, lot: AnyLot, payee: str) -> None:
         """Adds a live lot."""
         self._lots[self._bucket(lot)].append(len(self._places))
         self._hashes += lot_hash(lot, payee)
@@ -279,6 +279,7 @@ def load_family(
     histories: Iterable[History],
     *,
     as_of: int,
+    lots: Iterable[AnyLot] | None = None,
     keep: Keep | None = None,
 ) -> FamilyTree:
     """Computes one family from streams of rows, as of a size.
@@ -292,6 +293,7 @@ def load_family(
         histories: Every bucket's as of the size, in order of the buckets; others among
             them are passed over.
         as_of: The size.
+        lots: Every lot as of the size in any order, for who has a quicker stream of them.
         keep: Is given each bucket with its record.
 
     Raises:
@@ -299,7 +301,7 @@ def load_family(
     """
     payees = {row.account: row.digest for row in select(ACCOUNTS, as_of=as_of)}
     leaves = _Leaves(family)
-    for lot in select(LOTS, as_of=as_of):
+    for lot in select(LOTS, as_of=as_of) if lots is None else lots:
         leaves.add(lot, payees[lot.account])
     vouchers: Iterator[Voucher] = iter(select(VOUCHERS, as_of=as_of))
     histories = (row for row in histories if row.family == family)

@@ -25,7 +25,7 @@ HOLDER = b"tallystick-holder/1\x00"
 Count = Annotated[int, Meta(ge=0, le=INTEGER_MAX)]
 
 
-class LotFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LotFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """The facts of a lot that its detail digest hides; members in canonical order."""
 
     acknowledged: bool
@@ -38,7 +38,7 @@ class LotFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tier: Count
 
 
-class LotRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LotRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """The level-1 record of a lot; members in canonical order."""
 
     amount: str
@@ -57,7 +57,33 @@ their forms, which are checked where they come in.
 """
 
 
-def lot_facts(lot: Lot, *, payee: str) -> LotFacts:
+class LeafLot(Struct, frozen=True, gc=False):
+    """A lot as far as its leaf shows it, for who reads very many."""
+
+    lot: str
+    voucher: str
+    amount: int
+    holder: str
+    born: int
+    due_on: str
+    path: tuple[str, ...]
+    tier: int
+    account: str
+    recourse: bool
+    acknowledged: bool
+    status: str
+    salt: str
+
+    @property
+    def assignments(self) -> int:
+        """Number of assignments of any purpose behind this lot (转让手数)."""
+        return len(self.path) - 1
+
+
+AnyLot = Lot | LeafLot
+
+
+def lot_facts(lot: AnyLot, *, payee: str) -> LotFacts:
     """Returns the facts of a lot that its detail digest hides."""
     return LotFacts(
         acknowledged=lot.acknowledged,
@@ -90,7 +116,7 @@ def lot_record(
     )
 
 
-def record_of(lot: Lot, facts: LotFacts) -> LotRecord:
+def record_of(lot: AnyLot, facts: LotFacts) -> LotRecord:
     """Returns the level-1 record of a live lot."""
     return lot_record(
         lot=lot.lot,
@@ -103,18 +129,18 @@ def record_of(lot: Lot, facts: LotFacts) -> LotRecord:
     )
 
 
-def lot_hash(lot: Lot, payee: str) -> bytes:
+def lot_hash(lot: AnyLot, payee: str) -> bytes:
     """Returns the hash of a live lot's leaf, which is the same in both of its buckets."""
     record = write_json(record_of(lot, lot_facts(lot, payee=payee)))
     return sha256(RECORD_PREFIX + record).digest()
 
 
-def lot_leaf(lot: Lot, payee: str) -> SumNode:
+def lot_leaf(lot: AnyLot, payee: str) -> SumNode:
     """Returns a live lot's leaf."""
     return SumNode(lot_hash(lot, payee), lot.amount, 1)
 
 
-def place_of(lot: Lot) -> tuple[int, int]:
+def place_of(lot: AnyLot) -> tuple[int, int]:
     """Returns a lot's place in leaf order: (born, n)."""
     return lot.born, int(lot.lot.rpartition(".")[2])
 
@@ -124,7 +150,7 @@ def in_order(lots: Iterable[Lot]) -> list[Lot]:
     return sorted(lots, key=place_of)
 
 
-class Opening(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Opening(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """What a lot's record hides."""
 
     facts: LotFacts
@@ -132,7 +158,7 @@ class Opening(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     salt: str
 
 
-class LotLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LotLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """A lot as snapshots show it: record and opening."""
 
     opening: Opening
@@ -143,7 +169,7 @@ read_line = Decoder(LotLine).decode
 """Reads a line of lots; whether it is in canonical form is not looked at."""
 
 
-def lot_line(lot: Lot, payee: str) -> LotLine:
+def lot_line(lot: AnyLot, payee: str) -> LotLine:
     """Returns a live lot's record and what it hides."""
     facts = lot_facts(lot, payee=payee)
     opening = Opening(facts=facts, holder=lot.holder, salt=lot.salt)

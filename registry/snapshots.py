@@ -19,7 +19,8 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice, starmap
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +29,22 @@ from registry.checkpoint import parse_checkpoint, split_note
 from registry.commitments import FAMILIES, family_root, load_family
 from registry.entries import open_entry
 from registry.errors import InvariantBrokenError
-from registry.leaves import LotLine, lot_leaf, lot_line, place_of, write_json
+from registry.leaves import LeafLot, LotLine, lot_leaf, lot_line, place_of, write_json
 from registry.logtree import stored_hashes
 from registry.merkle import prove_inclusion
-from registry.model import ACCOUNTS, BUCKETS, HISTORIES, LOTS, Bucket, Lot
+from registry.model import ACCOUNTS, BUCKETS, HISTORIES, LOTS, Bucket
 from registry.ports import LedgerStore
 from registry.proofs import VERSION, committed_state
 from registry.refusals import LotNotFoundError, SnapshotUnknownError
-from registry.spool import Records, sorted_lines
+from registry.spool import Records
 from registry.sumtree import SumTree
 from registry.tables import Get, to_json
 from registry.tiles import TileHashes
 
 ROWS_AT_ONCE = 1_000
 """Lots whose accounts are looked up together."""
+
+_FIELDS = LeafLot.__struct_fields__
 
 
 class Prover:
@@ -76,7 +79,10 @@ class Prover:
         self._records = Records()
         # The state entry has written the histories that it commits to.
         histories = store.select(HISTORIES, as_of=state_index + 1)
-        self._tree = load_family(store.select, family, histories, as_of=self.at, keep=self._keep)
+        lots = starmap(LeafLot, store.columns(LOTS, _FIELDS, as_of=self.at))
+        self._tree = load_family(
+            store.select, family, histories, as_of=self.at, lots=lots, keep=self._keep
+        )
         computed = to_json(family_root(self._tree))
         if computed != committed[family]:
             raise InvariantBrokenError(f"state entry {state_index}: {family} is {computed}")
@@ -163,19 +169,20 @@ class Prover:
 
     def _lines(self, bucket: str) -> Iterator[bytes]:
         """Yields the lines of a bucket's lots, in leaf order."""
-        rows = self._store.select(LOTS, field=self.family, value=bucket, as_of=self.at)
-        return sorted_lines(
-            (place_of(lot), write_json(lot_line(lot, payee)) + b"\n")
-            for lot, payee in self._with_payees(rows)
-        )
+        for lot, payee in self._lots(bucket):
+            yield write_json(lot_line(lot, payee)) + b"\n"
 
-    def _with_payees(self, rows: Iterable[Lot]) -> Iterator[tuple[Lot, str]]:
-        """Yields each lot with the digest of its payee account, which never changes."""
+    def _lots(self, bucket: str) -> Iterator[tuple[LeafLot, str]]:
+        """Yields a bucket's lots in leaf order, each with the digest of its payee account."""
+        rows = self._store.columns(
+            LOTS, _FIELDS, order=("born",), field=self.family, value=bucket, as_of=self.at
+        )
+        lots = _in_order(starmap(LeafLot, rows))
         digests: dict[str, str] = {}
-        rows = iter(rows)
-        while some := list(islice(rows, ROWS_AT_ONCE)):
+        while some := list(islice(lots, ROWS_AT_ONCE)):
             missing = tuple({(lot.account,) for lot in some if lot.account not in digests})
             for account in self._store.fetch([Get(ACCOUNTS, missing)])[0] if missing else ():
+                # A payee account's digest never changes.
                 digests[account.account] = account.digest
             for lot in some:
                 yield lot, digests[lot.account]
@@ -234,8 +241,7 @@ class Prover:
         """Returns the tree of a holder's lots; that of the last one asked for is kept."""
         held = self._held
         if held.holder != holder:
-            rows = self._store.select(LOTS, field="holder", value=holder, as_of=self.at)
-            pairs = sorted(self._with_payees(rows), key=lambda pair: place_of(pair[0]))
+            pairs = list(self._lots(holder))
             held = _Held(
                 holder=holder,
                 lots={lot.lot: (at, lot_line(lot, p)) for at, (lot, p) in enumerate(pairs)},
@@ -301,6 +307,12 @@ class _Held:
     holder: str
     lots: dict[str, tuple[int, LotLine]]
     tree: SumTree
+
+
+def _in_order(lots: Iterable[LeafLot]) -> Iterator[LeafLot]:
+    """Yields lots that come by birth in leaf order; one entry makes few."""
+    for _, born in groupby(lots, key=attrgetter("born")):
+        yield from sorted(born, key=place_of)
 
 
 def _ordinal(bucket: Bucket) -> int:

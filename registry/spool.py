@@ -1,17 +1,9 @@
-"""What is too much for memory for a while: bytes by number, and lines to be sorted.
+"""What is too much for memory: bytes by number, in a file that is gone with who made it."""
 
-Both wait in a temporary file that has no name, and is gone with whoever made it.
-"""
-
-import mmap
 import os
 import tempfile
 import weakref
 from array import array
-from collections.abc import Iterable, Iterator
-
-Place = tuple[int, int]
-"""What lines are sorted by."""
 
 
 class Records:
@@ -37,19 +29,3 @@ class Records:
         self._file.flush()
         start, length = self._spans[2 * number : 2 * number + 2]
         return os.pread(self._file.fileno(), length, start)
-
-
-def sorted_lines(lines: Iterable[tuple[Place, bytes]]) -> Iterator[bytes]:
-    """Yields lines by their places; about 100 bytes of memory for each."""
-    firsts, seconds, ends = array("Q"), array("Q"), array("Q", [0])
-    with tempfile.TemporaryFile() as file:
-        for (first, second), line in lines:
-            firsts.append(first)
-            seconds.append(second)
-            ends.append(ends[-1] + file.write(line))
-        if not ends[-1]:
-            return
-        file.flush()
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            for at in sorted(range(len(firsts)), key=lambda at: (firsts[at], seconds[at])):
-                yield data[ends[at] : ends[at + 1]]

@@ -8,11 +8,12 @@ waits for more. One call wakes the event loop for a whole group.
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Final
 
+from api.bulk import LINES_MAX
 from api.service import Service
 from registry.engine import Outcome
 from registry.errors import RegistryError, StorageError
@@ -41,6 +42,7 @@ class Intake:
         self._threads = ThreadPoolExecutor(verifiers, thread_name_prefix="verify")
         self._waiting: deque[Entrant] = deque()
         self._pending = 0
+        self._bulk = 0
         self._working = 0
         self._lock = threading.Lock()
 
@@ -53,6 +55,22 @@ class Intake:
         limit = self._service.writer.waiting_max
         if self._pending >= limit:
             raise WriterBusyError(waiting=self._pending, limit=limit)
+
+    @contextmanager
+    def bulk_room(self) -> Iterator[None]:
+        """Makes room for a bulk request, from its first byte to its answer.
+
+        Raises:
+            WriterBusyError: There are as many as the writer could take in together.
+        """
+        limit = self._service.writer.waiting_max
+        if self._bulk and (self._bulk + 1) * LINES_MAX > limit:
+            raise WriterBusyError(waiting=self._bulk * LINES_MAX, limit=limit)
+        self._bulk += 1
+        try:
+            yield
+        finally:
+            self._bulk -= 1
 
     def seal(self, unverified: Unverified) -> Answer:
         """Returns a future of what becomes of a statement; it raises nothing but bugs."""

@@ -146,9 +146,10 @@ async def submit_many(request: Request) -> Response:
     """Answers each line with a line: `status` and either the result or the problem."""
     if request.scope["query_string"]:
         verify_parameters(request, ())
-    service = service_of(request)
-    body = await read_body(request, limit=BULK_BODY_MAX)
-    outcomes = await seal_lines(service, split_lines(body))
+    intake: Intake = request.app.state.intake
+    with intake.bulk_room():
+        body = await read_body(request, limit=BULK_BODY_MAX)
+        outcomes = await seal_lines(service_of(request), split_lines(body))
     first = outcomes[0]
     if isinstance(first, StorageError):
         # Nothing was sealed: the whole request may come again.

@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from api.bulk import CHUNK_LINES
 from registry.canonical import b64url_decode, b64url_encode, format_json
 from registry.checkpoint import open_checkpoint
 from registry.merkle import verify_inclusion
 from registry.signing import detach, jws_id, split_jws
+from registry.writer import Writer, WriterBusyError
 from tests.api.local import client_of, code_of, local_service, post, raw, street
 from tests.api.served import Street
 from tests.builders import ORIGIN, key_of
@@ -247,6 +250,59 @@ class TestBulk:
         body = "\n".join([texts[0], "", "nonsense", "é", texts[1]]).encode()
         lines = raw(town, "POST", "/v1/statements", content=body).text.splitlines()
         assert [json.loads(line)["status"] for line in lines] == [201, 400, 400, 400, 201]
+
+    def test_a_key_made_known_counts_behind_a_stranger_s_line(self, tmp_path: Path) -> None:
+        with local_service(tmp_path) as service, client_of(service) as client:
+            empty = Street(client)
+            texts = [empty.genesis(), empty.read_key("registrar")]
+            body: dict[str, Any] = {"account": "A" * 43}
+            texts.insert(1, empty.sign("operator", "mandate.grant", body, key=key_of("x")))
+            results = client.submit_many(texts)
+            codes = [result.problem.get("code") for result in results]
+            assert codes == [None, "key-unknown", None]
+
+    def test_many_lines_stay_in_order_over_several_commits(self, town: Street) -> None:
+        lot = f"{town.issue()}.0"
+        texts = []
+        for _ in range(3 * CHUNK_LINES + 7):
+            texts.append(town.sign("s1", "transfer.offer", town.offer_body(lot, 1, "s2")))
+            lot = jws_id(texts[-1].encode()) + ".1"
+        results = town.client.submit_many(texts)
+        assert {result.status for result in results} == {201}
+        indexes = [result.index for result in results]
+        assert indexes == sorted(indexes)
+
+    def test_refuses_a_bulk_request_beyond_what_the_writer_takes(self, town: Street) -> None:
+        ledger: Any = town.client._http._transport
+        intake = ledger.app.state.intake
+        with ExitStack() as held:
+            for _ in range(8):
+                held.enter_context(intake.bulk_room())
+            response = raw(town, "POST", "/v1/statements", content=b"x")
+            assert code_of(response) == (503, "writer-busy")
+            assert response.headers["retry-after"] == "1"
+        assert raw(town, "POST", "/v1/statements", content=b"x").status_code == 200
+
+    def test_after_a_failure_no_later_line_is_tried(
+        self, town: Street, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        submit, sizes = Writer.submit, []
+
+        def fail_second(self: Writer, statements: Any) -> Any:
+            sizes.append(len(statements))
+            if len(sizes) == 2:
+                raise WriterBusyError(waiting=1, limit=1)
+            return submit(self, statements)
+
+        texts = [town.sign("core", "voucher.issue", town.issue_body()) for _ in range(4)]
+        stranger = town.sign("core", "voucher.issue", town.issue_body(), key=key_of("stranger"))
+        monkeypatch.setattr(Writer, "submit", fail_second)
+        # A line with an unknown key ends a commit.
+        results = town.client.submit_many([texts[0], stranger, texts[1], stranger, *texts[2:]])
+        monkeypatch.undo()
+        codes = [result.problem.get("code") for result in results]
+        assert codes == [None, "key-unknown", "writer-busy", "key-unknown", *["writer-busy"] * 2]
+        assert len(sizes) == 2
 
     def test_a_stranger_s_key_is_unknown(self, town: Street) -> None:
         good = town.sign("core", "voucher.issue", town.issue_body())

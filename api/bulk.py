@@ -102,12 +102,11 @@ class _Sealing:
         """Has sealed what waits; a failure of the store is the outcome of all that follows."""
         if not self._waiting:
             return
-        sealed: list[Outcome] = []
         try:
-            sealed += await asyncio.wrap_future(self._service.writer.submit(self._waiting))
+            sealed = await asyncio.wrap_future(self._service.writer.submit(self._waiting))
         except StorageError as error:
             self._failure = error
-            sealed += [error] * len(self._waiting)
+            sealed = [self._failure for _ in self._waiting]
         for place, outcome in zip(self._places, sealed, strict=True):
             self.outcomes[place] = outcome
         self._waiting, self._places = [], []

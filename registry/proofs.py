@@ -10,13 +10,11 @@ Source: docs/formats.md, State tree and Snapshot.
 import hashlib
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
-
-from msgspec import DecodeError
 
 from registry.canonical import (
     Json,
@@ -29,19 +27,17 @@ from registry.canonical import (
 from registry.checkpoint import open_checkpoint
 from registry.entries import Entry, open_entry
 from registry.errors import MalformedError, ProofFailedError
-from registry.ids import Origin, parse_lot_id
-from registry.leaves import LotLine, lot_record, read_line, write_json
+from registry.ids import Origin
+from registry.lot_lines import Show, read_object, verify_line, verify_lot
 from registry.merkle import TreeHead, hash_leaf, verify_inclusion
 from registry.signing import PublicKey
-from registry.sumtree import RECORD_PREFIX, SumNode, SumRange, hash_record, verify_path
+from registry.sumtree import SumNode, SumRange, verify_path
 
 VERSION = 1
 LOTS_FILE = "lots.ndjson"
 FILES = ("checkpoint", LOTS_FILE, "manifest.json", "proof.json")
 SMALL_MAX = 2**20
 """Bytes of the largest file of a snapshot but that of the lots: two entries and some paths."""
-Show = Callable[[Mapping[str, Any]], None]
-"""Is given each lot's record and opening."""
 _SUM = re.compile("0|[1-9][0-9]{0,18}")
 FOUNDING = {
     "holder": {"party-admitted": "party", "founder-admitted": "party"},
@@ -164,13 +160,13 @@ def _verify_snapshot(
     show: Show | None = None,
 ) -> Holding:
     """Verifies a snapshot whose members may still be missing."""
-    proof = _object(files["proof.json"], "proof.json")
+    proof = read_object(files["proof.json"], "proof.json")
     note = files["checkpoint"].decode()
     record, state, size = _verify_bucket(proof, note, origin=origin, key=key)
     tree, digest, last = SumRange(), hashlib.sha256(), (-1, -1)
-    for number, line in enumerate(iter(lines.readline, b""), 1):
+    for number, line in enumerate(lines, 1):
         digest.update(line)
-        leaf, amount, place = _verify_line(line, number, record, state, show)
+        leaf, amount, place = verify_line(line, number, record, state, show)
         if last >= place:
             raise ProofFailedError(reason="lots.ndjson: the lots are not in leaf order")
         tree.append(leaf, amount)
@@ -204,7 +200,7 @@ def verify_lot_proof(data: bytes, *, origin: Origin, key: PublicKey) -> Holding:
 
 def _verify_lot_proof(data: bytes, *, origin: Origin, key: PublicKey) -> Holding:
     """Verifies the proof of one lot whose members may still be missing."""
-    proof = _object(data, "proof")
+    proof = read_object(data, "proof")
     note = b64url_decode(proof.pop("checkpoint"), what="checkpoint").decode()
     lot = proof.pop("lot")
     index = _count(lot.pop("index"))
@@ -212,7 +208,7 @@ def _verify_lot_proof(data: bytes, *, origin: Origin, key: PublicKey) -> Holding
     record, state, size = _verify_bucket(proof, note, origin=origin, key=key)
     if record["family"] != "holder":
         raise ProofFailedError(reason="one lot is proved among its holder's, not a voucher's")
-    leaf = _verify_lot(lot, 1, record, state)
+    leaf = verify_lot(lot, 1, record, state)
     root = _node({name: record[name] for name in ("count", "sum")} | {"hash": record["root"]})
     verify_path(path, leaf=leaf, index=index, root=root)
     return Holding(
@@ -254,13 +250,6 @@ def _sum(value: Any) -> int:
     if not _SUM.fullmatch(value):
         raise MalformedError(what="proof", reason=f"{value!r} is no sum of minor units")
     return int(value)
-
-
-def _object(data: bytes, what: str) -> dict[str, Any]:
-    """Parses a file that is one canonical JSON object and a line end."""
-    if not data.endswith(b"\n"):
-        raise MalformedError(what=what, reason="does not end with a line end")
-    return dict(parse_object(data[:-1], what=what))
 
 
 def _verify_bucket(
@@ -327,84 +316,6 @@ def _founds(entry: Entry, record: Mapping[str, Any]) -> bool:
         and change.get(members.get(str(change.get("effect")), "")) == record["bucket"]
         for change in changes
     )
-
-
-def _verify_line(
-    line: bytes,
-    number: int,
-    bucket: Mapping[str, Any],
-    state: Mapping[str, Any],
-    show: Show | None,
-) -> tuple[bytes, int, tuple[int, int]]:
-    """Verifies one line of lots; returns hash and amount of its leaf, and its place in order.
-
-    A line in the form in which we write them is verified quickly. Any other is looked at
-    member by member, and what that refuses is refused.
-    """
-    lot = _read_line(line) if show is None else None
-    if lot is not None:
-        record, written = lot.record, write_json(lot.record)
-        made = lot_record(
-            lot=record.lot,
-            voucher=record.voucher,
-            amount=int(record.amount),
-            born=record.born,
-            holder=lot.opening.holder,
-            salt=lot.opening.salt,
-            facts=write_json(lot.opening.facts),
-        )
-        named = record.voucher if bucket["family"] == "voucher" else lot.opening.holder
-        if made == record and named == bucket["bucket"] and record.born < state["at"]:
-            place = record.born, parse_lot_id(record.lot)[1]
-            digest = hashlib.sha256(RECORD_PREFIX + written).digest()
-            return digest, int(record.amount), place
-    shown = _object(line, f"lots.ndjson line {number}")
-    leaf = _verify_lot(shown, number, bucket, state)
-    if show is not None:
-        show(shown)
-    return leaf.hash, leaf.total, _place(shown)
-
-
-def _read_line(line: bytes) -> LotLine | None:
-    """Reads a line that is canonical for sure: plain ASCII, and as it is written again."""
-    if not line.isascii() or b"\\" in line or b"\x7f" in line:
-        return None
-    try:
-        lot = read_line(line)
-    except DecodeError:
-        return None
-    return lot if write_json(lot) + b"\n" == line else None
-
-
-def _verify_lot(
-    lot: Mapping[str, Any], number: int, bucket: Mapping[str, Any], state: Mapping[str, Any]
-) -> SumNode:
-    """Regenerates a lot's record from its opening and returns its leaf."""
-    opening, record = lot["opening"], lot["record"]
-    if set(lot) != {"opening", "record"} or set(opening) != {"facts", "holder", "salt"}:
-        raise MalformedError(what=f"lot {number}", reason="has superfluous members")
-    amount = int(record["amount"])
-    made = lot_record(
-        lot=record["lot"],
-        voucher=record["voucher"],
-        amount=amount,
-        born=record["born"],
-        holder=opening["holder"],
-        salt=opening["salt"],
-        facts=format_json(opening["facts"]),
-    )
-    written = write_json(made)
-    if written != format_json(record):
-        raise ProofFailedError(reason=f"lot {number}: the opening does not give the record")
-    named = record["voucher"] if bucket["family"] == "voucher" else opening["holder"]
-    if named != bucket["bucket"] or record["born"] >= state["at"]:
-        raise ProofFailedError(reason=f"lot {number}: belongs to another bucket or a later state")
-    return hash_record(written, amount)
-
-
-def _place(lot: Mapping[str, Any]) -> tuple[int, int]:
-    """Returns a lot's place in leaf order."""
-    return lot["record"]["born"], parse_lot_id(lot["record"]["lot"])[1]
 
 
 def _require_root(root: SumNode, record: Mapping[str, Any], reason: str) -> None:

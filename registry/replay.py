@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct
+
 from registry.commitments import Commitments, StateCommitted
-from registry.effects import Due, Effect, Seal, Touch, apply, format_effects, touches_of
+from registry.effects import Due, Effect, Seal, Touch, apply, format_effects
 from registry.entries import BEFORE_FIRST, Entry, open_entry, seal_entry
 from registry.errors import EntryInvalidError, RegistryError
 from registry.histories import Histories, merged
@@ -81,15 +83,26 @@ class Past:
     owed: deque[Owed] = field(default_factory=deque)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Following:
-    """What must stand at a place, if its statement and time are what a reading says."""
+class _Following(Struct, frozen=True, kw_only=True):
+    """What must stand at a place, if its statement and time are what a reading says.
+
+    Attributes:
+        kind: The entry's kind.
+        effects: What follows.
+        rendered: The effects object.
+        data: The entry's bytes.
+    """
 
     kind: str
     effects: tuple[Effect, ...]
-    due: Due | None
-    rendered: Any
+    rendered: dict[str, Any]
     data: bytes
+
+    @property
+    def touches(self) -> list[Touch]:
+        """The buckets whose histories gain the entry's leaf."""
+        touches = self.rendered["touches"]
+        return [(family, name) for family in ("holder", "voucher") for name in touches[family]]
 
 
 class Replay:
@@ -235,6 +248,7 @@ class Replay:
             effects, kind = (self.past.owed[0].state,), "state"
         else:
             self._refuse("no statement, no deadline and no request bring it about")
+        rendered = format_effects(effects, due=due)
         entry = Entry(
             index=self.size,
             time=int(reading.time),
@@ -242,11 +256,9 @@ class Replay:
             origin=self._origin,
             previous=self.past.previous,
             statement="" if statement is None else statement.text,
-            effects=format_effects(effects, due=due),
+            effects=rendered,
         )
-        return _Following(
-            kind=kind, effects=effects, due=due, rendered=entry.effects, data=seal_entry(entry)
-        )
+        return _Following(kind=kind, effects=effects, rendered=rendered, data=seal_entry(entry))
 
     def _check_time(self, reading: Reading, now: Now) -> None:
         """Checks the time: its order, a manual clock, and that no state entry is late."""
@@ -307,7 +319,7 @@ class Replay:
             if not past.owed:
                 self.histories.forget()
         past.previous, past.time, past.size = leaf_hash, reading.time, past.size + 1
-        self.histories.add(touches_of(effects), leaf_hash)
+        self.histories.add(following.touches, leaf_hash)
         if statement is not None:
             past.statements += 1
             self._remember(statement)

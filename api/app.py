@@ -11,15 +11,15 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from api import problems, schemas
+from api import schemas
 from api.access import row_of
 from api.errors import MethodNotAllowedError, RequestInvalidError, RouteNotFoundError
 from api.intake import Intake
-from api.requests import problem_answer, refusal
+from api.requests import bug, refusal
 from api.routes import clearing, log, openings, operation, proofs, reading
 from api.routes.writing import endpoints_of, writing_router
 from api.service import Service
-from api.shortcut import Shortcut
+from api.shortcut import Application
 from registry.errors import RegistryError
 
 DESCRIPTION = """\
@@ -44,7 +44,8 @@ def create_app(service: Service, *, shortcut: bool = True) -> FastAPI:
         intake.close()
         service.close()
 
-    app = FastAPI(
+    app = Application(
+        shortcuts=endpoints_of(service.rulebook) if shortcut else {},
         title="Tallystick",
         version="1",
         description=DESCRIPTION,
@@ -61,8 +62,6 @@ def create_app(service: Service, *, shortcut: bool = True) -> FastAPI:
             row_of(route.operation_id or "")
         # Not included, for the framework would look for an included route in two steps.
         app.router.routes.extend(router.routes)
-    if shortcut:
-        app.add_middleware(Shortcut, endpoints=endpoints_of(service.rulebook))
     app.add_exception_handler(RegistryError, _on_registry_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
@@ -131,6 +130,4 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_bug(request: Request, _: Exception) -> JSONResponse:
-    """Says that there is a bug, and nothing about it."""
-    language = problems.language_of(request.headers.get("accept-language", ""))
-    return problem_answer(problems.bug(instance=request.url.path, language=language), language)
+    return bug(request)

@@ -74,14 +74,16 @@ class Intake:
 
     def seal(self, unverified: Unverified) -> Answer:
         """Returns a future of what becomes of a statement; it raises nothing but bugs."""
-        answer: Answer = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: Answer = loop.create_future()
         with self._lock:
             self._pending += 1
             self._waiting.append((unverified, answer))
             is_needed = self._working < self._verifiers
             self._working += is_needed
         if is_needed:
-            self._threads.submit(self._work)
+            # Behind what else has come in this turn of the loop.
+            loop.call_soon(self._threads.submit, self._work)
         return answer
 
     def close(self) -> None:

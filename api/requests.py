@@ -192,10 +192,16 @@ def refusal(request: Request, error: RegistryError) -> JSONResponse:
     """Answers with an error as a problem."""
     language = problems.language_of(request.headers.get("accept-language", ""))
     problem = problems.problem_of(error, instance=request.url.path, language=language)
-    return problem_answer(problem, language, headers=problems.headers_of(error))
+    return _problem_answer(problem, language, headers=problems.headers_of(error))
 
 
-def problem_answer(
+def bug(request: Request) -> JSONResponse:
+    """Answers that there is a bug, and nothing about it."""
+    language = problems.language_of(request.headers.get("accept-language", ""))
+    return _problem_answer(problems.bug(instance=request.url.path, language=language), language)
+
+
+def _problem_answer(
     problem: dict[str, Any], language: str, *, headers: Mapping[str, str] = MappingProxyType({})
 ) -> JSONResponse:
     """Answers with a problem."""

@@ -5,38 +5,38 @@ description of the interface, and for whoever wants everything to go through the
 """
 
 from collections.abc import Mapping
+from typing import Any
 
-from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from fastapi import FastAPI, Request
+from starlette.types import Receive, Scope, Send
 
-from api.requests import refusal
+from api.requests import bug, refusal
 from api.routes.writing import Endpoint
 from registry.errors import RegistryError
 
 
-class Shortcut:
-    """Answers a POST at the paths it knows, and leaves the rest to the application."""
+class Application(FastAPI):
+    """An application that answers a POST at some paths at once."""
 
-    def __init__(self, app: ASGIApp, *, endpoints: Mapping[str, Endpoint]) -> None:
-        """Stands before an application.
-
-        Args:
-            app: The application.
-            endpoints: What answers a POST, by its path.
-        """
-        self._app = app
-        self._endpoints = endpoints
+    def __init__(self, *, shortcuts: Mapping[str, Endpoint], **settings: Any) -> None:
+        """Takes what answers a POST, by its path, and what the framework takes."""
+        super().__init__(**settings)
+        self._shortcuts = shortcuts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request; a bug goes the way of all bugs."""
+        """Answers one request."""
         is_post = scope["type"] == "http" and scope["method"] == "POST"
-        endpoint = self._endpoints.get(scope["path"]) if is_post else None
+        endpoint = self._shortcuts.get(scope["path"]) if is_post else None
         if endpoint is None:
-            await self._app(scope, receive, send)
+            await super().__call__(scope, receive, send)
             return
+        scope["app"] = self
         request = Request(scope, receive)
         try:
             response = await endpoint(request)
         except RegistryError as error:
             response = refusal(request, error)
+        except Exception:
+            await bug(request)(scope, receive, send)
+            raise
         await response(scope, receive, send)

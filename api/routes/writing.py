@@ -19,6 +19,7 @@ from api.problems import headers_of, language_of, problem_of
 from api.requests import BULK_BODY_MAX, read_body, service_of, verify_parameters
 from api.results import receipt_of, result_of
 from api.schemas import envelope_of
+from registry.engine import Sealed
 from registry.errors import RegistryError, StorageError
 from registry.kinds import Rulebook
 from registry.signing import attach
@@ -113,17 +114,25 @@ def _write(kind: Kind[Any]) -> Endpoint:
         if waits:
             note = await asyncio.wrap_future(service.writer.wait_checkpoint(outcome.index + 1))
             receipt = receipt_of(service.store, outcome, note=note)
-        headers = {"Location": f"/v1/statements/{outcome.sid}"}
-        if outcome.replayed:
-            headers["Idempotent-Replayed"] = "true"
-        return Response(
-            result_of(outcome, receipt=receipt),
-            status_code=200 if outcome.replayed else 201,
-            headers=headers,
-            media_type="application/json",
-        )
+        return _Result(outcome, result_of(outcome, receipt=receipt))
 
     return write
+
+
+class _Result(Response):
+    """The answer to a statement that is sealed, without what a response computes for any other."""
+
+    def __init__(self, sealed: Sealed, body: bytes) -> None:
+        self.status_code = 200 if sealed.replayed else 201
+        self.background = None
+        self.body = body
+        self.raw_headers = [
+            (b"location", b"/v1/statements/%b" % sealed.sid.encode()),
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+        ]
+        if sealed.replayed:
+            self.raw_headers.append((b"idempotent-replayed", b"true"))
 
 
 def _waits(request: Request) -> bool:

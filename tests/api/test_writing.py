@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from api.bulk import CHUNK_LINES
+from api.intake import Intake
 from registry.canonical import b64url_decode, b64url_encode, format_json
 from registry.checkpoint import open_checkpoint
 from registry.merkle import verify_inclusion
 from registry.signing import detach, jws_id, split_jws
+from registry.statements import Unverified
 from registry.writer import Writer, WriterBusyError
 from tests.api.local import client_of, code_of, local_service, post, raw, street
 from tests.api.served import Street
@@ -154,6 +156,17 @@ class TestWriting:
         text = town.sign("core", "voucher.issue", town.issue_body())
         forged = text[:-4] + ("AAAA" if text[-4:] != "AAAA" else "BBBA")
         assert code_of(post(town, forged, path="/v1/transfer/offer")) == (401, "bad-signature")
+
+    def test_says_of_a_bug_only_that_it_is_one(
+        self, town: Street, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(_self: Intake, _statement: Unverified) -> None:
+            raise ZeroDivisionError("secret")
+
+        monkeypatch.setattr(Intake, "seal", fail)
+        response = post(town, town.sign("core", "voucher.issue", town.issue_body()))
+        assert code_of(response) == (500, "internal")
+        assert "secret" not in response.text
 
     def test_refuses_a_body_that_is_too_large(self, town: Street) -> None:
         response = raw(

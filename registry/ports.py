@@ -111,6 +111,11 @@ class LedgerStore(Protocol):
             as_of: A size; live rows without it.
         """
 
+    def gather(
+        self, table: Table[Any], names: Sequence[str], *, field: str, values: Sequence[Value]
+    ) -> list[tuple[Any, ...]]:
+        """Returns fields of the live rows whose field has one of the values, in any order."""
+
     def due(self, *, until: int, limit: int) -> tuple[Deadline, ...]:
         """Returns the first `limit` live deadlines with `at` <= until, by (at, kind, id)."""
 

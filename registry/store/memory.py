@@ -8,6 +8,7 @@ import threading
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Generic, TypeVar
 
 from registry.batch import Change
@@ -179,6 +180,13 @@ class MemoryStore:
         rows = list(self.select(table, field=field, value=value, as_of=as_of))
         rows.sort(key=lambda row: tuple(getattr(row, name) for name in order))
         return (tuple(getattr(row, name) for name in names) for row in rows)
+
+    def gather(
+        self, table: Table[Any], names: Sequence[str], *, field: str, values: Sequence[Value]
+    ) -> list[tuple[Any, ...]]:
+        """Returns fields of the live rows whose field has one of the values, in any order."""
+        rows = chain.from_iterable(self.fetch([Where(table, field, value) for value in values]))
+        return [tuple(getattr(row, name) for name in names) for row in rows]
 
     def due(self, *, until: int, limit: int) -> tuple[Deadline, ...]:
         """Returns the first `limit` live deadlines with `at` <= until, by (at, kind, id)."""

@@ -74,6 +74,8 @@ class RowSql:
         self.close = forms.close(rows)
         live = sa.select(*rows.columns).where(sql.c.ledger_id == given(), rows.is_live)
         # The empty name stands for the key.
+        self._forms = forms
+        self._gatherings: dict[tuple[tuple[str, ...], str], Lookup] = {}
         self._lookups = {"": forms.lookup(live, rows.key)} | {
             name: forms.lookup(live, (sql.c[name],)) for name in rows.table.indexes
         }
@@ -147,6 +149,19 @@ class RowSql:
         rest = found.cte("found").prefix_with("MATERIALIZED")
         by = (rest.c[name] for name in order)
         return self._text(sa.select(rest).order_by(*by)), parameters
+
+    def gathering(
+        self, ledger_id: int, names: tuple[str, ...], field: str, values: Sequence[Value]
+    ) -> list[Question]:
+        """Returns what to ask for some columns of live rows by the values of a field."""
+        self.check_field(field)
+        if (names, field) not in self._gatherings:
+            columns = self.rows.sql.c
+            live = sa.select(*(columns[name] for name in names)).where(
+                columns.ledger_id == given(), self.rows.is_live
+            )
+            self._gatherings[names, field] = self._forms.lookup(live, (columns[field],))
+        return self._gatherings[names, field].questions(ledger_id, [(value,) for value in values])
 
     def _found(
         self,

@@ -267,6 +267,15 @@ class SqlStore:
         parts = self._database.stream(question)
         return chain.from_iterable(map(sql.rows.decoder(names), parts))
 
+    def gather(
+        self, table: Table[Any], names: Sequence[str], *, field: str, values: Sequence[Value]
+    ) -> list[tuple[Any, ...]]:
+        """Returns fields of the live rows whose field has one of the values, in any order."""
+        sql = self._row_sql(table.name)
+        decode = sql.rows.decoder(names)
+        questions = sql.gathering(self._ledger_id, tuple(names), field, values)
+        return [row for part in self._database.ask(questions) if part for row in decode(part)]
+
     def due(self, *, until: int, limit: int) -> tuple[Deadline, ...]:
         """Returns the first `limit` live deadlines with `at` <= until, by (at, kind, id)."""
         (records,) = self._database.ask([(self._due, (self._ledger_id, until, limit))])

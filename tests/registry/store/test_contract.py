@@ -329,6 +329,9 @@ class TestRows:
                     rows.sort(key=operator.attrgetter(name))
                 found = store.columns(PARTS, names, order=order, as_of=size)
                 assert list(found) == [tuple(getattr(row, n) for n in names) for row in rows]
+        assert store.gather(PARTS, ("number",), field="colour", values=("red",)) == []
+        gathered = store.gather(PARTS, names, field="colour", values=("blue", "red", "none"))
+        assert gathered == [tuple(getattr(two, name) for name in names)]
         by_colour = store.columns(PARTS, ("number",), field="colour", value="red", as_of=2)
         assert list(by_colour) == [(1,)]
         assert list(store.columns(PARTS, ("number",), field="colour", value="red")) == []

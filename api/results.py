@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from registry.canonical import Json, b64url_encode, format_json
+from registry.canonical import Json, b64url_encode
 from registry.checkpoint import parse_checkpoint, split_note
 from registry.engine import Sealed
 from registry.logtree import stored_hashes
@@ -21,7 +21,7 @@ def result_of(sealed: Sealed, *, receipt: Mapping[str, Json] | None = None) -> b
         sealed.index,
         sealed.time,
         b64url_encode(sealed.leaf_hash).encode(),
-        format_json({**sealed.effects}),
+        sealed.effects_json,
         proof,
     )
 

@@ -33,7 +33,7 @@ class NoticeArrived(Effect, frozen=True, kw_only=True):
             amount=self.amount,
             arrived=seal.time,
         )
-        state.put(NOTICES, row)
+        state.add(NOTICES, row)
 
 
 def assigned_id(offer: Sid) -> LotId:

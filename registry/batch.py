@@ -34,12 +34,13 @@ class FindDue(Protocol):
 
 
 class Change(Record, frozen=True, kw_only=True):
-    """A row as of an entry: put (`row`), or ended (None)."""
+    """A row as of an entry: put (`row`), or ended (None); `is_new` if no live row had its key."""
 
     index: int
     table: Table[Any]
     key: Key
     row: Any
+    is_new: bool = False
 
 
 class KeptRows:
@@ -125,7 +126,7 @@ class Batch:
             asked = waiting.pop(table)
             self._load([read for _, read in asked])
             for plan, read in asked:
-                self._run(plan, self._answer(read), waiting)
+                self._run(plan, self._known(read), waiting)
 
     def _run(
         self,
@@ -139,31 +140,27 @@ class Batch:
         """
         try:
             read = plan.send(found)
-            while self._knows(read):
-                read = plan.send(self._answer(read))
+            while (known := self._known(read)) is not None:
+                read = plan.send(known)
         except (StopIteration, RegistryError):
             return
         waiting.setdefault(read.table, []).append((plan, read))
 
-    def _knows(self, read: Read) -> bool:
-        """Tells whether a read needs no query."""
+    def _known(self, read: Read) -> tuple[Any, ...] | None:
+        """Answers a read that needs no query; None for another."""
         if isinstance(read, Where):
-            return (read.table, read.field, read.value) in self._sets
-        rows = self._rows[read.table]
+            known = (read.table, read.field, read.value) in self._sets
+            return self.where(read.table, read.field, read.value) if known else None
+        rows, found = self._rows[read.table], []
         for key in read.keys:
-            if key not in rows:
+            row = rows.get(key, _UNKNOWN)
+            if row is _UNKNOWN:
                 row = self._kept.get(read.table, key)
                 if row is _UNKNOWN:
-                    return False
+                    return None
                 rows[key] = row
-        return True
-
-    def _answer(self, read: Read) -> tuple[Any, ...]:
-        """Answers a read that needs no query."""
-        if isinstance(read, Where):
-            return self.where(read.table, read.field, read.value)
-        rows = self._rows[read.table]
-        return tuple([rows[key] for key in read.keys])
+            found.append(row)
+        return tuple(found)
 
     def _load(self, reads: Sequence[Read]) -> None:
         """Fetches what is not known yet, in one round."""
@@ -173,7 +170,7 @@ class Batch:
             if isinstance(read, Where):
                 if (read.table, read.field, read.value) not in self._sets:
                     wanted[read.table, read.field, read.value] = read
-            elif not self._knows(read):
+            elif self._known(read) is None:
                 rows = self._rows[read.table]
                 missing = keys.setdefault(read.table, {})
                 missing.update((key, None) for key in read.keys if key not in rows)
@@ -223,10 +220,18 @@ class Batch:
                     index.setdefault(getattr(row, field), set()).add(key)
         return indexes[field]
 
+    def add(self, table: Table[R], row: R) -> None:
+        """Adds a row whose key no live row has; the store refuses the commit if one has."""
+        self._put(table, row, is_new=True)
+
     def put(self, table: Table[R], row: R) -> None:
         """Adds a row, or replaces the one with its key."""
+        self._put(table, row, is_new=False)
+
+    def _put(self, table: Table[Any], row: Any, *, is_new: bool) -> None:
+        """Adds or replaces a row, and makes it findable."""
         key = table.key_of(row)
-        self._change(table, key, row)
+        self._change(table, key, row, is_new=is_new)
         if table in self._indexes:
             for field, index in self._indexes[table].items():
                 index.setdefault(getattr(row, field), set()).add(key)
@@ -238,10 +243,14 @@ class Batch:
         self._change(table, key, None)
         self._deadlines_met += table is DEADLINES
 
-    def _change(self, table: Table[Any], key: Key, row: Any) -> None:
+    def _change(self, table: Table[Any], key: Key, row: Any, *, is_new: bool = False) -> None:
         """Records a change as of the entry at hand."""
         self._rows[table][key] = self._changed[table][key] = row
-        self.changes.append(Change(index=self.index, table=table, key=key, row=row))
+        self.changes.append(Change(index=self.index, table=table, key=key, row=row, is_new=is_new))
+
+    def has_put(self, table: Table[Any], *key: Value) -> bool:
+        """Tells whether the batch has put a row with this key."""
+        return self._changed[table].get(key) is not None
 
     def keep(self) -> None:
         """Keeps what the batch has changed for later ones, once it is committed."""

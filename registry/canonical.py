@@ -196,6 +196,18 @@ def _format_any(value: Json) -> bytes:
     return text.encode()
 
 
+def plain_json(text: str) -> bytes:
+    """Takes JSON that was written in canonical form, but for what its texts may hold.
+
+    Raises:
+        MalformedError: One of them holds something outside the profile.
+    """
+    data = text.encode(errors="surrogatepass")
+    if not data.isascii() or _BACKSLASH in data or _DELETE in data:
+        return format_json(_decode(text)[0])
+    return data
+
+
 def parse_json(data: bytes, *, what: str) -> Json:
     """Parses bytes that must be the canonical spelling of a value.
 

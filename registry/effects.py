@@ -14,12 +14,13 @@ corrupt log.
 
 import re
 from collections.abc import Sequence
+from json.encoder import encode_basestring as _quoted
 from typing import ClassVar
 
-from registry.canonical import Json, b64url_encode, sha256
+from registry.canonical import b64url_encode, plain_json, sha256
 from registry.ids import Kid, PartyId, Sid
 from registry.model import DEADLINES, KEYS, Deadline, KeyRecord
-from registry.tables import MutableRows, Record, to_json
+from registry.tables import MutableRows, Record, format_record
 
 SALT_LOT = b"tallystick-salt/1"
 SALT_BUCKET = b"tallystick-bucket/1"
@@ -95,7 +96,7 @@ class DeadlineSet(Effect, frozen=True, kw_only=True):
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Adds the deadline."""
-        state.put(DEADLINES, Deadline(at=self.at, kind=self.kind, id=self.id))
+        state.add(DEADLINES, Deadline(at=self.at, kind=self.kind, id=self.id))
 
 
 class DeadlineCleared(Effect, frozen=True, kw_only=True):
@@ -154,30 +155,37 @@ def touches_of(effects: Sequence[Effect]) -> tuple[Touch, ...]:
     return tuple(sorted({touch for effect in effects for touch in effect.touched()}))
 
 
-def format_effects(effects: Sequence[Effect], *, due: Due | None = None) -> dict[str, Json]:
-    """Returns the effects object of an entry, its members in order."""
-    changes: list[Json] = []
-    cleared: list[Json] = []
-    begun: list[Json] = []
+def format_effects(effects: Sequence[Effect], *, due: Due | None = None) -> bytes:
+    """Returns the effects object of an entry as canonical JSON.
+
+    Raises:
+        MalformedError: A text holds something outside the profile.
+    """
+    changes: list[str] = []
+    cleared: list[str] = []
+    begun: list[str] = []
     for effect in effects:
         if isinstance(effect, DeadlineSet):
-            begun.append({"at": effect.at, "id": effect.id, "kind": effect.kind})
+            begun.append(_place(effect))
         elif isinstance(effect, DeadlineCleared):
-            cleared.append({"at": effect.at, "id": effect.id, "kind": effect.kind})
+            cleared.append(_place(effect))
         else:
-            changes.append(to_json(effect))
-    holders: list[Json] = []
-    vouchers: list[Json] = []
+            changes.append(format_record(effect))
+    touched: dict[str, list[str]] = {"holder": [], "voucher": []}
     for family, bucket in touches_of(effects):
-        (holders if family == "holder" else vouchers).append(bucket)
-    rendered: dict[str, Json] = {
-        "changes": changes,
-        "deadlines": {"cleared": cleared, "set": begun},
-    }
-    if due is not None:
-        rendered["due"] = {"at": due.at, "id": due.id}
-    rendered["touches"] = {"holder": holders, "voucher": vouchers}
-    return rendered
+        touched[family].append(f'"{bucket}"')
+    answered = f'"due":{{"at":{due.at},"id":{_quoted(due.id)}}},' if due is not None else ""
+    return plain_json(
+        f'{{"changes":[{",".join(changes)}],'
+        f'"deadlines":{{"cleared":[{",".join(cleared)}],"set":[{",".join(begun)}]}},{answered}'
+        f'"touches":{{"holder":[{",".join(touched["holder"])}],'
+        f'"voucher":[{",".join(touched["voucher"])}]}}}}'
+    )
+
+
+def _place(deadline: DeadlineSet | DeadlineCleared) -> str:
+    """Writes a deadline."""
+    return f'{{"at":{deadline.at},"id":{_quoted(deadline.id)},"kind":{_quoted(deadline.kind)}}}'
 
 
 def apply(state: MutableRows, effects: Sequence[Effect], seal: Seal) -> None:

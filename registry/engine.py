@@ -12,7 +12,6 @@ from itertools import islice
 from typing import Any
 
 from registry.batch import Batch, KeptRows
-from registry.canonical import Json
 from registry.commitments import Commitments, StateCommitted
 from registry.effects import Due, Effect, Seal, Touch, apply, format_effects
 from registry.entries import BEFORE_FIRST, Entry, open_entry, seal_entry
@@ -47,7 +46,8 @@ class Sealed(Record, frozen=True, kw_only=True):
     index: int
     time: int
     leaf_hash: bytes
-    effects: Mapping[str, Json]
+    effects_json: bytes
+    """The entry's effects object as canonical JSON."""
     replayed: bool = False
 
 
@@ -255,7 +255,7 @@ class Engine:
             index=index,
             time=entry.time,
             leaf_hash=hash_leaf(data),
-            effects=entry.effects,
+            effects_json=entry.effects_json,
             replayed=True,
         )
 
@@ -283,7 +283,7 @@ class Engine:
             origin=self.origin,
             previous=work.previous,
             statement=statement.text if statement else "",
-            effects=format_effects(effects, due=due),
+            effects_json=format_effects(effects, due=due),
         )
 
     def _adopt(
@@ -301,12 +301,8 @@ class Engine:
             index=entry.index, time=entry.time, leaf_hash=leaf_hash, statement=entry.statement
         )
         work.rows.index = entry.index
-        before = len(work.rows.changes)
         apply(work.rows, effects, seal)
-        work.states_requested += sum(
-            change.table is STATE_REQUESTS and change.row is not None
-            for change in work.rows.changes[before:]
-        )
+        work.states_requested += work.rows.has_put(STATE_REQUESTS, entry.index + 1)
         work.entries.append(
             NewEntry(
                 index=entry.index,
@@ -326,7 +322,7 @@ class Engine:
             index=entry.index,
             time=entry.time,
             leaf_hash=leaf_hash,
-            effects=entry.effects,
+            effects_json=entry.effects_json,
         )
 
     def _commit(self, work: _Work) -> None:

@@ -11,9 +11,9 @@ An entry, pretty-printed (its bytes have no spaces and no line breaks):
 proved by RFC 6962 consistency proofs.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from registry.canonical import Json, b64url_decode, b64url_encode, format_json, parse_object, sha256
 from registry.errors import EntryTooLargeError, MalformedError
@@ -25,10 +25,12 @@ BEFORE_FIRST = sha256(b"")
 
 MEMBERS = frozenset({"effects", "index", "kind", "origin", "previous", "statements", "time", "v"})
 VERSION = 1
+_BEFORE_EFFECTS = b'{"effects":'
+_BEHIND_EFFECTS = b',"index":'
+"""Stands behind the effects for the last time in an entry: no text is found after it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """An entry, opened.
 
     Attributes:
@@ -38,7 +40,7 @@ class Entry:
         origin: The log's name.
         previous: The leaf hash of the entry before; SHA-256 of nothing for the first.
         statement: The compact JWS, "" for an entry without a statement.
-        effects: The effects object.
+        effects_json: The effects object as canonical JSON.
     """
 
     index: int
@@ -47,7 +49,12 @@ class Entry:
     origin: Origin
     previous: bytes
     statement: str
-    effects: Mapping[str, Json]
+    effects_json: bytes
+
+    @property
+    def effects(self) -> dict[str, Json]:
+        """The effects object, parsed anew at each look."""
+        return parse_object(self.effects_json, what="effects")
 
 
 def seal_entry(entry: Entry) -> bytes:
@@ -58,7 +65,7 @@ def seal_entry(entry: Entry) -> bytes:
     """
     statements: list[Json] = [entry.statement] if entry.statement else []
     data = b'{"effects":%b,"index":%d,"kind":%b,"origin":%b,%b}' % (
-        format_json(dict(entry.effects)),
+        entry.effects_json,
         entry.index,
         _name(entry.kind),
         _name(entry.origin),
@@ -92,7 +99,7 @@ def open_entry(data: bytes) -> Entry:
         raise MalformedError(what="entry", reason="members or version differ from the format's")
     match raw:
         case {
-            "effects": dict(effects),
+            "effects": dict(),
             "index": int(index),
             "kind": str(kind),
             "origin": str(origin),
@@ -107,7 +114,7 @@ def open_entry(data: bytes) -> Entry:
                 origin=parse_origin(origin),
                 previous=b64url_decode(previous, what="previous", length=32),
                 statement=str(statements[0]) if statements else "",
-                effects=effects,
+                effects_json=data[len(_BEFORE_EFFECTS) : data.rindex(_BEHIND_EFFECTS)],
             )
         case _:
             raise MalformedError(what="entry", reason="a member has a wrong type")

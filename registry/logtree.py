@@ -40,13 +40,15 @@ class LogTree:
         self._read_tile = read_tile
         self._stored = size
         self._range = CompactRange(size, _frontier(read_tile, size))
-        self._edges: dict[int, bytes] = {}
+        self._edges: dict[int, bytearray] = {}
         self._full: list[TileWrite] = []
         self._roots: dict[int, bytes] = {}
         level = 0
         while size >> (8 * level):
             count = (size >> (8 * level)) % WIDTH
-            self._edges[level] = read_tile(level, size >> (8 * level + 8))[: count * HASH]
+            self._edges[level] = bytearray(
+                read_tile(level, size >> (8 * level + 8))[: count * HASH]
+            )
             level += 1
 
     @property
@@ -60,7 +62,7 @@ class LogTree:
         copy._read_tile = self._read_tile
         copy._stored = self._range.size
         copy._range = self._range.copy()
-        copy._edges = dict(self._edges)
+        copy._edges = {level: bytearray(edge) for level, edge in self._edges.items()}
         copy._full = []
         copy._roots = self._roots
         return copy
@@ -71,20 +73,21 @@ class LogTree:
         self._range.append(leaf_hash)
         level, node = 0, leaf_hash
         while True:
-            edge = self._edges.get(level, b"") + node
+            edge = self._edges.setdefault(level, bytearray())
+            edge += node
             if len(edge) < WIDTH * HASH:
-                self._edges[level] = edge
                 return
-            self._full.append(TileWrite(level=level, index=size >> (8 * level + 8), data=edge))
-            self._edges[level] = b""
-            node = root_of(edge[at : at + HASH] for at in range(0, len(edge), HASH))
+            tile = bytes(edge)
+            self._full.append(TileWrite(level=level, index=size >> (8 * level + 8), data=tile))
+            edge.clear()
+            node = root_of(tile[at : at + HASH] for at in range(0, len(tile), HASH))
             level += 1
 
     def tiles(self) -> tuple[TileWrite, ...]:
         """Returns the tiles to store: those filled since the fork, and the right edge."""
         size = self._range.size
         partial = (
-            TileWrite(level=level, index=size >> (8 * level + 8), data=edge)
+            TileWrite(level=level, index=size >> (8 * level + 8), data=bytes(edge))
             for level, edge in self._edges.items()
             if edge
         )

@@ -12,8 +12,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from registry.canonical import parse_object
 from registry.commitments import Commitments, StateCommitted
-from registry.effects import Due, Effect, Seal, Touch, apply, format_effects
+from registry.effects import Due, Effect, Seal, Touch, apply, format_effects, touches_of
 from registry.entries import BEFORE_FIRST, Entry, open_entry, seal_entry
 from registry.errors import EntryInvalidError, RegistryError
 from registry.histories import Histories, merged
@@ -89,20 +90,14 @@ class _Following(Struct, frozen=True, kw_only=True):
     Attributes:
         kind: The entry's kind.
         effects: What follows.
-        rendered: The effects object.
+        rendered: The effects object as canonical JSON.
         data: The entry's bytes.
     """
 
     kind: str
     effects: tuple[Effect, ...]
-    rendered: dict[str, Any]
+    rendered: bytes
     data: bytes
-
-    @property
-    def touches(self) -> list[Touch]:
-        """The buckets whose histories gain the entry's leaf."""
-        touches = self.rendered["touches"]
-        return [(family, name) for family in ("holder", "voucher") for name in touches[family]]
 
 
 class Replay:
@@ -256,7 +251,7 @@ class Replay:
             origin=self._origin,
             previous=self.past.previous,
             statement="" if statement is None else statement.text,
-            effects=rendered,
+            effects_json=rendered,
         )
         return _Following(kind=kind, effects=effects, rendered=rendered, data=seal_entry(entry))
 
@@ -298,7 +293,7 @@ class Replay:
         """Says in what an entry differs from what must stand here."""
         if entry.kind != following.kind:
             self._refuse(f"its kind is {entry.kind}, and {following.kind} should stand here")
-        expected = following.rendered
+        expected = parse_object(following.rendered, what="effects")
         odd = sorted(
             name
             for name in {*expected, *entry.effects}
@@ -319,7 +314,7 @@ class Replay:
             if not past.owed:
                 self.histories.forget()
         past.previous, past.time, past.size = leaf_hash, reading.time, past.size + 1
-        self.histories.add(following.touches, leaf_hash)
+        self.histories.add(touches_of(effects), leaf_hash)
         if statement is not None:
             past.statements += 1
             self._remember(statement)

@@ -75,6 +75,16 @@ class MemoryRows:
             raise InvariantBrokenError(f"table {table.name} has no index on {field}")
         return tuple(shelf.rows[key] for key in sorted(shelf.keys[field].get(value, ())))
 
+    def add(self, table: Table[R], row: R) -> None:
+        """Adds a row whose key no live row has.
+
+        Raises:
+            InvariantBrokenError: One has.
+        """
+        if table.key_of(row) in self._shelves[table].rows:
+            raise InvariantBrokenError(f"{table.name} {table.key_of(row)} stands already")
+        self.put(table, row)
+
     def put(self, table: Table[R], row: R) -> None:
         """Adds a row, or replaces the one with its key."""
         key = table.key_of(row)

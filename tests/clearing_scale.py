@@ -8,6 +8,7 @@ replay. For measuring, and for tests of what must not grow:
     ledger = build(SqlStore(url, RULEBOOK.tables), scale)
 """
 
+import json
 import random
 from dataclasses import dataclass
 from datetime import date
@@ -15,7 +16,7 @@ from functools import cache
 
 from registry.batch import Change
 from registry.calendars import CN_2025_2026, start_of
-from registry.canonical import b64url_encode, sha256
+from registry.canonical import b64url_encode, format_json, sha256
 from registry.checkpoint import Checkpoint, sign_checkpoint
 from registry.commitments import Commitments
 from registry.effects import format_effects
@@ -125,9 +126,16 @@ class _Writing:
         """Adds an entry that changed something, and rows."""
         if len(self.changes) >= CHANGES_AT_ONCE:
             self.flush()
-        effects = {**format_effects(()), "changes": [change]}
-        entry = Entry(index=self.size, time=PAY_TIME - 10**9, kind=kind, origin=ORIGIN,
-                      previous=self.previous, statement="", effects=effects)  # type: ignore[arg-type]  # fmt: skip
+        effects = {**json.loads(format_effects(())), "changes": [change]}
+        entry = Entry(
+            index=self.size,
+            time=PAY_TIME - 10**9,
+            kind=kind,
+            origin=ORIGIN,
+            previous=self.previous,
+            statement="",
+            effects_json=format_json(effects),
+        )
         data = seal_entry(entry)
         leaf = hash_leaf(data)
         self.entries.append(NewEntry(index=self.size, time=entry.time, kind=kind, leaf_hash=leaf,
@@ -176,7 +184,7 @@ def build(store: LedgerStore, scale: Scale) -> ScaledLedger:
     rows = rows_of(histories)
     commitments = Commitments.load(store.select, lambda: rows, as_of=store.size())
     roots = commitments.roots(at=store.size(), grown=histories)
-    state = writing.enter("state", dict(format_effects((roots,))["changes"][0]))  # type: ignore[arg-type, index]
+    state = writing.enter("state", json.loads(format_effects((roots,)))["changes"][0])
     writing.put(*((HISTORIES, row) for row in rows))
     writing.flush()
     head = writing.tree.head

@@ -315,7 +315,7 @@ def _resealed(entries: list[bytes], at: int, effects: dict[str, Any]) -> list[by
             origin=entry.origin,
             previous=previous,
             statement=entry.statement,
-            effects=effects if index == at else entry.effects,
+            effects_json=format_json(effects) if index == at else entry.effects_json,
         )
         changed.append(seal_entry(made))
     return changed

@@ -34,6 +34,7 @@ from registry.signing import PrivateKey
 from registry.state import MemoryRows, View
 from registry.statements import Now, Statement, admit
 from registry.store.memory import MemoryStore
+from registry.tables import Table
 from tests.builders import ORIGIN, World, instant, key_of, possession_proof
 
 LOG_KEY = key_of("log")
@@ -204,12 +205,19 @@ Lie = Callable[["Forger", Draft], Iterable[Draft]]
 """What to seal instead of one honest draft."""
 
 
+class _Rows(MemoryRows):
+    """Takes what a lie adds twice."""
+
+    def add(self, table: Table[Any], row: Any) -> None:
+        self.put(table, row)
+
+
 class Forger:
     """Seals a log again with one lie in it."""
 
     def __init__(self, rulebook: Rulebook) -> None:
         self.rulebook = rulebook
-        self.rows = MemoryRows(rulebook.tables)
+        self.rows = _Rows(rulebook.tables)
         self.entries: list[bytes] = []
         self._keys = ReplayedKeys(self.rows)
         self._previous = BEFORE_FIRST
@@ -276,7 +284,7 @@ class Forger:
                 origin=ORIGIN,
                 previous=self._previous if draft.previous is None else draft.previous,
                 statement=draft.text,
-                effects=format_effects(draft.effects, due=draft.due),
+                effects_json=format_effects(draft.effects, due=draft.due),
             )
         )
         leaf_hash = hash_leaf(data)

@@ -112,7 +112,7 @@ class VoucherActivated(Effect, frozen=True, kw_only=True):
         state.put(BUCKETS, replace(bucket, ordinal=self.ordinal, founded=seal.index))
         total = Minor(ledger.face_total + voucher.face)
         state.put(LEDGER, replace(ledger, voucher_count=self.ordinal + 1, face_total=total))
-        state.put(LOTS, lot)
+        state.add(LOTS, lot)
 
 
 def _pending(state: Rows, statement: Statement[Any]) -> Voucher:

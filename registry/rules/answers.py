@@ -118,7 +118,7 @@ class LotAssigned(Effect, frozen=True, kw_only=True):
         )
         state.delete(LOTS, lot.lot)
         state.delete(OFFERS, self.offer)
-        state.put(LOTS, assigned)
+        state.add(LOTS, assigned)
 
 
 def _answered(state: Rows, statement: Statement[Any]) -> Offer:

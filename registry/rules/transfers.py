@@ -120,7 +120,7 @@ class LotOffered(Effect, frozen=True, kw_only=True):
             status=LotStatus.OFFERED,
             salt=seal.lot_salt(0),
         )
-        state.put(LOTS, offered)
+        state.add(LOTS, offered)
         offer = Offer(
             offer=self.offer,
             lot=offered.lot,
@@ -134,7 +134,7 @@ class LotOffered(Effect, frozen=True, kw_only=True):
             kid=self.kid,
             salt=seal.lot_salt(2),
         )
-        state.put(OFFERS, offer)
+        state.add(OFFERS, offer)
 
 
 class LotTransferred(Effect, frozen=True, kw_only=True):
@@ -171,7 +171,7 @@ class LotTransferred(Effect, frozen=True, kw_only=True):
             born=seal.index,
             salt=seal.lot_salt(2),
         )
-        state.put(LOTS, assigned)
+        state.add(LOTS, assigned)
 
 
 def _split(state: MutableRows, offered: LotOffered | LotTransferred, seal: Seal) -> Lot:
@@ -188,7 +188,7 @@ def _split(state: MutableRows, offered: LotOffered | LotTransferred, seal: Seal)
             born=seal.index,
             salt=seal.lot_salt(1),
         )
-        state.put(LOTS, rest)
+        state.add(LOTS, rest)
     return lot
 
 

@@ -198,9 +198,9 @@ class VoucherIssued(Effect, frozen=True, kw_only=True):
             ordinal=None,
             salt=seal.bucket_salt(),
         )
-        state.put(VOUCHERS, voucher)
-        state.put(VOUCHER_NUMBERS, number)
-        state.put(BUCKETS, bucket)
+        state.add(VOUCHERS, voucher)
+        state.add(VOUCHER_NUMBERS, number)
+        state.add(BUCKETS, bucket)
 
 
 class CoDebtorJoined(Effect, frozen=True, kw_only=True):

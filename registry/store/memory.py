@@ -268,9 +268,14 @@ class MemoryStore:
             raise StorageFailedError(reason="an id is used twice")
 
     def _verify_rows(self, changes: Sequence[Change]) -> None:
-        """Refuses rows that are in no table, and negative money."""
+        """Refuses rows that are in no table, new ones that are not, and negative money."""
+        changed: set[tuple[str, Key]] = set()
         for change in changes:
-            self._rows_of(change.table)
+            place = (change.table.name, change.key)
+            stands = change.key in self._rows_of(change.table).live and place not in changed
+            if stands and change.is_new:
+                raise StorageFailedError(reason=f"a row of {change.table.name} stands already")
+            changed.add(place)
             for name in self._money[change.table.name]:
                 if change.row is not None and (getattr(change.row, name) or 0) < 0:
                     raise StorageFailedError(reason=f"{change.table.name}.{name} is negative")

@@ -390,7 +390,7 @@ def _row_work(sql: RowSql, changes: Sequence[Change], ledger_id: int) -> list[tu
             since, row = begun.pop(key)
             if since < index:
                 versions.append((ledger_id, *form(row), since, index))
-        else:
+        elif not change.is_new:
             ended.setdefault(key, index)
         if change.row is not None:
             begun[key] = (index, change.row)

@@ -64,6 +64,10 @@ class _Rows:
         """Is asked by no offer."""
         raise NotImplementedError
 
+    def add(self, table: Table[Any], row: Any) -> None:
+        """Writes a new row."""
+        self.put(table, row)
+
     def put(self, table: Table[Any], row: Any) -> None:
         """Writes a row."""
         key = table.key_of(row)
@@ -139,7 +143,7 @@ def _seal(rows: _Rows, transfer: Transfer, *, index: int, previous: bytes) -> Ne
         origin=ORIGIN,
         previous=previous,
         statement=statement.text,
-        effects=format_effects(effects),
+        effects_json=format_effects(effects),
     )
     data = seal_entry(entry)
     leaf_hash = hash_leaf(data)

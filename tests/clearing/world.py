@@ -8,7 +8,7 @@ from clearing.kinds import TABLES as CLEARING_TABLES
 from clearing.plan import Plan
 from clearing.rules.plans import plan_due
 from registry.calendars import CN_2025_2026, start_of
-from registry.canonical import Json, b64url_encode, sha256
+from registry.canonical import Json, b64url_encode, parse_object, sha256
 from registry.effects import Effect, Seal, apply, format_effects
 from registry.ids import Kid, LotId, Origin, PartyId, Sid, lot_id, uscc_check_character
 from registry.model import (
@@ -292,7 +292,7 @@ class World:
                 "index": len(self.entries),
                 "time": time,
                 "kind": kind.name,
-                "effects": format_effects(effects),
+                "effects": parse_object(format_effects(effects), what="effects"),
             }
         )
         return statement.sid

@@ -115,9 +115,9 @@ class TestBatches:
         assert isinstance(again, Sealed)
         assert isinstance(later, Sealed)
         assert (first.replayed, again.replayed, later.replayed) == (False, True, True)
-        assert (first.index, first.leaf_hash, first.effects, first.time) == (
-            again.index, again.leaf_hash, again.effects, again.time,
-        ) == (later.index, later.leaf_hash, later.effects, later.time)  # fmt: skip
+        assert (first.index, first.leaf_hash, first.effects_json, first.time) == (
+            again.index, again.leaf_hash, again.effects_json, again.time,
+        ) == (later.index, later.leaf_hash, later.effects_json, later.time)  # fmt: skip
         assert store.size() == cast().store.size() + 1
 
     @pytest.mark.parametrize("apart", [False, True])

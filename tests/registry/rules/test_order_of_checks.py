@@ -136,7 +136,7 @@ def test_the_same_statement_again_gives_the_first_result(kind: str) -> None:
     (again,) = world.submit(text)
     assert isinstance(again, Sealed)
     assert (first.replayed, again.replayed) == (False, True)
-    for name in ("sid", "index", "time", "leaf_hash", "effects"):
+    for name in ("sid", "index", "time", "leaf_hash", "effects_json"):
         assert getattr(first, name) == getattr(again, name)
     assert (world.digest(), world.store.size()) == before
 

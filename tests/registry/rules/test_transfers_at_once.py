@@ -1,6 +1,5 @@
 """Offers under a standing consent: what they do at once, and what no consent covers."""
 
-from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -20,6 +19,7 @@ from registry.refusals import (
     RoleMissingError,
 )
 from registry.rules.transfers import LotOffered, LotTransferred
+from registry.tables import replace
 from tests.builders import instant
 from tests.consents import accession, changes_of, is_waiting, offer_to
 from tests.scenario import (

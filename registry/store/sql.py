@@ -24,6 +24,7 @@ from registry.ids import PartyId, Sid
 from registry.model import DEADLINES, Deadline
 from registry.ports import Commit, Opening
 from registry.store import verify_commit
+from registry.store.columns import ColumnReads
 from registry.store.database import STREAM_ROWS, Connection, Database
 from registry.store.migrations import REVISIONS, upgrade, version_of
 from registry.store.queries import Bulk, LogSql, Question, Records, RowSql
@@ -86,7 +87,7 @@ def migrate(url: str) -> tuple[str, str]:
         database.close()
 
 
-class SqlStore:
+class SqlStore(ColumnReads):
     """Implements `LedgerStore` on an SQL database.
 
     Any thread may call any method; those that write wait for one another.
@@ -250,31 +251,6 @@ class SqlStore:
         sql = self._row_sql(table.name)
         parts = self._database.stream(sql.selection(self._ledger_id, field, value, as_of))
         return chain.from_iterable(map(sql.rows.parse, parts))
-
-    def columns(
-        self,
-        table: Table[Any],
-        names: Sequence[str],
-        *,
-        order: Sequence[str] = (),
-        field: str = "",
-        value: Value = "",
-        as_of: int | None = None,
-    ) -> Iterator[tuple[Any, ...]]:
-        """Streams fields of rows as tuples, ordered by some of them."""
-        sql = self._row_sql(table.name)
-        question = sql.columns(self._ledger_id, names, order, field, value, as_of)
-        parts = self._database.stream(question)
-        return chain.from_iterable(map(sql.rows.decoder(names), parts))
-
-    def gather(
-        self, table: Table[Any], names: Sequence[str], *, field: str, values: Sequence[Value]
-    ) -> list[tuple[Any, ...]]:
-        """Returns fields of the live rows whose field has one of the values, in any order."""
-        sql = self._row_sql(table.name)
-        decode = sql.rows.decoder(names)
-        questions = sql.gathering(self._ledger_id, tuple(names), field, values)
-        return [row for part in self._database.ask(questions) if part for row in decode(part)]
 
     def due(self, *, until: int, limit: int) -> tuple[Deadline, ...]:
         """Returns the first `limit` live deadlines with `at` <= until, by (at, kind, id)."""

@@ -1,6 +1,5 @@
 """What every store promises: the same tests over memory, SQLite and PostgreSQL."""
 
-import operator
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -314,27 +313,6 @@ class TestRows:
         assert list(store.select(PARTS, field="colour", value="blue", as_of=3)) == [blue]
         assert list(store.select(PARTS, field="colour", value="blue")) == []
         assert list(store.select(PARTS, field="colour", value="blue", as_of=2)) == []
-
-    def test_columns_are_those_of_the_rows_as_of_any_size(self, store: LedgerStore) -> None:
-        epoch = store.acquire()
-        one, two = part(), part(number=2, colour="blue")
-        store.append(commit(0, 2, put(0, PARTS, one), put(1, PARTS, two)), expected_size=0,
-                     epoch=epoch)  # fmt: skip
-        store.append(commit(2, 1, end(2, PARTS, "acme", 1)), expected_size=2, epoch=epoch)
-        names = Part.__struct_fields__
-        for size in (0, 1, 2, 3, None):
-            rows = list(store.select(PARTS, as_of=size))
-            for order in (("number",), ("colour", "number"), ("number", "owner")):
-                for name in reversed(order):
-                    rows.sort(key=operator.attrgetter(name))
-                found = store.columns(PARTS, names, order=order, as_of=size)
-                assert list(found) == [tuple(getattr(row, n) for n in names) for row in rows]
-        assert store.gather(PARTS, ("number",), field="colour", values=("red",)) == []
-        gathered = store.gather(PARTS, names, field="colour", values=("blue", "red", "none"))
-        assert gathered == [tuple(getattr(two, name) for name in names)]
-        by_colour = store.columns(PARTS, ("number",), field="colour", value="red", as_of=2)
-        assert list(by_colour) == [(1,)]
-        assert list(store.columns(PARTS, ("number",), field="colour", value="red")) == []
 
     def test_versions_within_one_commit_are_told_apart(self, store: LedgerStore) -> None:
         epoch = store.acquire()

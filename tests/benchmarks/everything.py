@@ -6,7 +6,7 @@ python -m tests.benchmarks --scale full
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -73,8 +73,17 @@ def measure(
         AssertionError: An answer, or what was written, is wrong.
     """
     scale, repeats, seconds = plan.scale, plan.repeats, plan.seconds
+    found: list[goals.Goal] = []
+
+    def add(some: Sequence[goals.Goal]) -> None:
+        for goal in some:
+            tell(**asdict(goal))
+        found.extend(some)
+
+    add(goals.of_clearing(clearing.measure(lots=plan.lots, repeats=repeats, cache=cache)))
+    add(goals.of_snapshot(snapshot.measure(scale, repeats=repeats, cache=cache)))
     before = limits.measure(seconds=seconds / 2, repeats=repeats)
-    found = write_path.measure(
+    results = write_path.measure(
         [*write_path.PHASES],
         scale,
         cache=cache,
@@ -82,10 +91,12 @@ def measure(
         seconds=seconds,
         options=options,
     )
-    write_path.tell_results(found, repeats=repeats)
+    write_path.tell_results(results, repeats=repeats)
     audited = audit.measure(scale, passes=plan.passes, repeats=repeats, cache=cache)
     limit = mean(before, limits.measure(seconds=seconds / 2, repeats=repeats))
     tell(limits=limit.verify_all)
+    add(goals.of_write_path(results, limit))
+    add(goals.of_audit(audited, limit))
     short, long = growth.measure(
         scale,
         entries=plan.entries,
@@ -94,15 +105,8 @@ def measure(
         cache=cache,
         options=options,
     )
-    return goals.in_order(
-        [
-            *goals.of_write_path(found, limit),
-            *goals.of_audit(audited, limit),
-            *goals.of_clearing(clearing.measure(lots=plan.lots, repeats=repeats, cache=cache)),
-            *goals.of_snapshot(snapshot.measure(scale, repeats=repeats, cache=cache)),
-            *goals.of_growth(short, long),
-        ]
-    )
+    add(goals.of_growth(short, long))
+    return goals.in_order(found)
 
 
 def mean(one: Limits, other: Limits) -> Limits:

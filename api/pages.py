@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, Generic, TypeVar
 
+import msgspec
+
 from api.auth import Caller
 from api.errors import CursorInvalidError
 from api.service import Service
@@ -122,5 +124,5 @@ def _start(service: Service, ask: Ask[Any]) -> tuple[int, Key | None]:
 
 def _key_types(table: Table[Any]) -> list[type]:
     """Returns the types of a table's key: texts, but for a few numbers."""
-    fields = table.row.__dataclass_fields__
-    return [int if fields[name].type in (int, "int") else str for name in table.key]
+    types = {field.name: field.type for field in msgspec.structs.fields(table.row)}
+    return [int if types[name] is int else str for name in table.key]

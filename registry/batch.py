@@ -258,6 +258,10 @@ class Batch:
             for key, row in rows.items():
                 self._kept.keep(table, key, row)
 
+    def first_deadline_put(self, otherwise: int) -> int:
+        """Returns the instant of the earliest deadline that the batch has set."""
+        return min((int(key[0]) for key in self._changed[DEADLINES]), default=otherwise)
+
     # --- Deadlines --------------------------------------------------------------------
 
     def due(self, find: FindDue, *, until: int, limit: int) -> Deadline | None:

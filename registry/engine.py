@@ -12,8 +12,7 @@ from itertools import islice
 from typing import Any
 
 from registry.batch import Batch, KeptRows
-from registry.commitments import Commitments, StateCommitted
-from registry.effects import Due, Effect, Seal, Touch, apply, format_effects
+from registry.effects import Due, Effect, Seal, apply, format_effects
 from registry.entries import BEFORE_FIRST, Entry, open_entry, seal_entry
 from registry.errors import (
     ClockUnsureError,
@@ -22,18 +21,21 @@ from registry.errors import (
     StorageError,
     StorageUnknownError,
 )
-from registry.histories import Grown, Histories, merged, range_of
 from registry.ids import Origin, PartyId, Sid
 from registry.kinds import Rulebook
 from registry.logtree import LogTree
 from registry.merkle import TreeHead, hash_leaf
-from registry.model import COMMITTED, HISTORIES, LEDGER, STATE_REQUESTS, History, Ledger
+from registry.model import LEDGER, STATE_REQUESTS, Deadline, Ledger
+from registry.owed import OwedStates
 from registry.ports import Clock, Commit, LedgerStore, NewEntry
 from registry.statements import Now, Statement
-from registry.tables import Get, Record, replace
+from registry.tables import Record, replace
 
 BATCH_MAX = 1_000
 """Entries of one commit that need no statement, such as expiries of one moment."""
+
+INSTANT_MAX = 2**62
+"""Later than every instant."""
 
 CLOCK_BACK_MAX = 2_000
 """Milliseconds by which the system clock may step back before writing stops."""
@@ -97,13 +99,11 @@ class Engine:
         last = next(store.entries(size - 1, size)) if size else b""
         self.previous = hash_leaf(last) if size else BEFORE_FIRST
         self.time = open_entry(last).time if size else 0
-        self._commitments: Commitments | None = None
-        self._computed: list[StateCommitted] = []
-        self._owed: dict[Touch, History] = {}
-        self._committed = next((row.at for row in store.select(COMMITTED)), 0)
-        self._uncomputed = False
+        self._due_from: int | None = None
+        self._asks_for_state = False
+        self._owed = OwedStates(store)
         self._stopped = False
-        self._restore_requests()
+        self._owed.restore()
 
     @property
     def head(self) -> TreeHead:
@@ -133,8 +133,10 @@ class Engine:
         ahead = len(waiting)
         try:
             while True:
-                if self._uncomputed:
-                    self._compute_state()
+                if self._asks_for_state:
+                    # Before anything else is sealed, so a read that failed can be repeated.
+                    self._owed.compute(at=self.tree.head.size)
+                    self._asks_for_state = False
                 work = _Work(self)
                 before = len(outcomes)
                 done = self._fill(work, waiting, outcomes, ahead=ahead)
@@ -161,8 +163,11 @@ class Engine:
         """
         coming = list(islice(waiting, ahead))
         now = self._now(work)
-        sealed = self.store.find_statements([s.sid for s in coming])
-        work.ids.update(self.store.find_ids([(s.by, s.id) for s in coming]))
+        used = self.store.find_ids([(s.by, s.id) for s in coming])
+        work.ids.update(used)
+        # The id is part of what is signed: only under it can the same statement stand.
+        again = [s.sid for s in coming if used.get((s.by, s.id)) == s.sid]
+        sealed = self.store.find_statements(again) if again else {}
         work.rows.prefetch([self.rulebook.reads(s, now) for s in coming])
         while True:
             self._tell_time(work)
@@ -205,7 +210,7 @@ class Engine:
             self._seal(work, kind=due.kind, effects=effects, due=due)
             if work.states_requested or len(work.entries) >= BATCH_MAX:
                 return False
-        for committed in self._computed[work.states_sealed :]:
+        for committed in self._owed.states[work.states_sealed :]:
             self._seal(work, kind="state", effects=(committed,))
             work.states_sealed += 1
         return True
@@ -213,8 +218,18 @@ class Engine:
     def _next_due(self, work: _Work) -> Due | None:
         """Returns the next deadline that has come, as the batch has left them."""
         # A cancellation meets two deadlines, its own and the offer's; nothing meets more.
-        row = work.rows.due(self.store.due, until=work.time, limit=2 * BATCH_MAX)
+        row = work.rows.due(self._find_due, until=work.time, limit=2 * BATCH_MAX)
         return None if row is None else Due(at=row.at, kind=row.kind, id=row.id)
+
+    def _find_due(self, *, until: int, limit: int) -> tuple[Deadline, ...]:
+        """Finds deadlines in committed state; asks the store only when one may have come."""
+        if self._due_from is None:
+            first = self.store.due(until=INSTANT_MAX, limit=1)
+            self._due_from = first[0].at if first else INSTANT_MAX
+        if until < self._due_from:
+            return ()
+        self._due_from = None
+        return self.store.due(until=until, limit=limit)
 
     def _decide(self, work: _Work, statement: Statement[Any], sealed: Mapping[Sid, int]) -> Outcome:
         """Decides one statement and seals it, or returns why not."""
@@ -334,56 +349,10 @@ class Engine:
 
         # Past this line the batch is durable.
         work.rows.keep()
+        if self._due_from is not None:
+            self._due_from = min(self._due_from, work.rows.first_deadline_put(INSTANT_MAX))
         self.tree = work.tree
         self.previous = work.previous
         self.time = work.time
-        del self._computed[: work.states_sealed]
-        if not self._computed:
-            self._owed.clear()
-        self._uncomputed = work.states_requested > 0
-
-    def _compute_state(self) -> None:
-        """Computes the commitment that the newest entry asks for, as of itself included.
-
-        Nothing is sealed before this has been done, so a read that failed can be repeated.
-        """
-        at = self.tree.head.size
-        grown = self._grown_until(at)
-        commitments = self._commitments
-        if commitments is None:
-            commitments = self._load(grown, at=at)
-        else:
-            commitments.update(self.store.fetch, grown)
-        self._owe(commitments, grown, at=at)
-        self._commitments, self._uncomputed = commitments, False
-
-    def _restore_requests(self) -> None:
-        """Computes again what was owed when the last writer stopped, as of then."""
-        for request in sorted(self.store.select(STATE_REQUESTS), key=lambda row: row.at):
-            grown = self._grown_until(request.at)
-            self._owe(self._load(grown, at=request.at), grown, at=request.at)
-
-    def _grown_until(self, at: int) -> Grown:
-        """Returns the histories that entries have grown since the newest commitment."""
-        histories = Histories(self._find_histories)
-        histories.read(self.store.entries(self._committed, at))
-        return histories.take()
-
-    def _find_histories(self, touches: Sequence[Touch]) -> list[History | None]:
-        """Finds histories as of the newest commitment, whether its entry stands or is owed."""
-        (rows,) = self.store.fetch([Get(HISTORIES, tuple(touches))])
-        return [self._owed.get(touch, row) for touch, row in zip(touches, rows, strict=True)]
-
-    def _load(self, grown: Grown, *, at: int) -> Commitments:
-        """Computes every bucket, as of a size."""
-        newer = {**{touch: range_of(row) for touch, row in self._owed.items()}, **grown}
-        return Commitments.load(
-            self.store.select, lambda: merged(self.store.select(HISTORIES), newer), as_of=at
-        )
-
-    def _owe(self, commitments: Commitments, grown: Grown, *, at: int) -> None:
-        """Remembers a commitment until its entry is sealed."""
-        committed = commitments.roots(at=at, grown=grown)
-        self._computed.append(committed)
-        self._owed |= {(row.family, row.bucket): row for row in committed.histories}
-        self._committed = at
+        self._owed.sealed(work.states_sealed)
+        self._asks_for_state = work.states_requested > 0

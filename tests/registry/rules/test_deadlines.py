@@ -253,6 +253,7 @@ def test_an_auditor_refuses_a_log_without_a_deadlines_entry() -> None:
             id=st.sampled_from("abAB-_"),
         ),
         max_size=30,
+        unique=True,
     )
 )
 def test_deadlines_come_by_instant_then_kind_then_id(effects: list[DeadlineSet]) -> None:

@@ -82,7 +82,7 @@ def make_log() -> None:
             sa.CheckConstraint("idx >= 0", name="entry_idx"),
             sa.CheckConstraint("length(leaf_hash) = 32", name="entry_leaf_hash"),
             sa.UniqueConstraint("ledger_id", "sid", name="entry_by_sid"),
-            sa.UniqueConstraint("ledger_id", "by_party", "id", name="entry_by_id"),
+            sa.UniqueConstraint("ledger_id", "id", "by_party", name="entry_by_id"),
         ),
     )
     states = sa.text("kind = 'state'")
@@ -206,7 +206,7 @@ def make_rows() -> None:
         "arrived int",
         "acknowledged bool",
         key="notice",
-        indexes="recipient transfer",
+        indexes="recipient",
     )
     rows(
         "lot",

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -19,21 +20,30 @@ from api.app import create_app
 from api.lock import held
 from api.service import open_service
 from api.settings import Settings
+from api.stalls import StallWatch
 from registry.errors import InputError, RegistryError
 from registry.ids import parse_origin
 
 PORT_MAX: Final = 65_535
 _BACKLOG = 1_024
+_TICKS_A_SECOND = 10
 
 
 class Server(uvicorn.Server):
-    """Tells the port once it serves."""
+    """Tells the port once it serves, and ends what stalls."""
 
     def __init__(self, config: uvicorn.Config, *, port: int, port_file: Path | None) -> None:
         """Takes the port that the socket is bound to."""
         super().__init__(config)
         self._port = port
         self._port_file = port_file
+        self._stalls = StallWatch()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Looks for stalled connections once a second."""
+        if counter % _TICKS_A_SECOND == 0:
+            self._stalls.look(self.server_state.connections, now=time.monotonic())
+        return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts serving, then tells."""

@@ -6,14 +6,13 @@ strings, booleans and integers. A value has one spelling, and nothing else parse
     {"amount":"100000000","due":"2026-06-30","path":["a","b"],"size":7}
 
 The profile is written three times on purpose. `_is_plain` is fast and takes in what it is
-sure of, which is nearly everything; `_PROFILE` decides about the rest; `_fault` reads like
-the rule and puts a refusal into words. Tests hold them to the same verdicts.
+sure of, which is nearly everything; `registry.profile` decides about the rest and puts a
+refusal into words. Tests hold them to the same verdicts.
 """
 
 import binascii
 import hashlib
 import json
-import re
 from collections.abc import Iterable
 from contextlib import suppress
 from enum import StrEnum
@@ -23,46 +22,18 @@ from typing import Final, TypeAlias
 import msgspec
 
 from registry.errors import InputError, MalformedError, NotCanonicalError
+from registry.profile import (
+    DEPTH_MAX,
+    FORBIDDEN_CHARACTER,
+    INTEGER_MAX,
+    MEMBER_NAME,
+    PROFILE,
+    fault_of,
+)
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | bool"
 
-DEPTH_MAX: Final = 16
-INTEGER_MAX: Final = 2**53 - 1
 SALT_SIZE: Final = 16
-
-# --- The profile as a pattern ---------------------------------------------------
-
-_NAME = "[A-Za-z0-9._#-]{1,64}"
-# Controls, invisible and direction-changing characters, and halves of surrogate pairs.
-_FORBIDDEN = r"\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff"
-_PLAIN = r"[ !#-\[\]-~]"  # printable ASCII, less the two characters that are escaped
-_TEXT = rf'"{_PLAIN}*(?:(?:\\["\\]|[^\x00-\x7f{_FORBIDDEN}]){_PLAIN}*)*"'
-# Sixteen digits reach past 2^53, so these magnitudes are spelled out place by place.
-_SIXTEEN_DIGITS = [
-    f"{str(INTEGER_MAX)[:place]}[0-{int(digit) - 1}][0-9]{{{15 - place}}}"
-    for place, digit in enumerate(str(INTEGER_MAX))
-    if place > 0 and digit != "0"
-]
-_MAGNITUDE = "|".join(["[1-9][0-9]{0,14}", "[1-8][0-9]{15}", *_SIXTEEN_DIGITS, str(INTEGER_MAX)])
-_SCALAR = f"{_TEXT}|(?:0|-?(?:{_MAGNITUDE}))(?![0-9])|true|false"
-
-
-def _tokens_pattern() -> str:
-    """Writes the pattern of texts made of the profile's tokens, nested `DEPTH_MAX` deep.
-
-    What it lets pass, such as a missing comma or a name without an object, the parser
-    refuses. No token can be read in two ways, so a mismatch costs linear time.
-    """
-    value = f"(?:{_SCALAR})"
-    for _ in range(DEPTH_MAX):
-        value = f'(?:{_SCALAR}|[{{\\[](?:(?:"{_NAME}":)?{value},?)*[}}\\]])'
-    return value
-
-
-_PROFILE: Final = re.compile(_tokens_pattern())
-_MEMBER_NAME: Final = re.compile(_NAME)
-_FORBIDDEN_CHARACTER: Final = re.compile(f"[{_FORBIDDEN}]")
-
 
 # --- The profile, quickly -------------------------------------------------------
 
@@ -109,7 +80,7 @@ def _is_plain(value: object, room: int) -> bool:
 @lru_cache(maxsize=512)
 def _are_names(names: tuple[object, ...]) -> bool:
     """Tells whether these are member names; objects repeat theirs in the same order."""
-    return all(type(name) is str and _MEMBER_NAME.fullmatch(name) for name in names)
+    return all(type(name) is str and MEMBER_NAME.fullmatch(name) for name in names)
 
 
 def _has_plain_text(encoded: bytes) -> bool:
@@ -119,7 +90,7 @@ def _has_plain_text(encoded: bytes) -> bool:
     if encoded.isascii():
         # An encoder escapes the other controls.
         return _DELETE not in encoded
-    return _FORBIDDEN_CHARACTER.search(encoded.decode()) is None
+    return FORBIDDEN_CHARACTER.search(encoded.decode()) is None
 
 
 # --- Encoding and parsing -------------------------------------------------------
@@ -191,8 +162,8 @@ def _format_any(value: Json) -> bytes:
         text = _encode(value)
     except (TypeError, ValueError, RecursionError):
         text = ""
-    if _PROFILE.fullmatch(text) is None or not _has_text_names(value):
-        raise MalformedError(what="JSON value", reason=_fault(value, depth=0))
+    if PROFILE.fullmatch(text) is None or not _has_text_names(value):
+        raise MalformedError(what="JSON value", reason=fault_of(value, depth=0))
     return text.encode()
 
 
@@ -240,7 +211,7 @@ def _parse_any(data: bytes, *, what: str) -> Json:
         text = data.decode()
     except UnicodeDecodeError:
         raise MalformedError(what=what, reason="not UTF-8") from None
-    if _PROFILE.fullmatch(text) is None:
+    if PROFILE.fullmatch(text) is None:
         raise _refusal(text, what=what)
     try:
         # The pattern matched one whole value, so nothing can stand behind its end.
@@ -277,45 +248,10 @@ def _has_text_names(value: object) -> bool:
     return True
 
 
-def _fault(value: object, *, depth: int) -> str:
-    """Says in words why a value is outside the profile; empty if it is inside."""
-    reason = ""
-    match value:
-        case bool():
-            pass
-        case int():
-            if abs(value) > INTEGER_MAX:
-                reason = "an integer of magnitude 2^53 or more"
-        case str():
-            if _FORBIDDEN_CHARACTER.search(value):
-                reason = "a control, invisible or surrogate character in a string"
-        case dict() | list() | tuple() if depth == DEPTH_MAX:
-            reason = f"nested deeper than {DEPTH_MAX}"
-        case dict():
-            if not all(isinstance(name, str) and _MEMBER_NAME.fullmatch(name) for name in value):
-                reason = "a member name outside [A-Za-z0-9._#-]{1,64}"
-            else:
-                reason = _first_fault(value.values(), depth=depth + 1)
-        case list() | tuple():
-            reason = _first_fault(value, depth=depth + 1)
-        case None:
-            reason = "null; an absent member is left out"
-        case float():
-            reason = "a number that is not an integer"
-        case _:
-            reason = f"{type(value).__name__} has no JSON form"
-    return reason
-
-
-def _first_fault(values: Iterable[object], *, depth: int) -> str:
-    """Says what is wrong with the first value that is outside the profile."""
-    return next(filter(None, (_fault(value, depth=depth) for value in values)), "")
-
-
 def _refusal(text: str, *, what: str) -> InputError:
     """Finds out why a text was refused; what is malformed is said before what is not canonical."""
     try:
-        reason = _fault(_decode_loosely(text), depth=0)
+        reason = fault_of(_decode_loosely(text), depth=0)
     except json.JSONDecodeError as error:
         reason = f"not JSON at character {error.pos}"
     except _TwiceError:

@@ -14,8 +14,9 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from msgspec.json import Decoder, Encoder
 
-from registry.canonical import INTEGER_MAX, b64url_decode, b64url_encode
+from registry.canonical import b64url_decode, b64url_encode
 from registry.model import Lot
+from registry.profile import INTEGER_MAX
 from registry.sumtree import RECORD_PREFIX, SumNode
 
 DETAIL = b"tallystick-detail/1\x00"

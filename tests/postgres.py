@@ -4,8 +4,8 @@ A server is started once for each process that asks, listens on a socket in a di
 its own, and runs as an unprivileged user, because it refuses to run as root. The newest
 version comes from a wheel and is always there. The oldest is Debian's: where it is not
 installed its tests are skipped, which the head of the test run says, and never where `CI`
-is set. To take it from elsewhere, name the folder of its programs:
-`TALLYSTICK_POSTGRES_15=/opt/postgresql-15/bin`.
+is set. To take it from elsewhere, name the folder of its programs in
+`TALLYSTICK_POSTGRES_15`.
 """
 
 import atexit

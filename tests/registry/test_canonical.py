@@ -1,10 +1,8 @@
 """One spelling of JSON: what it is, what is refused, and that others spell it alike."""
 
-import base64
 import json
 import sys
 from enum import StrEnum
-from hashlib import sha256 as sha256_of
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,22 +11,15 @@ import rfc8785
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from registry import canonical
+from registry import canonical, profile
 from registry.canonical import (
-    DEPTH_MAX,
-    INTEGER_MAX,
     Json,
-    b64url_decode,
-    b64url_encode,
-    digest_b64url,
     format_json,
     parse_json,
     parse_object,
-    salted_digest,
-    salted_file_digest,
-    sha256,
 )
 from registry.errors import InputError, MalformedError, NotCanonicalError
+from registry.profile import DEPTH_MAX, INTEGER_MAX
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "canonical"
 CASES = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(VECTORS.glob("*.json"))}
@@ -207,12 +198,12 @@ class TestBothDefinitionsOfTheProfile:
     def test_on_every_character(self) -> None:
         forbidden = frozenset(FORBIDDEN)
         allowed = "".join(chr(c) for c in range(sys.maxunicode + 1) if c not in forbidden)
-        assert canonical._PROFILE.fullmatch(canonical._encode(allowed))
-        assert not canonical._fault(allowed, depth=0)
+        assert profile.PROFILE.fullmatch(canonical._encode(allowed))
+        assert not profile.fault_of(allowed, depth=0)
         for character in map(chr, FORBIDDEN):
             for quoted in (canonical._encode(character), f'"{character}"', f'"{character}x"'):
-                assert not canonical._PROFILE.fullmatch(quoted)
-            assert canonical._fault(character, depth=0)
+                assert not profile.PROFILE.fullmatch(quoted)
+            assert profile.fault_of(character, depth=0)
 
     @given(
         st.integers(0, 18).map(lambda digits: 10**digits)
@@ -224,8 +215,8 @@ class TestBothDefinitionsOfTheProfile:
     @example(INTEGER_MAX + 1)
     def test_on_integers(self, magnitude: int) -> None:
         for number in (magnitude, -magnitude):
-            by_pattern = canonical._PROFILE.fullmatch(str(number)) is not None
-            assert by_pattern == (canonical._fault(number, depth=0) == "")
+            by_pattern = profile.PROFILE.fullmatch(str(number)) is not None
+            assert by_pattern == (profile.fault_of(number, depth=0) == "")
             assert by_pattern == (abs(number) <= INTEGER_MAX)
 
     @given(
@@ -238,7 +229,7 @@ class TestBothDefinitionsOfTheProfile:
         )
     )
     def test_on_any_value(self, value: object) -> None:
-        reason = canonical._fault(value, depth=0)
+        reason = profile.fault_of(value, depth=0)
         if reason:
             with pytest.raises(MalformedError) as refusal:
                 format_json(cast(Json, value))
@@ -348,67 +339,3 @@ def parsed(parse: Any, data: bytes) -> tuple[str, object]:
         return "", repr(parse(data, what="data"))
     except InputError as error:
         return error.code, str(error)
-
-
-class TestBase64Url:
-    @given(st.binary(max_size=70))
-    def test_reads_back_what_was_written(self, data: bytes) -> None:
-        text = b64url_encode(data)
-        assert text == base64.urlsafe_b64encode(data).decode().rstrip("=")
-        assert b64url_decode(text, what="data", length=len(data)) == data
-
-    @given(st.text(st.sampled_from("AQgw-_+/= \nZ\u00e9"), max_size=6))
-    def test_accepts_only_what_its_own_encoder_gives(self, text: str) -> None:
-        try:
-            data = b64url_decode(text, what="data")
-        except MalformedError:
-            return
-        assert b64url_encode(data) == text
-
-    @pytest.mark.parametrize(
-        "text",
-        [
-            pytest.param("A", id="one-character"),
-            pytest.param("AAAAA", id="one-character-left-over"),
-            pytest.param("QQ==", id="padding"),
-            pytest.param("QR", id="stray-bits-of-one-byte"),
-            pytest.param("QUJ", id="stray-bits-of-two-bytes"),
-            pytest.param("+_8A", id="standard-plus"),
-            pytest.param("/_8A", id="standard-solidus"),
-            pytest.param("QUJD\n", id="trailing-newline"),
-            pytest.param("QU JD", id="inner-space"),
-            pytest.param("QUJ\u00e9", id="non-ascii"),
-            pytest.param("=", id="only-padding"),
-        ],
-    )
-    def test_refuses_a_second_spelling(self, text: str) -> None:
-        with pytest.raises(MalformedError, match="x: not base64url without padding"):
-            b64url_decode(text, what="x")
-
-    @pytest.mark.parametrize("size", [0, 31, 33])
-    def test_refuses_another_length(self, size: int) -> None:
-        with pytest.raises(MalformedError, match=f"root: {size} bytes, not 32"):
-            b64url_decode(b64url_encode(bytes(size)), what="root", length=32)
-
-
-class TestDigests:
-    def test_hash_of_nothing_is_the_published_one(self) -> None:
-        assert sha256(b"") == sha256_of(b"").digest()
-        assert digest_b64url(b"") == "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
-
-    def test_terms_are_hashed_behind_their_salt(self) -> None:
-        salt = bytes(range(16))
-        want = b64url_encode(sha256_of(salt + b'{"a":"1","b":2}').digest())
-        assert salted_digest(salt, {"b": 2, "a": "1"}) == want
-        assert salted_file_digest(salt, b'{"a":"1","b":2}') == want
-
-    @pytest.mark.parametrize("size", [0, 15, 17, 32])
-    def test_refuses_a_salt_of_another_length(self, size: int) -> None:
-        with pytest.raises(MalformedError, match=f"salt: {size} bytes, not 16"):
-            salted_digest(bytes(size), {})
-        with pytest.raises(MalformedError, match=f"salt: {size} bytes, not 16"):
-            salted_file_digest(bytes(size), b"")
-
-    def test_refuses_terms_outside_the_profile(self) -> None:
-        with pytest.raises(MalformedError, match="null"):
-            salted_digest(bytes(16), cast(Json, None))

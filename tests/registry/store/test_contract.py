@@ -51,11 +51,8 @@ class TestLog:
         assert store.due(until=2**53, limit=10) == ()
 
     def test_state_entries_are_found_among_the_others(self, store: LedgerStore) -> None:
-        of_state = {2, 3, 7}
-        entries = [
-            structs.replace(entry(index), kind="state") if index in of_state else entry(index)
-            for index in range(9)
-        ]
+        kinds = {index: {"kind": "state"} for index in (2, 3, 7)}
+        entries = [structs.replace(entry(at), **kinds.get(at, {})) for at in range(9)]
         made = Commit(entries=entries, changes=[], tiles=[])
         store.append(made, expected_size=0, epoch=store.acquire())
         assert list(store.state_entries(0, 9)) == [entries[index].data for index in (2, 3, 7)]
@@ -384,9 +381,8 @@ class TestRows:
 
         def read() -> None:
             while not stop.is_set():
-                pair, tags = store.fetch(
-                    [Get(PARTS, (("a", 1), ("b", 1))), Get(TAGS, (("none",),))]
-                )
+                asked = [Get(PARTS, (("a", 1), ("b", 1))), Get(TAGS, (("none",),))]
+                pair, tags = store.fetch(asked)
                 if len({None if row is None else row.rank for row in pair}) > 1:
                     torn.append(pair)
                 if tags != (None,):

@@ -104,7 +104,7 @@ class Audit(Base):
     details: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
 
 
-class OfferIn(BaseModel):
+class OfferBody(BaseModel):
     """The request."""
 
     id: str = Field(max_length=64)
@@ -158,7 +158,7 @@ def create_app(engine: sa.Engine) -> FastAPI:
     app = FastAPI()
 
     @app.post("/offers", status_code=201)
-    def offer(body: OfferIn, authorization: Annotated[str, Header()]) -> OfferOut:
+    def offer(body: OfferBody, authorization: Annotated[str, Header()]) -> OfferOut:
         # The session begins and ends in here. As a dependency it would be held while the
         # request waits for a thread, and with 256 clients all threads wait for sessions.
         with Session(engine, expire_on_commit=False) as session:
@@ -177,7 +177,7 @@ def caller(session: Session, authorization: str) -> Party:
     return party
 
 
-def transfer(session: Session, by: Party, body: OfferIn) -> OfferOut:
+def transfer(session: Session, by: Party, body: OfferBody) -> OfferOut:
     """Makes a transfer, as one transaction."""
     if session.get(Offer, body.id) is not None:
         raise HTTPException(409, "the offer is there already")
@@ -283,7 +283,7 @@ def fill(database: str, built: Built) -> None:
 
 def request_of(transfer: Transfer) -> bytes:
     """Returns the request that makes the same transfer here."""
-    body = OfferIn(
+    body = OfferBody(
         id=transfer.sid,
         lot=transfer.lot,
         amount=transfer.amount,

@@ -129,13 +129,15 @@ def open_service(
     memory = settings.directory / "signed.json"
     signer = CheckpointSigner(store, key, origin=settings.origin, memory=memory)
     writer = Writer(engine, signer, waiting_max=settings.waiting_max, on_failure=on_read_only)
+    keys = StoredKeys(store)
+    keys.warm()
     writer.start()
     return Service(
         origin=settings.origin,
         store=store,
         rulebook=RULEBOOK,
         writer=writer,
-        keys=StoredKeys(store),
+        keys=keys,
         log_key=key.public,
         states=StateIndex(store),
         wall=SystemClock(),

@@ -206,3 +206,21 @@ def test_a_key_is_found_as_soon_as_its_entry_stands_and_kept() -> None:
     assert keys.find(kid) == key_of("s1").public
     assert keys.find(key_of("operator").public.kid) == key_of("operator").public
     assert keys.find(kid) == key_of("s1").public
+
+
+def test_keys_that_stand_are_found_at_once_when_warm(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(MemoryStore(RULEBOOK.tables), RULEBOOK).open()
+    world.admit("s1", "participant")
+    keys = StoredKeys(world.store)
+    keys.warm()
+    monkeypatch.setattr(MemoryStore, "fetch", None)
+    for name in ("s1", "operator", "registrar"):
+        assert keys.find(key_of(name).public.kid) == key_of(name).public
+
+
+def test_no_more_keys_are_found_than_are_kept() -> None:
+    world = World(MemoryStore(RULEBOOK.tables), RULEBOOK).open()
+    world.admit("s1", "participant")
+    keys = StoredKeys(world.store, kept=2)
+    keys.warm()
+    assert len(keys._found) == 2

@@ -122,7 +122,8 @@ class Engine:
         returns. With no statements it does what is due.
 
         Raises:
-            StorageError: Nothing of the batch was stored.
+            StorageError: What is not stored will not be. Statements may take several commits, so
+                earlier ones may be durable: to repeat them all is safe, and tells.
             StorageUnknownError: The outcome is not known; the engine has stopped.
             InvariantBrokenError: A bug or a corrupt log; the engine has stopped.
         """

@@ -4,6 +4,7 @@ The endpoints are those of the routes, so the answers are theirs; the routes sta
 description of the interface, and for whoever wants everything to go through the framework.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from api.requests import bug, refusal
 from api.routes.writing import Endpoint
-from registry.errors import RegistryError
+from registry.errors import RegistryError, StorageUnknownError
 
 
 class Application(FastAPI):
@@ -36,6 +37,9 @@ class Application(FastAPI):
             response = await endpoint(request)
         except RegistryError as error:
             response = refusal(request, error)
+        except asyncio.CancelledError:
+            # The server stops and has waited long enough: the same bytes may be sent again.
+            response = refusal(request, StorageUnknownError(reason="the server is stopping"))
         except Exception:
             await bug(request)(scope, receive, send)
             raise

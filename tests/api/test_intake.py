@@ -202,6 +202,41 @@ def test_whoever_goes_away_holds_up_nobody(opened: Opened) -> None:
     intake.close()
 
 
+Told = tuple[int, dict[bytes, bytes], dict[str, Any]]
+
+
+class Posts:
+    """Posts statements to an application, one request each, and counts bodies that are read."""
+
+    def __init__(self, service: Service) -> None:
+        self.app = create_app(service)
+        self.reads = 0
+
+    async def post(self, each: Unverified) -> Told:
+        """Posts one statement."""
+        text = each.statement.text
+        payload = split_jws(text, what="statement").payload
+        answers: list[Any] = []
+
+        async def receive() -> dict[str, Any]:
+            self.reads += 1
+            return {"type": "http.request", "body": payload, "more_body": False}
+
+        async def send(message: Any) -> None:
+            answers.append(message)
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": f"/v1/{each.statement.kind.replace('.', '/')}",
+            "query_string": b"",
+            "headers": [(b"jws-signature", detach(text).encode())],
+        }
+        await self.app(scope, receive, send)
+        body = json.loads(answers[1]["body"])
+        return answers[0]["status"], dict(answers[0]["headers"]), body
+
+
 def test_a_statement_beyond_the_limit_is_refused_before_it_is_read(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,49 +252,43 @@ def test_a_statement_beyond_the_limit_is_refused_before_it_is_read(
         return held[-1]
 
     monkeypatch.setattr(Writer, "submit", stopped)
-    app = create_app(opened.service)
-    reads = 0
+    posts = Posts(opened.service)
 
-    async def send_one(each: Unverified) -> tuple[int, dict[bytes, bytes], bytes]:
-        nonlocal reads
-        text = each.statement.text
-        answers: list[Any] = []
-        waits = asyncio.Event()
-
-        async def receive() -> dict[str, Any]:
-            nonlocal reads
-            if not answers and not waits.is_set():
-                reads += 1
-                waits.set()
-                payload = split_jws(text, what="statement").payload
-                return {"type": "http.request", "body": payload, "more_body": False}
-            raise AssertionError("nobody asks twice")
-
-        async def send(message: Any) -> None:
-            answers.append(message)
-
-        scope = {
-            "type": "http",
-            "method": "POST",
-            "path": "/v1/party/register",
-            "query_string": b"",
-            "headers": [(b"jws-signature", detach(text).encode())],
-        }
-        await app(scope, receive, send)
-        return answers[0]["status"], dict(answers[0]["headers"]), answers[1]["body"]
-
-    async def come() -> list[tuple[int, dict[bytes, bytes], bytes]]:
-        tasks = [asyncio.ensure_future(send_one(opened.unverified())) for _ in range(40)]
+    async def come() -> list[Told]:
+        tasks = [asyncio.ensure_future(posts.post(opened.unverified())) for _ in range(40)]
         await asyncio.sleep(0.3)
         assert sum(task.done() for task in tasks) == 36
         gate.set()
         return await asyncio.wait_for(asyncio.gather(*tasks), SECONDS)
 
     answers = asyncio.run(come())
-    app.state.intake.close()
+    posts.app.state.intake.close()
     assert sorted(status for status, _, _ in answers) == [201] * 4 + [503] * 36
-    assert reads == 4
+    assert posts.reads == 4
     for status, headers, body in answers:
         if status == 503:
             assert headers[b"retry-after"] == b"1"
-            assert json.loads(body)["code"] == "writer-busy"
+            assert body["code"] == "writer-busy"
+
+
+def test_whoever_is_cut_off_by_a_stop_is_told_to_come_again(opened: Opened) -> None:
+    """The server cancels what has not been answered in time."""
+    gate = threading.Event()
+    posts = Posts(opened.service)
+    held = slowed(opened.unverified(), gate)
+
+    async def come() -> Told:
+        intake: Intake = posts.app.state.intake
+        ahead = intake.seal(held)
+        task = asyncio.ensure_future(posts.post(opened.unverified()))
+        await asyncio.sleep(0.2)
+        task.cancel()
+        told = await asyncio.wait_for(task, SECONDS)
+        gate.set()
+        await asyncio.wait_for(ahead, SECONDS)
+        return told
+
+    status, headers, body = asyncio.run(come())
+    posts.app.state.intake.close()
+    assert (status, body["code"], body["retryable"]) == (503, "storage-unknown", True)
+    assert headers[b"retry-after"] == b"1"

@@ -1,4 +1,4 @@
-"""A whole state in memory, an auditor's; what a kind declared to read; the replay digest.
+"""A whole state in memory, an auditor's; the replay digest.
 
 `registry.batch` is the other state, which one commit reads and writes over a store.
 """
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from registry.canonical import format_json
 from registry.errors import InvariantBrokenError
 from registry.model import DEADLINES, Deadline
-from registry.tables import Get, Key, Read, ReadPlan, Record, Rows, Table, Value, to_json
+from registry.tables import Get, Key, Read, Record, Rows, Table, Value, to_json
 
 R = TypeVar("R", bound=Record)
 
@@ -118,47 +118,6 @@ def answer(rows: Rows, read: Read) -> tuple[Any, ...]:
     if isinstance(read, Get):
         return tuple(rows.get(read.table, *key) for key in read.keys)
     return rows.where(read.table, read.field, read.value)
-
-
-class View:
-    """The rows that a plan asked for, and no others."""
-
-    def __init__(self, rows: Rows, plan: ReadPlan) -> None:
-        """Runs the plan against rows and keeps every answer."""
-        self._rows: dict[tuple[str, Key], Any] = {}
-        self._sets: dict[tuple[str, str, Value], tuple[Any, ...]] = {}
-        read = next(plan, None)
-        while read is not None:
-            found = answer(rows, read)
-            self._keep(read, found)
-            try:
-                read = plan.send(found)
-            except StopIteration:
-                return
-
-    def _keep(self, read: Read, found: tuple[Any, ...]) -> None:
-        """Remembers an answer."""
-        if isinstance(read, Get):
-            for key, row in zip(read.keys, found, strict=True):
-                self._rows[read.table.name, key] = row
-        else:
-            self._sets[read.table.name, read.field, read.value] = found
-
-    def get(self, table: Table[R], *key: Value) -> R | None:
-        """Returns a row that was asked for."""
-        try:
-            row: R | None = self._rows[table.name, key]
-        except KeyError:
-            raise InvariantBrokenError(f"undeclared read of {table.name} {key}") from None
-        return row
-
-    def where(self, table: Table[R], field: str, value: Value) -> tuple[R, ...]:
-        """Returns rows that were asked for."""
-        try:
-            rows: tuple[R, ...] = self._sets[table.name, field, value]
-        except KeyError:
-            raise InvariantBrokenError(f"undeclared read of {table.name} by {field}") from None
-        return rows
 
 
 def replay_digest(

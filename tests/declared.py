@@ -1,12 +1,56 @@
 """A rulebook whose decisions see what their kinds declared to read, and nothing else."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from registry.effects import Due, Effect
+from registry.errors import InvariantBrokenError
 from registry.kinds import RootAt, Rulebook
-from registry.state import View
+from registry.state import answer
 from registry.statements import Now, Statement
-from registry.tables import Rows
+from registry.tables import Get, Key, Read, ReadPlan, Record, Rows, Table, Value
+
+R = TypeVar("R", bound=Record)
+
+
+class View:
+    """The rows that a plan asked for, and no others."""
+
+    def __init__(self, rows: Rows, plan: ReadPlan) -> None:
+        """Runs the plan against rows and keeps every answer."""
+        self._rows: dict[tuple[str, Key], Any] = {}
+        self._sets: dict[tuple[str, str, Value], tuple[Any, ...]] = {}
+        read = next(plan, None)
+        while read is not None:
+            found = answer(rows, read)
+            self._keep(read, found)
+            try:
+                read = plan.send(found)
+            except StopIteration:
+                return
+
+    def _keep(self, read: Read, found: tuple[Any, ...]) -> None:
+        """Remembers an answer."""
+        if isinstance(read, Get):
+            for key, row in zip(read.keys, found, strict=True):
+                self._rows[read.table.name, key] = row
+        else:
+            self._sets[read.table.name, read.field, read.value] = found
+
+    def get(self, table: Table[R], *key: Value) -> R | None:
+        """Returns a row that was asked for."""
+        try:
+            row: R | None = self._rows[table.name, key]
+        except KeyError:
+            raise InvariantBrokenError(f"undeclared read of {table.name} {key}") from None
+        return row
+
+    def where(self, table: Table[R], field: str, value: Value) -> tuple[R, ...]:
+        """Returns rows that were asked for."""
+        try:
+            rows: tuple[R, ...] = self._sets[table.name, field, value]
+        except KeyError:
+            raise InvariantBrokenError(f"undeclared read of {table.name} by {field}") from None
+        return rows
 
 
 class Declared(Rulebook):

@@ -31,11 +31,12 @@ from registry.merkle import hash_leaf, root_of
 from registry.model import DEADLINES, HISTORIES, LEDGER, STATE_REQUESTS, History
 from registry.replay import ReplayedKeys
 from registry.signing import PrivateKey
-from registry.state import MemoryRows, View
+from registry.state import MemoryRows
 from registry.statements import Now, Statement, admit
 from registry.store.memory import MemoryStore
 from registry.tables import Table
 from tests.builders import ORIGIN, World, instant, key_of, possession_proof
+from tests.declared import View
 
 LOG_KEY = key_of("log")
 DUE_ON = date(2025, 12, 19)

@@ -19,10 +19,11 @@ from registry.model import LOTS, VOUCHERS, Lot
 from registry.ports import Commit
 from registry.replay import Replay
 from registry.signing import PrivateKey, seal_jws, split_jws
-from registry.state import MemoryRows, View
+from registry.state import MemoryRows
 from registry.statements import Now, Statement, admit, typ_of
 from registry.store.memory import MemoryStore
 from tests.builders import DIGEST, ORIGIN, StoredKeys, World, key_of, possession_proof, uscc
+from tests.declared import View
 
 RULEBOOK = Rulebook()
 

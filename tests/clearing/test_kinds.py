@@ -16,11 +16,12 @@ from registry.kinds import TIMED as REGISTRY_TIMED
 from registry.kinds import Rulebook
 from registry.model import TABLES as REGISTRY_TABLES
 from registry.model import Role
-from registry.state import MemoryRows, View, replay_digest
+from registry.state import MemoryRows, replay_digest
 from registry.statements import Body, Kind, Now, Statement, parse_body
 from registry.tables import Read, Table
 from tests.clearing.test_rules import CONFIRM, PLAN, adopt, confirm, instructions, stated
 from tests.clearing.world import PAY_TIME, World, gv01, ledger
+from tests.declared import View
 
 ALL: tuple[Table[Any], ...] = (*REGISTRY_TABLES, *TABLES)
 BOOK = Rulebook((*REGISTRY_KINDS, *KINDS), (*REGISTRY_TIMED, *TIMED), ALL)

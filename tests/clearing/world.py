@@ -30,9 +30,10 @@ from registry.model import (
     Voucher,
     VoucherStatus,
 )
-from registry.state import MemoryRows, View
+from registry.state import MemoryRows
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import Minor, replace
+from tests.declared import View
 
 DUE_ON = date(2026, 3, 1)
 """A Sunday: paid on Monday the 2nd."""

@@ -12,11 +12,12 @@ from registry.effects import Due, Effect
 from registry.errors import InvariantBrokenError
 from registry.kinds import KINDS, TIMED, Rulebook
 from registry.model import ACCOUNTS, LOTS, OFFERS, PARTIES, TABLES, Role
-from registry.state import MemoryRows, View
+from registry.state import MemoryRows
 from registry.statements import Body, Kind, Now, Statement, TimedKind, admit
 from registry.store.memory import MemoryStore
 from registry.tables import Get, ReadPlan, Rows, Where, get, where
 from tests.builders import ORIGIN, StoredKeys, World
+from tests.declared import View
 from tests.registry.store.parts import ALL, PARTS, TAGS, Part, Tag
 from tests.scenario import cast_world, good, replayed
 

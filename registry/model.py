@@ -8,6 +8,7 @@ so that the live state grows with live lots and not with history.
 
 from enum import StrEnum
 
+from registry import credit
 from registry.canonical import b64url_decode
 from registry.ids import Kid, LotId, NoticeId, Origin, PartyId, Sid
 from registry.signing import PublicKey
@@ -43,7 +44,7 @@ class KeyUse(StrEnum):
 
 
 class VoucherStatus(StrEnum):
-    """Where a voucher is in its life; the last four are final."""
+    """Where a voucher is in its life; the last five are final."""
 
     ISSUED = "issued"
     ACTIVE = "active"
@@ -51,6 +52,7 @@ class VoucherStatus(StrEnum):
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
+    VOIDED = "voided"
 
 
 class LotStatus(StrEnum):
@@ -345,6 +347,6 @@ COMMITTED = Table(name="committed", row=Committed, key=("row",))
 TABLES = (
     LEDGER, KEYS, REGISTRATIONS, OFFERS, GRANTS, CONSENTS, NOTICES, LOTS,
     VOUCHER_NUMBERS, VOUCHERS, MANDATES, ACCOUNTS, PARTIES, DEADLINES, STATE_REQUESTS, BUCKETS,
-    HISTORIES, COMMITTED,
+    HISTORIES, COMMITTED, *credit.TABLES,
 )  # fmt: skip
 """The registry's tables, in the order in which batches read them and digests hash them."""

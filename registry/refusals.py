@@ -190,6 +190,69 @@ class VoucherDueError(RefusalError):
     template = "voucher {voucher} is due on {due_on}"
 
 
+class InvoiceDiffersError(RefusalError):
+    """An invoice has one amount, whoever names it."""
+
+    template = "invoice {invoice} was stated at {total} minor, now at {stated}"
+
+
+class InvoiceUsedError(RefusalError):
+    """An invoice backs vouchers up to its amount, and no further."""
+
+    template = "invoice {invoice} has {left} minor left, {requested} are asked for"
+
+
+class DebtorLimitError(RefusalError):
+    """The debtor would owe more on vouchers than its limit."""
+
+    template = (
+        "{debtor} owes {outstanding} minor and has allocated {allocated}; {requested} more "
+        "would pass its limit {limit}"
+    )
+
+
+class IssuanceStoppedError(RefusalError):
+    """The debtor may issue nothing until what stops it is lifted."""
+
+    template = "{debtor} may issue nothing: {reasons}"
+
+
+class NotStoppedError(RefusalError):
+    """The debtor is not stopped for this reason."""
+
+    template = "{debtor} is not stopped for {reason}"
+
+
+class LimitSourceError(RefusalError):
+    """A party's limit has one source: the registrar, or the head of its group."""
+
+    template = "the limit of {party} is set by {source}"
+
+
+class AllocationError(RefusalError):
+    """A limit cannot be allocated so."""
+
+    template = "{amount} minor cannot be allocated to {member}: {reason}"
+
+
+class ExposureLimitError(RefusalError):
+    """The financier would hold more of the debtor's vouchers than it wants to."""
+
+    template = "{financier} holds {held} minor of {debtor}; {requested} more would pass {limit}"
+
+
+class TooManySupportsError(RefusalError):
+    """As many promisors stand behind the voucher as the format allows."""
+
+    template = "voucher {voucher} has {limit} promisors, the most there can be"
+
+
+class NotSoleHolderError(RefusalError):
+    """Only who holds all of a voucher can agree to void it."""
+
+    template = "{by} does not hold all of voucher {voucher}, in parts that one entry can end"
+
+
 # --- transfers and notices --------------------------------------
 
 

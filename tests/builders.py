@@ -14,6 +14,7 @@ from registry.canonical import Json, b64url_encode, format_json
 from registry.engine import Engine, Outcome, Sealed
 from registry.errors import RegistryError
 from registry.ids import Kid, Origin, PartyId, Sid, format_uuid7, uscc_check_character
+from registry.invoices import fingerprint
 from registry.kinds import Rulebook
 from registry.model import KEYS
 from registry.ports import LedgerStore
@@ -220,6 +221,11 @@ class World:
 
     # --- vouchers and transfers ---------------------------------------------------
 
+    def invoice(self, number: str, total: Json, used: Json = "") -> dict[str, Json]:
+        """Returns an invoice of s1's that backs a voucher, with all of it or with part."""
+        name = fingerprint(seller=self.ids["s1"], number=number)
+        return {"fingerprint": name, "total": total, "used": used or total}
+
     def issue_body(self, **changes: Json) -> dict[str, Json]:
         """Returns the body of a voucher from core to s1."""
         evidence: list[Json] = [
@@ -231,6 +237,7 @@ class World:
             "voucher_no": f"V{self._count:05d}",
             "creditor": self.ids["s1"],
             "face": "100000000",
+            "invoices": [self.invoice(f"{self._count:08d}", changes.get("face", "100000000"))],
             "due_on": "2025-12-19",
             "accept_by": "2025-07-10",
             "basis": "goods-delivered",

@@ -23,6 +23,7 @@ from registry.refusals import (
 from registry.tables import replace
 from tests.builders import DIGEST, World, instant, key_of
 from tests.scenario import (
+    FILE,
     GOOD,
     RULEBOOK,
     Draft,
@@ -38,6 +39,7 @@ from tests.scenario import (
     pending_voucher,
     refusal,
     replayed,
+    support_body,
     verify_everything,
 )
 
@@ -50,6 +52,11 @@ VOUCHER_TRANSITIONS = {
     ("issued", "voucher.expire"): "expired",
     ("issued", "voucher.accede"): "issued",
     ("active", "voucher.accede"): "active",
+    ("issued", "voucher.guarantee"): "issued",
+    ("active", "voucher.guarantee"): "active",
+    ("issued", "voucher.promise-shortfall"): "issued",
+    ("active", "voucher.promise-shortfall"): "active",
+    ("active", "voucher.void"): "active",
 }
 VOUCHER_KINDS = [kind.name for kind in RULEBOOK.kinds.values() if "voucher.issue" in kind.answers]
 
@@ -66,6 +73,9 @@ def _voucher_answer(world: World, kind: str, voucher: str) -> Draft:
         "voucher.refuse": Draft(by="s1", kind=kind, re=voucher),
         "voucher.withdraw": Draft(by="core", kind=kind, re=voucher),
         "voucher.accede": Draft(by="s3", kind=kind, body=accede, re=voucher),
+        "voucher.guarantee": Draft(by="s3", kind=kind, body=support_body(), re=voucher),
+        "voucher.promise-shortfall": Draft(by="s3", kind=kind, body=support_body(), re=voucher),
+        "voucher.void": Draft(by="core", kind=kind, body={"ground": FILE}, re=voucher),
     }[kind]
 
 
@@ -82,6 +92,12 @@ def _voucher_in(status: str) -> tuple[World, str]:
     if status == "expired":
         world.advance(instant(date(2025, 7, 11), hour=0))
         world.engine.submit([])
+    elif status == "voided":
+        world.do(
+            "s1", "voucher.accept", _voucher_answer(world, "voucher.accept", "").body, re=voucher
+        )
+        voiding = world.do("core", "voucher.void", {"ground": FILE}, re=voucher).sid
+        world.do("s1", "voucher.agree-void", {}, re=voiding)
     elif status in REACHES:
         made = attempt(world, _voucher_answer(world, REACHES[status], voucher))
         assert not isinstance(made, RegistryError)
@@ -298,7 +314,7 @@ def test_a_consent_covers_from_its_grant_to_its_end(end: str) -> None:
 
 OPEN = {
     "party.register", "vehicle.register", "account.register", "consent.grant", "voucher.issue",
-    "transfer.offer",
+    "transfer.offer", "voucher.void",
 }  # fmt: skip
 
 

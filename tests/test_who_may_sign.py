@@ -17,6 +17,7 @@ from registry.errors import (
 )
 from registry.model import Role
 from registry.refusals import (
+    AllocationError,
     AlreadyAdmittedError,
     AlreadyStartedError,
     MandateMissingError,
@@ -29,6 +30,7 @@ from registry.refusals import (
     NotHolderError,
     NoticeNotFoundError,
     NotOwnerError,
+    NotSoleHolderError,
     NotTrusteeError,
     PossessionError,
     RoleMissingError,
@@ -55,8 +57,17 @@ WHO: dict[str, set[str]] = {
     "mandate.grant": HOLDERS,
     "consent.grant": HOLDERS,
     "consent.withdraw": HOLDERS,
+    "limit.set": {"registrar"},
+    "limit.allocate": {"participant"},
+    "exposure.limit": {"financier"},
+    "issuance.stop": {"registrar"},
+    "issuance.resume": {"registrar"},
     "voucher.issue": {"participant"},
     "voucher.accede": {"participant"},
+    "voucher.guarantee": {"participant", "financier"},
+    "voucher.promise-shortfall": {"participant", "financier"},
+    "voucher.void": {"participant"},
+    "voucher.agree-void": HOLDERS,
     "voucher.accept": HOLDERS,
     "voucher.refuse": HOLDERS,
     "voucher.withdraw": {"participant"},
@@ -229,6 +240,13 @@ NAMES_ANOTHERS: dict[str, list[tuple[str, type[RegistryError], Any]]] = {
     ],
     "voucher.refuse": [("voucher", NotCreditorError, _as("s2"))],
     "voucher.withdraw": [("voucher", NotDebtorError, _as("s1"))],
+    "voucher.void": [("voucher", NotDebtorError, _as("s1"))],
+    "voucher.agree-void": [
+        ("voucher", NotSoleHolderError, _as("s2")),
+        ("voucher, as the debtor", NotSoleHolderError, _as("core")),
+        ("voucher, as a financier", NotSoleHolderError, _as("factor")),
+    ],
+    "limit.allocate": [("limit", AllocationError, _as("s2"))],
     "transfer.offer": [
         ("lot", NotHolderError, _as("s3")),
         ("lot, as the debtor", NotHolderError, _as("core")),
@@ -261,6 +279,12 @@ NAMES_NOTHING_OF_ANOTHERS = {
     "party.admit",  # one registrar answers all registrations
     "account.register",  # names a bank, which then verifies or does not
     "voucher.accede",  # open to any participant that is willing to owe
+    "voucher.guarantee",  # open to whoever is willing to stand in
+    "voucher.promise-shortfall",  # likewise
+    "limit.set",  # one registrar sets all limits
+    "exposure.limit",  # names a debtor, to whom nothing changes
+    "issuance.stop",  # one registrar stops all debtors
+    "issuance.resume",  # likewise
 }
 
 

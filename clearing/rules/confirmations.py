@@ -30,6 +30,7 @@ from clearing.postings import (
     discharge,
     payment,
 )
+from registry.debts import moved, owe, reads_debtor, reads_held
 from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
 from registry.fields import Amount
@@ -103,6 +104,7 @@ class LotDischarged(Effect, frozen=True, kw_only=True):
         status = VoucherStatus.SETTLED if is_settled else voucher.status
         state.delete(LOTS, self.lot)
         state.put(VOUCHERS, replace(voucher, discharged=discharged, status=status))
+        owe(state, voucher.debtor, -self.amount)
         _book(state, discharge(self.amount, debtor=self.debtor, holder=self.holder))
 
 
@@ -118,7 +120,7 @@ def _book(state: MutableRows, entry: JournalEntry) -> None:
 
 
 def reads_clearing_confirm(statement: Statement[ClearingConfirm], _now: Now) -> ReadPlan:
-    """Asks for the instruction, those before it, its lots, voucher, payee and balances."""
+    """Asks for the instruction, those before it, its lots, voucher, both sides, balances."""
     record = yield from get(INSTRUCTIONS, statement.re or "", statement.body.instruction)
     if record is None:
         return
@@ -127,8 +129,10 @@ def reads_clearing_confirm(statement: Statement[ClearingConfirm], _now: Now) -> 
     if record.lots:
         yield from get_many(LOTS, record.lots)
     voucher = yield from get(VOUCHERS, record.voucher)
-    yield from get(PARTIES, record.payee)
+    payee = yield from get(PARTIES, record.payee)
     if voucher is not None:
+        yield from reads_debtor(voucher.debtor)
+        yield from reads_held((payee,), voucher.debtor)
         yield from get_many(BALANCES, _balances_of(record, voucher))
 
 
@@ -183,7 +187,10 @@ def decide_clearing_confirm(
         payee=record.payee,
         amount=record.amount,
     )
-    return (posted, *(_discharged(state, LotId(lot), voucher) for lot in record.lots))
+    paid = tuple(_discharged(state, LotId(lot), voucher) for lot in record.lots)
+    amount = sum(lot.amount for lot in paid)
+    held = moved(state, voucher.debtor, amount, giver=record.payee) if paid else ()
+    return (posted, *paid, *held)
 
 
 def _require_funded(state: Rows, record: InstructionRecord) -> None:

@@ -3,6 +3,8 @@
 from datetime import date
 from typing import Any
 
+from registry.backing import free_invoices, reads_backing
+from registry.debts import moved, owe, reads_debtor, reads_held
 from registry.effects import DeadlineCleared, DeadlineSet, Due, Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
 from registry.fields import SidField
@@ -65,9 +67,10 @@ class VoucherClosed(Effect, frozen=True, kw_only=True):
         return (("voucher", self.voucher),)
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Closes the voucher; all of its face is cancelled."""
+        """Closes the voucher; all of its face is cancelled, and owed no more."""
         voucher = known_voucher(state, self.voucher)
         state.put(VOUCHERS, replace(voucher, status=self.status, cancelled=voucher.face))
+        owe(state, voucher.debtor, -voucher.face)
 
 
 class VoucherActivated(Effect, frozen=True, kw_only=True):
@@ -133,9 +136,10 @@ def reads_voucher_accept(statement: Statement[VoucherAccept], _now: Now) -> Read
     """Asks for the voucher, the account, the first holder and the due date's cut-off."""
     voucher = yield from get(VOUCHERS, statement.re or "")
     yield from get(ACCOUNTS, statement.body.account)
-    yield from get(PARTIES, statement.by)
+    holder = yield from get(PARTIES, statement.by)
     if voucher is not None:
         yield from get(DEADLINES, *_cut_off_key(voucher, _now))
+        yield from reads_held((holder,), voucher.debtor)
 
 
 def _cut_off_key(voucher: Voucher, now: Now) -> tuple[int, str, str]:
@@ -172,7 +176,8 @@ def decide_voucher_accept(
         collection_route=statement.body.collection_route,
         ordinal=now.facts.voucher_count,
     )
-    effects: tuple[Effect, ...] = (activated, _expiry_cleared(voucher))
+    held = moved(state, voucher.debtor, voucher.face, taker=voucher.creditor)
+    effects: tuple[Effect, ...] = (activated, *held, _expiry_cleared(voucher))
     at, kind, day = _cut_off_key(voucher, now)
     if state.get(DEADLINES, at, kind, day) is None:
         effects += (DeadlineSet(at=at, kind=kind, id=day),)
@@ -182,6 +187,24 @@ def decide_voucher_accept(
 def _expiry_cleared(voucher: Voucher) -> DeadlineCleared:
     """Returns the effect that a voucher's acceptance deadline is moot."""
     return DeadlineCleared(at=voucher.accept_by, kind="voucher.expire", id=voucher.voucher)
+
+
+def reads_closing(statement: Statement[Any], _now: Now) -> ReadPlan:
+    """Asks for the voucher answered, what backs it, and its debtor."""
+    yield from _reads_end(statement.re or "")
+
+
+def _reads_end(name: str) -> ReadPlan:
+    voucher = yield from get(VOUCHERS, name)
+    if voucher is not None:
+        yield from reads_backing(voucher.voucher)
+        yield from reads_debtor(voucher.debtor)
+
+
+def _closed(state: Rows, voucher: Voucher, status: VoucherStatus) -> tuple[Effect, ...]:
+    """Returns what follows from the end of a voucher that never bound."""
+    closed = VoucherClosed(voucher=voucher.voucher, status=status)
+    return (closed, *free_invoices(state, voucher.voucher), _expiry_cleared(voucher))
 
 
 def decide_voucher_refuse(
@@ -196,8 +219,7 @@ def decide_voucher_refuse(
     voucher = _pending(state, statement)
     if statement.by != voucher.creditor:
         raise NotCreditorError(voucher=voucher.voucher, by=statement.by)
-    closed = VoucherClosed(voucher=voucher.voucher, status=VoucherStatus.REFUSED)
-    return (closed, _expiry_cleared(voucher))
+    return _closed(state, voucher, VoucherStatus.REFUSED)
 
 
 def decide_voucher_withdraw(
@@ -212,20 +234,17 @@ def decide_voucher_withdraw(
     voucher = _pending(state, statement)
     if statement.by != voucher.debtor:
         raise NotDebtorError(voucher=voucher.voucher, by=statement.by)
-    closed = VoucherClosed(voucher=voucher.voucher, status=VoucherStatus.WITHDRAWN)
-    return (closed, _expiry_cleared(voucher))
+    return _closed(state, voucher, VoucherStatus.WITHDRAWN)
 
 
 def reads_voucher_expire(due: Due, _now: Now) -> ReadPlan:
-    """Asks for the voucher."""
-    yield from get(VOUCHERS, due.id)
+    """Asks for the voucher, what backs it, and its debtor."""
+    yield from _reads_end(due.id)
 
 
 def decide_voucher_expire(state: Rows, due: Due, _now: Now) -> tuple[Effect, ...]:
     """Ends a voucher that was not accepted in time."""
-    voucher = known_voucher(state, due.sid)
-    closed = VoucherClosed(voucher=voucher.voucher, status=VoucherStatus.EXPIRED)
-    return (closed, DeadlineCleared(at=due.at, kind=due.kind, id=due.id))
+    return _closed(state, known_voucher(state, due.sid), VoucherStatus.EXPIRED)
 
 
 _ANSWERS = {"voucher.issue": VOUCHERS}
@@ -246,6 +265,7 @@ KINDS = (
         signers=HOLDER_ROLES,
         relation="the first holder",
         answers=_ANSWERS,
+        reads=reads_closing,
         decide=decide_voucher_refuse,
     ),
     Kind(
@@ -254,6 +274,7 @@ KINDS = (
         signers=frozenset({Role.PARTICIPANT}),
         relation="the debtor",
         answers=_ANSWERS,
+        reads=reads_closing,
         decide=decide_voucher_withdraw,
     ),
 )

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from registry.assignment import assigned_lot, notices_of
+from registry.debts import moved, reads_held, require_room
 from registry.effects import DeadlineCleared, Due, Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
 from registry.fields import SidField
@@ -137,14 +138,16 @@ def reads_answer(statement: Statement[Any], _now: Now) -> ReadPlan:
 
 
 def reads_transfer_accept(statement: Statement[TransferAccept], _now: Now) -> ReadPlan:
-    """Asks for the offer's lot, its voucher, the payee account and both sides."""
+    """Asks for the offer's lot, its voucher, the payee account, both sides and their limits."""
     offer = yield from get(OFFERS, statement.re or "")
     if offer is None:
         return
     yield from get(LOTS, offer.lot)
-    yield from get(VOUCHERS, offer.voucher)
+    voucher = yield from get(VOUCHERS, offer.voucher)
     yield from get(ACCOUNTS, statement.body.account)
-    yield from get_many(PARTIES, (offer.assignor, offer.assignee))
+    sides = yield from get_many(PARTIES, (offer.assignor, offer.assignee))
+    if voucher is not None:
+        yield from reads_held(sides, voucher.debtor)
 
 
 def decide_transfer_accept(
@@ -157,6 +160,7 @@ def decide_transfer_accept(
         DeadlinePassedError: The last day for acceptance is over.
         AssigneeRefusedError: The assignee has joined the debt since it was offered.
         AccountUnknownError, NotOwnerError, AccountNotVerifiedError: The payee account.
+        ExposureLimitError: The assignee would hold more of the debtor than it wants to (FR-06).
     """
     offer = _answered(state, statement)
     if offer.assignee != statement.by:
@@ -167,6 +171,7 @@ def decide_transfer_accept(
     if offer.assignee in (voucher.debtor, *voucher.co_debtors):
         raise AssigneeRefusedError(assignee=offer.assignee, reason="owes the voucher")
     require_account(state, statement.body.account, owner=statement.by)
+    require_room(state, statement.by, voucher.debtor, offer.amount)
 
     # Past this line the acceptance must succeed.
     assigned = LotAssigned(
@@ -185,7 +190,8 @@ def decide_transfer_accept(
         assignee=offer.assignee,
         amount=offer.amount,
     )
-    return (assigned, *notices, _expiry_cleared(offer))
+    held = moved(state, voucher.debtor, offer.amount, giver=offer.assignor, taker=offer.assignee)
+    return (assigned, *notices, *held, _expiry_cleared(offer))
 
 
 def _closed(offer: Offer, end: OfferEnd) -> tuple[Effect, ...]:

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from registry.assignment import assigned_lot, notices_of
+from registry.debts import has_room, moved, reads_held
 from registry.effects import DeadlineSet, Effect, Seal, Touch
 from registry.errors import InvariantBrokenError, MalformedError
 from registry.fields import (
@@ -193,16 +194,19 @@ def _split(state: MutableRows, offered: LotOffered | LotTransferred, seal: Seal)
 
 
 def reads_transfer_offer(statement: Statement[TransferOffer], _now: Now) -> ReadPlan:
-    """Asks for the assignee's consent, the lot, its voucher, the payee account, both sides."""
+    """Asks for the assignee's consent, lot, voucher, payee account, both sides, their limits."""
     body = statement.body
     # In the order of the tables, so that a batch reads each of them once.
     consent = yield from get(CONSENTS, body.assignee, body.purpose.value)
     lot = yield from get(LOTS, body.lot)
+    voucher = None
     if lot is not None:
-        yield from get(VOUCHERS, lot.voucher)
+        voucher = yield from get(VOUCHERS, lot.voucher)
     if consent is not None:
         yield from get(ACCOUNTS, consent.account)
-    yield from get_many(PARTIES, (statement.by, body.assignee))
+    sides = yield from get_many(PARTIES, (statement.by, body.assignee))
+    if voucher is not None:
+        yield from reads_held(sides, voucher.debtor)
 
 
 def decide_transfer_offer(
@@ -250,9 +254,10 @@ def decide_transfer_offer(
 
     # Past this line the offer must succeed.
     remainder = Minor(lot.amount - body.amount)
-    consent = _covering(state, statement)
+    consent = _covering(state, statement, voucher)
     if consent is not None:
-        return _transferred(statement, lot, voucher, consent, remainder=remainder)
+        held = moved(state, voucher.debtor, body.amount, giver=statement.by, taker=body.assignee)
+        return (*_transferred(statement, lot, voucher, consent, remainder=remainder), *held)
     offered = LotOffered(
         offer=statement.sid,
         lot=lot.lot,
@@ -269,11 +274,16 @@ def decide_transfer_offer(
     return (offered, DeadlineSet(at=accept_by, kind="transfer.expire", id=statement.sid))
 
 
-def _covering(state: Rows, statement: Statement[TransferOffer]) -> Consent | None:
-    """Returns the assignee's standing consent, if it covers an offer and can be paid under."""
+def _covering(state: Rows, statement: Statement[TransferOffer], voucher: Voucher) -> Consent | None:
+    """Returns the assignee's standing consent, if it covers an offer and can be paid under.
+
+    What is beyond a financier's own limit waits for its answer.
+    """
     body = statement.body
     consent = state.get(CONSENTS, body.assignee, body.purpose.value)
     if consent is None or not consent.covers(assignor=statement.by, amount=body.amount):
+        return None
+    if not has_room(state, body.assignee, voucher.debtor, body.amount):
         return None
     account = state.get(ACCOUNTS, consent.account)
     return consent if account is not None and account.verified else None

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from registry.backing import InvoiceUses, reads_uses, use_invoices
+from registry.debts import owe, reads_debtor, reads_stops, require_limit, require_not_stopped
 from registry.effects import (
     DeadlineSet,
     Effect,
@@ -131,6 +133,7 @@ class VoucherIssue(Body):
     basis: Annotated[Basis, LENIENT]
     promises: Promises
     evidence: Annotated[tuple[Evidence, ...], LENIENT, Field(min_length=3, max_length=32)]
+    invoices: InvoiceUses
     route: Annotated[Route, LENIENT]
     account: SidField
     mandate: SidField
@@ -172,7 +175,7 @@ class VoucherIssued(Effect, frozen=True, kw_only=True):
         return (("voucher", self.voucher),)
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Writes the voucher, its number and its bucket (without an ordinal yet)."""
+        """Writes the voucher, its number and its bucket (without an ordinal yet); it is owed."""
         voucher = Voucher(
             voucher=self.voucher,
             voucher_no=self.voucher_no,
@@ -198,6 +201,7 @@ class VoucherIssued(Effect, frozen=True, kw_only=True):
             ordinal=None,
             salt=seal.bucket_salt(),
         )
+        owe(state, self.debtor, self.face)
         state.add(VOUCHERS, voucher)
         state.add(VOUCHER_NUMBERS, number)
         state.add(BUCKETS, bucket)
@@ -221,12 +225,15 @@ class CoDebtorJoined(Effect, frozen=True, kw_only=True):
 
 
 def reads_voucher_issue(statement: Statement[VoucherIssue], _now: Now) -> ReadPlan:
-    """Asks for the number, the debtor's account and mandate, and the first holder."""
+    """Asks for the number, account, mandate, first holder, invoices, and what may be issued."""
     body = statement.body
     yield from get(VOUCHER_NUMBERS, statement.by, body.voucher_no)
     yield from get(MANDATES, body.mandate)
     yield from get(ACCOUNTS, body.account)
     yield from get_many(PARTIES, (statement.by, body.creditor))
+    yield from reads_uses(body.invoices)
+    yield from reads_debtor(statement.by)
+    yield from reads_stops(statement.by)
 
 
 def decide_voucher_issue(
@@ -244,6 +251,11 @@ def decide_voucher_issue(
         VoucherNumberTakenError: The debtor has used the number before.
         AccountUnknownError, NotOwnerError, AccountNotVerifiedError: The account to debit.
         MandateMissingError: The mandate does not authorise debiting that account.
+        IssuanceStoppedError: The debtor may issue nothing for now (RG-09).
+        DebtorLimitError: It would owe more than its limit (FR-06).
+        MalformedError: The invoices are not sorted and unique, or do not add up to the face.
+        InvoiceDiffersError: An invoice was stated at another amount before.
+        InvoiceUsedError: Too little of an invoice is left (FR-01).
     """
     body = statement.body
     if not set(EvidenceType) <= {evidence.type for evidence in body.evidence}:
@@ -265,6 +277,9 @@ def decide_voucher_issue(
         raise VoucherNumberTakenError(voucher_no=body.voucher_no, voucher=taken.voucher)
     require_account(state, body.account, owner=statement.by)
     require_mandate(state, body.mandate, account=body.account)
+    require_not_stopped(state, statement.by)
+    require_limit(state, statement.by, body.face)
+    used = use_invoices(state, statement.sid, body.invoices, face=body.face)
 
     # Past this line the issue must succeed.
     issued = VoucherIssued(
@@ -279,7 +294,7 @@ def decide_voucher_issue(
         account=body.account,
         mandate=body.mandate,
     )
-    return (issued, DeadlineSet(at=accept_by, kind="voucher.expire", id=statement.sid))
+    return (issued, *used, DeadlineSet(at=accept_by, kind="voucher.expire", id=statement.sid))
 
 
 def decide_voucher_accede(

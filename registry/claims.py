@@ -1,0 +1,96 @@
+"""Who may be asked to pay a voucher, and when: debtor, co-debtors, guarantors, promisors.
+
+An acceding co-debtor owes with the debtor, in any order, from the start. A guarantor and
+a shortfall promisor owe only when what their promise names has come about. The kind is what
+was declared, never what the words of a letter suggest.
+
+Source: SD-61; Civil Code 552, 687, 688; reference notes 6 and 17.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from registry.ids import PartyId
+
+
+class SupportKind(StrEnum):
+    """What a promisor has declared."""
+
+    GUARANTEE = "guarantee"
+    SHORTFALL = "shortfall"
+
+
+class Trigger(StrEnum):
+    """What must have come about before a promisor may be asked."""
+
+    DUE = "due"
+    """The due date: a joint guarantor (连带责任保证)."""
+    UNPAID_AT = "unpaid-at"
+    """It is unpaid at the promise's own instant, such as the working day before, 15:00."""
+    AFTER_DEMAND_AND_FAILURE = "after-demand-and-failure"
+    """The debtor was asked after the due date and has not paid."""
+    CALCULATION_DATE = "calculation-date"
+    """A deal's distributable cash falls short on its calculation date."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """A promise to stand in, and when.
+
+    Attributes:
+        promisor: Who made it.
+        trigger: What must have come about.
+        instant: Of `unpaid-at`, in milliseconds.
+    """
+
+    promisor: PartyId
+    trigger: Trigger
+    instant: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What has come about of a voucher that is not paid.
+
+    Attributes:
+        time: Now, in milliseconds.
+        due: The due date's start, in milliseconds.
+        demand_failed: The debtor was asked after the due date and has not paid.
+        calculation_short: The deal's calculation date has come, and the cash falls short.
+    """
+
+    time: int
+    due: int
+    demand_failed: bool = False
+    calculation_short: bool = False
+
+
+def claimable_parties(
+    *,
+    debtor: PartyId,
+    co_debtors: Iterable[PartyId],
+    promises: Iterable[Promise],
+    progress: Progress,
+) -> tuple[PartyId, ...]:
+    """Returns who may be asked to pay now, each once: debtors first, then promisors.
+
+    Before the due date nobody may, except a promisor whose own instant has come.
+
+    Source: SD-61.
+    """
+    is_due = progress.time >= progress.due
+    asked = [debtor, *co_debtors] if is_due else []
+    for promise in promises:
+        match promise.trigger:
+            case Trigger.DUE:
+                has_come = is_due
+            case Trigger.UNPAID_AT:
+                has_come = promise.instant is not None and progress.time >= promise.instant
+            case Trigger.AFTER_DEMAND_AND_FAILURE:
+                has_come = is_due and progress.demand_failed
+            case Trigger.CALCULATION_DATE:
+                has_come = progress.calculation_short
+        if has_come:
+            asked.append(promise.promisor)
+    return tuple(dict.fromkeys(asked))

@@ -11,6 +11,7 @@ from registry.model import DEADLINES, NOTICES, OFFERS
 from registry.refusals import (
     AssigneeRefusedError,
     DeadlinePassedError,
+    ExposureLimitError,
     NotAssigneeError,
     NotAssignorError,
 )
@@ -45,6 +46,14 @@ def _joined_since(world: World, _draft: Draft) -> None:
     world.do("s2", "voucher.accede", body, re=offer.voucher)
 
 
+def _over_its_limit(world: World, draft: Draft) -> None:
+    rest = f"{draft.re}.1"
+    draft.re = world.offer(rest, 40_000_000, by="s1", to="factor", purpose="finance")
+    draft.by, draft.body["account"] = "factor", world.accounts["factor"]
+    limit: dict[str, Json] = {"debtor": world.ids["core"], "amount": "39999999"}
+    world.do("factor", "exposure.limit", limit)
+
+
 FAULTS = {
     "transfer.accept": (
         fault(NotAssigneeError, "by another", _by("s3"), "by"),
@@ -52,6 +61,7 @@ FAULTS = {
         fault(DeadlinePassedError, "at the deadline", _at_the_end, "time"),
         fault(AssigneeRefusedError, "having joined the debt", _joined_since, "debt"),
         *account_faults("s2"),
+        fault(ExposureLimitError, "over its own limit", _over_its_limit, "by", "debt", "account"),
     ),
     "transfer.reject": (
         fault(NotAssigneeError, "by another", _by("s3"), "by"),

@@ -12,7 +12,11 @@ from registry.refusals import (
     AlreadyJoinedError,
     BeyondCalendarError,
     DeadlinePassedError,
+    DebtorLimitError,
     DueTooSoonError,
+    InvoiceDiffersError,
+    InvoiceUsedError,
+    IssuanceStoppedError,
     MandateMissingError,
     NotHolderRoleError,
     TooManyRecipientsError,
@@ -23,7 +27,16 @@ from registry.refusals import (
 from registry.rules.vouchers import KINDS, Promises
 from tests.builders import DIGEST, World, instant, uscc
 from tests.faults import account_faults, cases, fault, setting, verify_refused, verify_rows
-from tests.scenario import Draft, attempt, good, refusal, sign_edited, verify_everything
+from tests.scenario import (
+    Draft,
+    attempt,
+    good,
+    limit_body,
+    refusal,
+    sign_edited,
+    stop_body,
+    verify_everything,
+)
 
 DUE = instant(date(2025, 12, 19), hour=0)
 PROMISES = tuple(Promises.model_fields)
@@ -37,6 +50,37 @@ def _without_evidence(kind: str) -> Any:
         draft.body["evidence"] = [each if each["type"] != kind else contract for each in documents]
 
     return make
+
+
+def _stopped(world: World, _draft: Draft) -> None:
+    world.do("registrar", "issuance.stop", stop_body(world))
+
+
+def _limited(world: World, _draft: Draft) -> None:
+    world.do("registrar", "limit.set", limit_body(world, "core", 99_999_999))
+
+
+def _invoice_twice(world: World, draft: Draft) -> None:
+    draft.body["invoices"] = [*[world.invoice("7", "90000000", "50000000")] * 2]
+
+
+def _invoices_of(amount: int) -> Any:
+    def make(world: World, draft: Draft) -> None:
+        draft.body["invoices"] = [world.invoice("7", "900000000", str(amount))]
+
+    return make
+
+
+def _invoice_differs(world: World, draft: Draft) -> None:
+    used = [world.invoice("7", "900000000", "1")]
+    world.do("core", "voucher.issue", world.issue_body(face="1", voucher_no="first", invoices=used))
+    draft.body["invoices"] = [world.invoice("7", "900000001", str(draft.body["face"]))]
+
+
+def _invoice_used(world: World, draft: Draft) -> None:
+    used = [world.invoice("7", "100000000", "1")]
+    world.do("core", "voucher.issue", world.issue_body(face="1", voucher_no="first", invoices=used))
+    draft.body["invoices"] = [world.invoice("7", "100000000")]
 
 
 def _to(name: str) -> Any:
@@ -87,6 +131,9 @@ def _seven_joined(world: World, draft: Draft) -> None:
         _accede(world, f"joint{number}", draft.re or "")
 
 
+_ISSUES = ("invoices", "limit", "stop", "mandate", "account")
+"""What an issue before this one needs to be as it was."""
+
 FAULTS = {
     "voucher.issue": (
         *(
@@ -109,6 +156,13 @@ FAULTS = {
         *account_faults("core"),
         fault(MandateMissingError, "no mandate", setting(mandate=DIGEST), "mandate"),
         fault(MandateMissingError, "other account's", _mandate_for_another_account, "mandate"),
+        fault(IssuanceStoppedError, "stopped", _stopped, "stop"),
+        fault(DebtorLimitError, "over its limit", _limited, "limit"),
+        fault(MalformedError, "an invoice twice", _invoice_twice, "invoices"),
+        fault(MalformedError, "invoices of less", _invoices_of(99_999_999), "invoices"),
+        fault(MalformedError, "invoices of more", _invoices_of(100_000_001), "invoices"),
+        fault(InvoiceDiffersError, "another amount", _invoice_differs, *_ISSUES),
+        fault(InvoiceUsedError, "an invoice used up", _invoice_used, *_ISSUES),
     ),
     "voucher.accede": (
         fault(MalformedError, "a cap of full scope", setting(cap="5"), "scope"),
@@ -270,6 +324,7 @@ def test_numbers_are_unique_per_debtor_only() -> None:
         "creditor": world.ids["s2"],
         "account": world.accounts["s1"],
         "mandate": world.mandates["s1"],
+        "invoices": [world.invoice("2", draft.body["face"])],
     }
     assert not isinstance(attempt(world, draft), RegistryError)
     world.do("s1", "voucher.issue", other)

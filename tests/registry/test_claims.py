@@ -1,0 +1,52 @@
+"""Who may be asked to pay, and when (SD-61)."""
+
+import pytest
+
+from registry.claims import Progress, Promise, Trigger, claimable_parties
+from registry.ids import PartyId
+
+DEBTOR, JOINT, PROMISOR = PartyId("debtor"), PartyId("joint"), PartyId("promisor")
+DUE = 1_000
+
+
+def _asked(*promises: Promise, joint: bool = False, **progress: object) -> set[str]:
+    told = Progress(**{"time": DUE, "due": DUE, **progress})  # type: ignore[arg-type]
+    found = claimable_parties(
+        debtor=DEBTOR, co_debtors=[JOINT] if joint else [], promises=promises, progress=told
+    )
+    assert len(found) == len(set(found))
+    return set(found)
+
+
+def _promise(trigger: Trigger, instant: int | None = None) -> Promise:
+    return Promise(promisor=PROMISOR, trigger=trigger, instant=instant)
+
+
+def test_an_acceding_co_debtor_may_be_asked_with_the_debtor() -> None:
+    assert _asked(joint=True) == {DEBTOR, JOINT}
+
+
+def test_a_shortfall_promisor_is_asked_only_after_demand_and_failure() -> None:
+    promise = _promise(Trigger.AFTER_DEMAND_AND_FAILURE)
+    assert _asked(promise) == {DEBTOR}
+    assert _asked(promise, demand_failed=True) == {DEBTOR, PROMISOR}
+    # A failure that nobody can have seen yet counts for nothing.
+    assert _asked(promise, time=DUE - 1, demand_failed=True) == set()
+
+
+def test_nobody_owes_before_the_due_date_but_who_promised_to_pay_then() -> None:
+    promise = _promise(Trigger.UNPAID_AT, DUE - 100)
+    assert _asked(promise, joint=True, time=DUE - 101) == set()
+    assert _asked(promise, joint=True, time=DUE - 100) == {PROMISOR}
+    assert _asked(promise, joint=True, time=DUE - 1) == {PROMISOR}
+
+
+@pytest.mark.parametrize("is_short", [False, True])
+def test_a_deals_promise_follows_its_calculation_date(is_short: bool) -> None:
+    found = _asked(_promise(Trigger.CALCULATION_DATE), calculation_short=is_short)
+    assert (PROMISOR in found) is is_short
+
+
+def test_a_joint_guarantor_is_asked_when_it_is_due() -> None:
+    promise = _promise(Trigger.DUE)
+    assert (_asked(promise, time=DUE - 1), _asked(promise)) == (set(), {DEBTOR, PROMISOR})

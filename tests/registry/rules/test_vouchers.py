@@ -72,13 +72,13 @@ def _invoices_of(amount: int) -> Any:
 
 
 def _invoice_differs(world: World, draft: Draft) -> None:
-    used = [world.invoice("7", "900000000", "1")]
+    used: list[Json] = [world.invoice("7", "900000000", "1")]
     world.do("core", "voucher.issue", world.issue_body(face="1", voucher_no="first", invoices=used))
     draft.body["invoices"] = [world.invoice("7", "900000001", str(draft.body["face"]))]
 
 
 def _invoice_used(world: World, draft: Draft) -> None:
-    used = [world.invoice("7", "100000000", "1")]
+    used: list[Json] = [world.invoice("7", "100000000", "1")]
     world.do("core", "voucher.issue", world.issue_body(face="1", voucher_no="first", invoices=used))
     draft.body["invoices"] = [world.invoice("7", "100000000")]
 

@@ -22,6 +22,7 @@ from registry import fields
 from registry.checkpoint import parse_verifier_key
 from registry.effects import Effect
 from registry.errors import RegistryError
+from registry.invoices import LOOK_ALIKES
 from registry.proofs import Holding, verify_lot_proof, verify_snapshot
 from registry.tables import Record
 from tests.golden import audit_log, blocks, rulebook, vectors
@@ -134,6 +135,18 @@ def kinds_table() -> list[str]:
     return lines
 
 
+def look_alikes_table() -> list[str]:
+    """Returns the table of what is taken for which digit of an invoice."""
+    lines = [_row("digit", "taken for it"), _row("---", "---")]
+    for digit in sorted(set(LOOK_ALIKES.values())):
+        others = sorted(c for c, meant in LOOK_ALIKES.items() if meant == digit != c)
+        told = ", ".join(
+            f"`{c}`" if c.isalnum() and c.isascii() else f"U+{ord(c):04X}" for c in others
+        )
+        lines.append(_row(digit, told or "nothing else"))
+    return lines
+
+
 def rows_table() -> list[str]:
     """Returns the table of tables, in the order of the replay digest."""
     lines = [_row("table", "key", "members of a row"), _row("---", "---", "---")]
@@ -146,6 +159,7 @@ def rows_table() -> list[str]:
 TABLES: dict[str, Callable[[], list[str]]] = {
     "effects": effects_table,
     "kinds": kinds_table,
+    "look-alikes": look_alikes_table,
     "rows": rows_table,
 }
 

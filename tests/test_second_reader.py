@@ -18,7 +18,8 @@ VECTORS = Path(__file__).resolve().parent / "vectors" / "formats"
 TABLES = (
     "ledger", "key_record", "registration", "offer", "consent_grant", "consent", "notice", "lot",
     "voucher_number", "voucher", "mandate", "account", "party", "deadline", "state_request",
-    "bucket", "history", "committed", "run", "instruction", "balance",
+    "bucket", "history", "committed", "invoice", "backing", "debtor", "exposure", "issuance_stop",
+    "support", "voiding", "run", "instruction", "balance",
 )  # fmt: skip
 KEYS = {
     "ledger": ["row"], "key_record": ["kid"], "registration": ["statement"],
@@ -26,7 +27,8 @@ KEYS = {
     "voucher_number": ["debtor", "voucher_no"], "deadline": ["at", "kind", "id"],
     "state_request": ["at"], "bucket": ["family", "bucket"], "run": ["plan"],
     "history": ["family", "bucket"], "committed": ["row"],
-    "instruction": ["plan", "n"], "balance": ["account"],
+    "instruction": ["plan", "n"], "balance": ["account"], "invoice": ["fingerprint"],
+    "backing": ["voucher", "fingerprint"], "debtor": ["party"], "exposure": ["financier", "debtor"],
 }  # fmt: skip
 
 Row = dict[str, Any]
@@ -193,6 +195,28 @@ class Reader:
         number = {name: issued[name] for name in ("debtor", "voucher_no", "voucher")}
         self.put("voucher_number", **number)
         self.found("voucher", issued["voucher"], salt(b"tallystick-bucket/1", 0, self.statement))
+        self.owe(issued["debtor"], int(issued["face"]))
+
+    def owe(self, party: str, amount: int) -> None:
+        row = self.rows["debtor"].setdefault(
+            (party,), {"party": party, "outstanding": "0", "allocated": "0"}
+        )
+        row["outstanding"] = str(int(row["outstanding"]) + amount)
+
+    def invoice_used(self, voucher: str, fingerprint: str, total: str, amount: str) -> None:
+        known = self.rows["invoice"].get((fingerprint,), {"used": "0"})
+        used = str(int(known["used"]) + int(amount))
+        self.put("invoice", fingerprint=fingerprint, total=total, used=used)
+        self.put("backing", voucher=voucher, fingerprint=fingerprint, amount=amount)
+
+    def invoice_freed(self, voucher: str, fingerprint: str, amount: str) -> None:
+        used = int(self.get("invoice", fingerprint)["used"]) - int(amount)
+        self.change("invoice", fingerprint, used=str(used))
+        del self.rows["backing"][voucher, fingerprint]
+
+    def exposure_changed(self, financier: str, debtor: str, held: str) -> None:
+        row = self.rows["exposure"].get((financier, debtor), {})
+        self.put("exposure", **{**row, "financier": financier, "debtor": debtor, "held": held})
 
     def voucher_activated(
         self, voucher: str, creditor: str, account: str, collection_route: bool, ordinal: int
@@ -288,6 +312,7 @@ class Reader:
         is_settled = int(row["face"]) == gone + int(row["cancelled"])
         status = "settled" if is_settled else row["status"]
         self.change("voucher", voucher, discharged=str(gone), status=status)
+        self.owe(debtor, -int(amount))
         self.book(f"claims:{holder}", -int(amount))
         self.book(f"debts:{debtor}", int(amount))
 

@@ -13,6 +13,7 @@ from api.client import Client, Result
 from api.demo.cast import Actor
 from registry.canonical import Json, b64url_encode, salted_digest
 from registry.ids import LotId, Origin, Sid, format_uuid7, lot_id
+from registry.invoices import fingerprint
 from registry.merkle import TreeHead
 from registry.rules.vouchers import Promises
 from registry.signing import jws_id, split_jws
@@ -117,6 +118,10 @@ class Desk:
         )
         return digest
 
+    def number(self, name: str) -> str:
+        """Returns an invoice's number, twenty digits as of a fully digital one."""
+        return f"{int.from_bytes(self._random(f'invoice/{name}')) % 10**20:020}"
+
     def file(self, name: str) -> dict[str, Json]:
         """Returns a reference to a document that stays with its owner."""
         return {"digest": b64url_encode(self._random(f"file/{name}")), "name": name}
@@ -140,10 +145,20 @@ class Desk:
             {"type": kind, "file": self.file(f"{voucher_no}-{kind}.pdf")}
             for kind in ("contract", "invoice", "acceptance")
         ]
+        seller = self.cast[creditor].party
+        invoice: dict[str, Json] = {"number": self.number(voucher_no), "seller": seller}
         body: dict[str, Json] = {
             "voucher_no": voucher_no,
-            "creditor": self.cast[creditor].party,
+            "creditor": seller,
             "face": str(face),
+            "invoices": [
+                {
+                    "fingerprint": fingerprint(seller=seller, number=str(invoice["number"])),
+                    "total": str(face),
+                    "used": str(face),
+                }
+            ],
+            "terms": self.hide(debtor, {"invoices": [{**invoice, "total": str(face)}]}),
             "due_on": due_on.isoformat(),
             "accept_by": accept_by.isoformat(),
             "basis": "goods-delivered",

@@ -14,6 +14,7 @@ import httpx
 from api.client import Client, Result
 from registry.canonical import Json
 from registry.ids import PartyId
+from registry.invoices import fingerprint
 from registry.signing import PrivateKey
 from tests.builders import FIRST_DAY, ORIGIN, instant, key_of, possession_proof, uscc
 
@@ -155,10 +156,13 @@ class Street:
     def issue_body(self, **changes: Json) -> dict[str, Json]:
         """Returns the body of a voucher from core to s1."""
         promises: dict[str, Json] = dict.fromkeys(PROMISES, True)
+        number, face = next(self._numbers), changes.get("face", "100000000")
+        invoice = fingerprint(seller=self.ids["s1"], number=str(number))
         body: dict[str, Json] = {
-            "voucher_no": f"V{next(self._numbers):05d}",
+            "voucher_no": f"V{number:05d}",
             "creditor": self.ids["s1"],
-            "face": "100000000",
+            "face": face,
+            "invoices": [{"fingerprint": invoice, "total": face, "used": face}],
             "due_on": "2025-12-19",
             "accept_by": "2025-07-10",
             "basis": "goods-delivered",

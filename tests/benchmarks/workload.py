@@ -28,6 +28,7 @@ from registry.canonical import Json
 from registry.engine import Engine
 from registry.errors import RegistryError
 from registry.ids import Sid
+from registry.invoices import fingerprint
 from registry.ports import LedgerStore
 from registry.rules.vouchers import Promises
 from registry.signer import CheckpointSigner
@@ -211,6 +212,13 @@ class Builder:
             "voucher_no": f"V{n}",
             "creditor": party_id(creditor),
             "face": str(FACE),
+            "invoices": [
+                {
+                    "fingerprint": fingerprint(seller=party_id(creditor), number=str(n)),
+                    "total": str(FACE),
+                    "used": str(FACE),
+                }
+            ],
             "due_on": f"2025-12-{1 + n % 20:02}",
             "accept_by": "2025-07-10",
             "basis": "goods-delivered",

@@ -200,6 +200,7 @@ def issue_body(*, account: Sid, mandate: Sid) -> dict[str, Json]:
             for each in ("contract", "invoice", "acceptance")
         ],
         "face": "100",
+        "invoices": [{"fingerprint": DIGEST, "total": "100", "used": "100"}],
         "mandate": mandate,
         "promises": dict.fromkeys(promises, True),
         "route": "direct",

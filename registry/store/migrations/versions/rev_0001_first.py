@@ -321,6 +321,67 @@ def make_rows() -> None:
         key="row",
     )
     rows(
+        "invoice",
+        "fingerprint text",
+        "total money",
+        "used money",
+        key="fingerprint",
+    )
+    rows(
+        "backing",
+        "voucher text",
+        "fingerprint text",
+        "amount money",
+        key="voucher fingerprint",
+        indexes="voucher",
+    )
+    rows(
+        "debtor",
+        "party text",
+        "outstanding money",
+        "allocated money",
+        "limit money?",
+        "source text?",
+        key="party",
+    )
+    rows(
+        "exposure",
+        "financier text",
+        "debtor text",
+        "held money",
+        "limit money?",
+        key="financier debtor",
+        indexes="financier",
+    )
+    rows(
+        "issuance_stop",
+        "party text",
+        "reason text",
+        "statement text",
+        key="party reason",
+        indexes="party",
+    )
+    rows(
+        "support",
+        "support text",
+        "voucher text",
+        "promisor text",
+        "support_kind text",
+        "addressee text",
+        "cap money?",
+        "trigger text",
+        "working_days_before int?",
+        "minute int?",
+        key="support",
+        indexes="voucher",
+    )
+    rows(
+        "voiding",
+        "voiding text",
+        "voucher text",
+        key="voiding",
+    )
+    rows(
         "run",
         "plan text",
         "due_on text",

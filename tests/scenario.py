@@ -5,7 +5,6 @@ registry would accept. What it needs to stand on is done to the world as it is m
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -18,12 +17,14 @@ from registry.merkle import MemoryHashes, hash_leaf, root_at
 from registry.model import LOTS, VOUCHERS, Lot
 from registry.ports import Commit
 from registry.replay import Replay
-from registry.signing import PrivateKey, seal_jws, split_jws
+from registry.signing import seal_jws, split_jws
 from registry.state import MemoryRows
 from registry.statements import Now, Statement, admit, typ_of
 from registry.store.memory import MemoryStore
 from tests.builders import DIGEST, ORIGIN, StoredKeys, World, key_of, possession_proof, uscc
+from tests.credit import CREDIT
 from tests.declared import View
+from tests.drafts import Draft
 
 RULEBOOK = Rulebook()
 
@@ -112,34 +113,6 @@ def lots_of(world: World) -> dict[str, Lot]:
 
 
 # --- Drafts -------------------------------------------------------------------------
-
-
-@dataclass(slots=True, kw_only=True)
-class Draft:
-    """A statement before it is signed.
-
-    Attributes:
-        by: The signer's short name.
-        kind: The statement's kind.
-        body: Its body.
-        re: What it answers.
-        key: The key that signs, if it is not the signer's.
-        time: The instant of the decision, in milliseconds; 0 for the world's own. Another
-            one is decided over the state of now, as if no deadline had been sealed.
-        odd: Members of the envelope that differ from the usual.
-    """
-
-    by: str
-    kind: str
-    body: dict[str, Json] = field(default_factory=dict)
-    re: str | None = None
-    key: PrivateKey | None = None
-    time: int = 0
-    odd: dict[str, Any] = field(default_factory=dict)
-
-    def sign(self, world: World) -> str:
-        """Signs the draft."""
-        return world.sign(self.by, self.kind, self.body, re=self.re, key=self.key, **dict(self.odd))
 
 
 def sign_edited(world: World, draft: Draft, old: bytes, new: bytes) -> str:
@@ -335,57 +308,6 @@ def _notice_acknowledge(world: World) -> Draft:
     return Draft(by="core", kind="notice.acknowledge", body={"notices": [f"{transfer}.2!0"]})
 
 
-FILE: dict[str, Json] = {"digest": DIGEST, "name": "evidence.pdf"}
-
-
-def limit_body(world: World, name: str, amount: int) -> dict[str, Json]:
-    """Returns a debtor's limit."""
-    return {"party": world.ids[name], "amount": str(amount), "basis": FILE}
-
-
-def _limit_allocate(world: World) -> Draft:
-    world.do("registrar", "limit.set", limit_body(world, "core", 500_000_000))
-    body: dict[str, Json] = {"member": world.ids["s3"], "amount": "200000000"}
-    return Draft(by="core", kind="limit.allocate", body=body)
-
-
-def _exposure_limit(world: World) -> Draft:
-    body: dict[str, Json] = {"debtor": world.ids["core"], "amount": "90000000"}
-    return Draft(by="factor", kind="exposure.limit", body=body)
-
-
-def stop_body(world: World, name: str = "core", reason: str = "overdue-list") -> dict[str, Json]:
-    """Returns why a debtor may issue nothing."""
-    return {"party": world.ids[name], "reason": reason, "evidence": FILE}
-
-
-def _issuance_resume(world: World) -> Draft:
-    world.do("registrar", "issuance.stop", stop_body(world))
-    return Draft(by="registrar", kind="issuance.resume", body=stop_body(world))
-
-
-def support_body(**changes: Json) -> dict[str, Json]:
-    """Returns a promise to stand in once the voucher is due."""
-    body: dict[str, Json] = {"addressee": "holders", "trigger": {"at": "due"}, "resolution": FILE}
-    return {**body, **changes}
-
-
-def _support(kind: str) -> Callable[[World], Draft]:
-    def make(world: World) -> Draft:
-        return Draft(by="s3", kind=kind, body=support_body(), re=pending_voucher(world))
-
-    return make
-
-
-def _voucher_void(world: World) -> Draft:
-    return Draft(by="core", kind="voucher.void", body={"ground": FILE}, re=world.issue())
-
-
-def _voucher_agree_void(world: World) -> Draft:
-    voiding = world.do("core", "voucher.void", {"ground": FILE}, re=world.issue()).sid
-    return Draft(by="s1", kind="voucher.agree-void", re=voiding)
-
-
 def _snapshot_request(_world: World) -> Draft:
     return Draft(by="trustee#T1", kind="snapshot.request")
 
@@ -405,30 +327,18 @@ GOOD: dict[str, Callable[[World], Draft]] = {
     "mandate.grant": _mandate_grant,
     "consent.grant": _consent_grant,
     "consent.withdraw": _consent_withdraw,
-    "limit.set": lambda world: Draft(
-        by="registrar", kind="limit.set", body=limit_body(world, "core", 500_000_000)
-    ),
-    "limit.allocate": _limit_allocate,
-    "exposure.limit": _exposure_limit,
-    "issuance.stop": lambda world: Draft(
-        by="registrar", kind="issuance.stop", body=stop_body(world)
-    ),
-    "issuance.resume": _issuance_resume,
     "voucher.issue": _voucher_issue,
     "voucher.accede": _voucher_accede,
-    "voucher.guarantee": _support("voucher.guarantee"),
-    "voucher.promise-shortfall": _support("voucher.promise-shortfall"),
     "voucher.accept": _voucher_accept,
     "voucher.refuse": _voucher_refuse,
     "voucher.withdraw": _voucher_withdraw,
-    "voucher.void": _voucher_void,
-    "voucher.agree-void": _voucher_agree_void,
     "transfer.offer": _transfer_offer,
     "transfer.accept": _transfer_accept,
     "transfer.reject": _transfer_reject,
     "transfer.withdraw": _transfer_withdraw,
     "notice.acknowledge": _notice_acknowledge,
     "snapshot.request": _snapshot_request,
+    **CREDIT,
 }
 
 

@@ -22,8 +22,8 @@ from registry.refusals import (
 )
 from registry.tables import replace
 from tests.builders import DIGEST, World, instant, key_of
+from tests.credit import FILE, support_body
 from tests.scenario import (
-    FILE,
     GOOD,
     RULEBOOK,
     Draft,
@@ -39,7 +39,6 @@ from tests.scenario import (
     pending_voucher,
     refusal,
     replayed,
-    support_body,
     verify_everything,
 )
 

@@ -102,6 +102,7 @@ def voucher_body(t: Terminal, account: str, mandate: str) -> dict[str, Json]:
         for kind in ("contract", "invoice", "acceptance")
     ]
     promises: dict[str, Json] = dict.fromkeys(PROMISES, True)
+    invoice = fingerprint(seller=PartyId(t.ids["s1"]), number="25317000000123456780")
     return {
         "voucher_no": "CY-2026-0001",
         "creditor": t.ids["s1"],

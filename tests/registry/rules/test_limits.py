@@ -19,17 +19,9 @@ from registry.refusals import (
 )
 from registry.rules.limits import KINDS
 from tests.builders import World, uscc
+from tests.credit import limit_body
 from tests.faults import cases, fault, setting, verify_refused, verify_rows
-from tests.scenario import (
-    Draft,
-    attempt,
-    cast_world,
-    grant,
-    limit_body,
-    lots_of,
-    refusal,
-    verify_everything,
-)
+from tests.scenario import Draft, attempt, cast_world, grant, lots_of, refusal, verify_everything
 
 
 def _issue(world: World, name: str, face: int) -> Draft:

@@ -10,8 +10,9 @@ from registry.errors import RegistryError
 from registry.refusals import IssuanceStoppedError, NotHolderRoleError, NotStoppedError
 from registry.rules.stops import KINDS, StopReason
 from tests.builders import uscc
+from tests.credit import stop_body
 from tests.faults import cases, fault, setting, verify_refused, verify_rows
-from tests.scenario import Draft, attempt, cast_world, refusal, stop_body, verify_everything
+from tests.scenario import Draft, attempt, cast_world, refusal, verify_everything
 
 FAULTS = {
     "issuance.stop": (fault(NotHolderRoleError, "nobody", setting(party=uscc(999)), "party"),),

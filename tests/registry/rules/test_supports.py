@@ -16,8 +16,9 @@ from registry.refusals import (
 )
 from registry.rules.supports import KINDS, SUPPORTS_MAX
 from tests.builders import World, instant
+from tests.credit import FILE, support_body
 from tests.faults import cases, fault, setting, verify_refused, verify_rows
-from tests.scenario import FILE, Draft, attempt, good, refusal, support_body, verify_everything
+from tests.scenario import Draft, attempt, good, refusal, verify_everything
 
 DUE = instant(date(2025, 12, 19), hour=0)
 TIMED: dict[str, Json] = {"at": "unpaid-at", "working_days_before": 1, "minute": 900}

@@ -18,8 +18,9 @@ from registry.refusals import (
 )
 from registry.rules.voiding import KINDS
 from tests.builders import World, instant
+from tests.credit import FILE
 from tests.faults import cases, fault, verify_refused, verify_rows
-from tests.scenario import FILE, Draft, attempt, cast_world, good, refusal, verify_everything
+from tests.scenario import Draft, attempt, cast_world, good, refusal, verify_everything
 
 DUE = instant(date(2025, 12, 19), hour=0)
 

@@ -26,17 +26,9 @@ from registry.refusals import (
 )
 from registry.rules.vouchers import KINDS, Promises
 from tests.builders import DIGEST, World, instant, uscc
+from tests.credit import limit_body, stop_body
 from tests.faults import account_faults, cases, fault, setting, verify_refused, verify_rows
-from tests.scenario import (
-    Draft,
-    attempt,
-    good,
-    limit_body,
-    refusal,
-    sign_edited,
-    stop_body,
-    verify_everything,
-)
+from tests.scenario import Draft, attempt, good, refusal, sign_edited, verify_everything
 
 DUE = instant(date(2025, 12, 19), hour=0)
 PROMISES = tuple(Promises.model_fields)

@@ -1,0 +1,79 @@
+"""One acceptable statement of every kind about credit: limits, stops, supports, voiding."""
+
+from collections.abc import Callable, Mapping
+
+from registry.canonical import Json
+from tests.builders import DIGEST, World
+from tests.drafts import Draft
+
+FILE: dict[str, Json] = {"digest": DIGEST, "name": "evidence.pdf"}
+
+
+def limit_body(world: World, name: str, amount: int) -> dict[str, Json]:
+    """Returns a debtor's limit."""
+    return {"party": world.ids[name], "amount": str(amount), "basis": FILE}
+
+
+def _limit_allocate(world: World) -> Draft:
+    world.do("registrar", "limit.set", limit_body(world, "core", 500_000_000))
+    body: dict[str, Json] = {"member": world.ids["s3"], "amount": "200000000"}
+    return Draft(by="core", kind="limit.allocate", body=body)
+
+
+def _exposure_limit(world: World) -> Draft:
+    body: dict[str, Json] = {"debtor": world.ids["core"], "amount": "90000000"}
+    return Draft(by="factor", kind="exposure.limit", body=body)
+
+
+def stop_body(world: World, name: str = "core", reason: str = "overdue-list") -> dict[str, Json]:
+    """Returns why a debtor may issue nothing."""
+    return {"party": world.ids[name], "reason": reason, "evidence": FILE}
+
+
+def _issuance_resume(world: World) -> Draft:
+    world.do("registrar", "issuance.stop", stop_body(world))
+    return Draft(by="registrar", kind="issuance.resume", body=stop_body(world))
+
+
+def support_body(**changes: Json) -> dict[str, Json]:
+    """Returns a promise to stand in once the voucher is due."""
+    body: dict[str, Json] = {"addressee": "holders", "trigger": {"at": "due"}, "resolution": FILE}
+    return {**body, **changes}
+
+
+def _support(kind: str) -> Callable[[World], Draft]:
+    def make(world: World) -> Draft:
+        return Draft(
+            by="s3",
+            kind=kind,
+            body=support_body(),
+            re=world.do("core", "voucher.issue", world.issue_body()).sid,
+        )
+
+    return make
+
+
+def _voucher_void(world: World) -> Draft:
+    return Draft(by="core", kind="voucher.void", body={"ground": FILE}, re=world.issue())
+
+
+def _voucher_agree_void(world: World) -> Draft:
+    voiding = world.do("core", "voucher.void", {"ground": FILE}, re=world.issue()).sid
+    return Draft(by="s1", kind="voucher.agree-void", re=voiding)
+
+
+CREDIT: Mapping[str, Callable[[World], Draft]] = {
+    "limit.set": lambda world: Draft(
+        by="registrar", kind="limit.set", body=limit_body(world, "core", 500_000_000)
+    ),
+    "limit.allocate": _limit_allocate,
+    "exposure.limit": _exposure_limit,
+    "issuance.stop": lambda world: Draft(
+        by="registrar", kind="issuance.stop", body=stop_body(world)
+    ),
+    "issuance.resume": _issuance_resume,
+    "voucher.guarantee": _support("voucher.guarantee"),
+    "voucher.promise-shortfall": _support("voucher.promise-shortfall"),
+    "voucher.void": _voucher_void,
+    "voucher.agree-void": _voucher_agree_void,
+}

@@ -24,7 +24,7 @@ from registry.store.memory import MemoryStore
 from tests.builders import DIGEST, ORIGIN, StoredKeys, World, key_of, possession_proof, uscc
 from tests.credit import CREDIT
 from tests.declared import View
-from tests.drafts import Draft
+from tests.drafts import Draft as Draft
 
 RULEBOOK = Rulebook()
 

@@ -107,15 +107,7 @@ def voucher_body(t: Terminal, account: str, mandate: str) -> dict[str, Json]:
         "voucher_no": "CY-2026-0001",
         "creditor": t.ids["s1"],
         "face": "100000000",
-        "invoices": [
-            {
-                "fingerprint": fingerprint(
-                    seller=PartyId(t.ids["s1"]), number="25317000000123456780"
-                ),
-                "total": "100000000",
-                "used": "100000000",
-            }
-        ],
+        "invoices": [{"fingerprint": invoice, "total": "100000000", "used": "100000000"}],
         "due_on": DUE_ON.isoformat(),
         "accept_by": (TODAY + timedelta(days=10)).isoformat(),
         "basis": "goods-delivered",

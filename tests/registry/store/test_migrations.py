@@ -8,7 +8,7 @@ table takes a revision of its own.
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from textwrap import dedent, indent
+from textwrap import dedent, indent, wrap
 
 import pytest
 import sqlalchemy as sa
@@ -53,9 +53,10 @@ def written() -> str:
             words.append(
                 f"{column.name} {'money' if money else word}{'?' if column.nullable else ''}"
             )
-        columns = "".join(f'        "{word}",\n' for word in words)
+        lines = wrap(", ".join(words), width=86)
+        columns = "".join(f'        "{line} "\n' for line in lines[:-1])
         calls.append(
-            f'    rows(\n        "{kind.name}",\n{columns}'
+            f'    rows(\n        "{kind.name}",\n{columns}        "{lines[-1]}",\n'
             f'        key="{" ".join(kind.key)}",\n'
             + (f'        indexes="{" ".join(kind.indexes)}",\n' if kind.indexes else "")
             + "    )\n"

@@ -40,8 +40,9 @@ def table(name: str, *columns: str, key: str = "", more: tuple[sa.schema.SchemaI
     op.create_table(name, column("ledger_id int"), *map(column, columns), primary, *more)
 
 
-def rows(name: str, *columns: str, key: str, indexes: str = "") -> None:
+def rows(name: str, listed: str, *, key: str, indexes: str = "") -> None:
     """Makes a table of row versions."""
+    columns = listed.split(", ")
     money = [c.partition(" ")[0] for c in columns if c.partition(" ")[2].startswith("money")]
     table(
         name,
@@ -114,312 +115,170 @@ def make_rows() -> None:
     """Makes the tables of rows."""
     rows(
         "ledger",
-        "origin text",
-        "operator text",
-        "registrar text",
-        "log_key text",
-        "currency text",
-        "zone text",
-        "clock text",
-        "policy text",
-        "time int",
-        "calendar text",
-        "calendar_first text",
-        "calendar_last text",
-        "holidays text",
-        "workdays text",
-        "face_total money",
-        "voucher_count int",
-        "party_count int",
-        "row text",
+        "origin text, operator text, registrar text, log_key text, currency text, zone text, "
+        "clock text, policy text, time int, calendar text, calendar_first text, calendar_last "
+        "text, holidays text, workdays text, face_total money, voucher_count int, party_count "
+        "int, row text",
         key="row",
     )
     rows(
         "key_record",
-        "kid text",
-        "party text",
-        "use text",
-        "suite text",
-        "x text",
-        "added int",
-        "revoked int?",
+        "kid text, party text, use text, suite text, x text, added int, revoked int?, "
         "suspect_from int?",
         key="kid",
         indexes="party",
     )
     rows(
         "registration",
-        "statement text",
-        "party text",
-        "name text",
-        "kid text?",
-        "suite text?",
-        "x text?",
-        "salt text",
+        "statement text, party text, name text, kid text?, suite text?, x text?, salt text",
         key="statement",
     )
     rows(
         "offer",
-        "offer text",
-        "lot text",
-        "voucher text",
-        "amount money",
-        "assignor text",
-        "assignee text",
-        "purpose text",
-        "recourse bool",
-        "accept_by int",
-        "kid text",
-        "salt text",
+        "offer text, lot text, voucher text, amount money, assignor text, assignee text, "
+        "purpose text, recourse bool, accept_by int, kid text, salt text",
         key="offer",
         indexes="lot assignee kid",
     )
     rows(
         "consent_grant",
-        "consent text",
-        "party text",
-        "purpose text",
+        "consent text, party text, purpose text",
         key="consent",
     )
     rows(
         "consent",
-        "consent text",
-        "party text",
-        "purpose text",
-        "assignors text",
-        "minimum money",
-        "account text",
-        "collection_route bool",
-        "kid text",
+        "consent text, party text, purpose text, assignors text, minimum money, account text, "
+        "collection_route bool, kid text",
         key="party purpose",
         indexes="party kid",
     )
     rows(
         "notice",
-        "notice text",
-        "transfer text",
-        "voucher text",
-        "recipient text",
-        "assignor text",
-        "assignee text",
-        "amount money",
-        "arrived int",
-        "acknowledged bool",
+        "notice text, transfer text, voucher text, recipient text, assignor text, assignee "
+        "text, amount money, arrived int, acknowledged bool",
         key="notice",
         indexes="recipient",
     )
     rows(
         "lot",
-        "lot text",
-        "voucher text",
-        "amount money",
-        "holder text",
-        "born int",
-        "due_on text",
-        "path text",
-        "tier int",
-        "acquired text",
-        "account text",
-        "collection_route bool",
-        "recourse bool",
-        "acknowledged bool",
-        "status text",
-        "salt text",
+        "lot text, voucher text, amount money, holder text, born int, due_on text, path text, "
+        "tier int, acquired text, account text, collection_route bool, recourse bool, "
+        "acknowledged bool, status text, salt text",
         key="lot",
         indexes="voucher holder acquired due_on",
     )
     rows(
         "voucher_number",
-        "debtor text",
-        "voucher_no text",
-        "voucher text",
+        "debtor text, voucher_no text, voucher text",
         key="debtor voucher_no",
     )
     rows(
         "voucher",
-        "voucher text",
-        "voucher_no text",
-        "debtor text",
-        "creditor text",
-        "co_debtors text",
-        "face money",
-        "discharged money",
-        "cancelled money",
-        "due_on text",
-        "route text",
-        "account text",
-        "mandate text",
-        "accept_by int",
-        "status text",
-        "ordinal int?",
-        "lot_salt text",
+        "voucher text, voucher_no text, debtor text, creditor text, co_debtors text, face "
+        "money, discharged money, cancelled money, due_on text, route text, account text, "
+        "mandate text, accept_by int, status text, ordinal int?, lot_salt text",
         key="voucher",
         indexes="debtor due_on",
     )
     rows(
         "mandate",
-        "mandate text",
-        "owner text",
-        "account text",
+        "mandate text, owner text, account text",
         key="mandate",
         indexes="owner account",
     )
     rows(
         "account",
-        "account text",
-        "owner text",
-        "bank text",
-        "account_kind text",
-        "digest text",
-        "verified bool",
+        "account text, owner text, bank text, account_kind text, digest text, verified bool",
         key="account",
         indexes="owner bank",
     )
     rows(
         "party",
-        "party text",
-        "name text",
-        "roles text",
-        "statement text",
-        "ordinal int",
+        "party text, name text, roles text, statement text, ordinal int",
         key="party",
     )
     rows(
         "deadline",
-        "at int",
-        "kind text",
-        "id text",
+        "at int, kind text, id text",
         key="at kind id",
     )
     rows(
         "state_request",
-        "at int",
-        "time int",
+        "at int, time int",
         key="at",
     )
     rows(
         "bucket",
-        "family text",
-        "bucket text",
-        "ordinal int?",
-        "salt text",
-        "founded int?",
+        "family text, bucket text, ordinal int?, salt text, founded int?",
         key="family bucket",
     )
     rows(
         "history",
-        "family text",
-        "bucket text",
-        "size int",
-        "frontier text",
+        "family text, bucket text, size int, frontier text",
         key="family bucket",
     )
     rows(
         "committed",
-        "at int",
-        "row text",
+        "at int, row text",
         key="row",
     )
     rows(
         "invoice",
-        "fingerprint text",
-        "total money",
-        "used money",
+        "fingerprint text, total money, used money",
         key="fingerprint",
     )
     rows(
         "backing",
-        "voucher text",
-        "fingerprint text",
-        "amount money",
+        "voucher text, fingerprint text, amount money",
         key="voucher fingerprint",
         indexes="voucher",
     )
     rows(
         "debtor",
-        "party text",
-        "outstanding money",
-        "allocated money",
-        "limit money?",
-        "source text?",
+        "party text, outstanding money, allocated money, limit money?, source text?",
         key="party",
     )
     rows(
         "exposure",
-        "financier text",
-        "debtor text",
-        "held money",
-        "limit money?",
+        "financier text, debtor text, held money, limit money?",
         key="financier debtor",
         indexes="financier",
     )
     rows(
         "issuance_stop",
-        "party text",
-        "reason text",
-        "statement text",
+        "party text, reason text, statement text",
         key="party reason",
         indexes="party",
     )
     rows(
         "support",
-        "support text",
-        "voucher text",
-        "promisor text",
-        "support_kind text",
-        "addressee text",
-        "cap money?",
-        "trigger text",
-        "working_days_before int?",
-        "minute int?",
+        "support text, voucher text, promisor text, support_kind text, addressee text, cap "
+        "money?, trigger text, working_days_before int?, minute int?",
         key="support",
         indexes="voucher",
     )
     rows(
         "voiding",
-        "voiding text",
-        "voucher text",
+        "voiding text, voucher text",
         key="voiding",
     )
     rows(
         "run",
-        "plan text",
-        "due_on text",
-        "pay_on text",
-        "digest text",
-        "instructions int",
-        "vouchers int",
-        "total money",
-        "gross money",
-        "posted int",
-        "status text",
+        "plan text, due_on text, pay_on text, digest text, instructions int, vouchers int, "
+        "total money, gross money, posted int, status text",
         key="plan",
         indexes="due_on",
     )
     rows(
         "instruction",
-        "plan text",
-        "n int",
-        "route text",
-        "voucher text",
-        "payer_account text",
-        "payer text",
-        "payee_account text",
-        "payee text",
-        "bank text",
-        "amount money",
-        "authority text",
-        "lots text",
-        "after text",
-        "remittance text",
-        "status text",
+        "plan text, n int, route text, voucher text, payer_account text, payer text, "
+        "payee_account text, payee text, bank text, amount money, authority text, lots text, "
+        "after text, remittance text, status text",
         key="plan n",
         indexes="plan bank",
     )
     rows(
         "balance",
-        "account text",
-        "debited money",
-        "credited money",
+        "account text, debited money, credited money",
         key="account",
     )

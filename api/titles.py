@@ -27,6 +27,7 @@ TITLES: Final = {
     "cursor-invalid": "游标不属于此列表",
     "wrong-path": "声明种类与路径不符",
     "opening-differs": "原文与摘要不符",
+    "not-enough-free": "可用子凭证金额不足",
     # Authentication
     "key-unknown": "密钥尚未登记",
     "bad-signature": "签名验证失败",

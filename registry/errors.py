@@ -125,6 +125,12 @@ class HeaderMismatchError(AuthenticationError):
     template = "the header is not the one expected for {kind} by key {kid}"
 
 
+class NotEnoughFreeError(InputError):
+    """What is free does not make up the amount."""
+
+    template = "{held} minor are free in {lots} lots that may be given, {amount} are to be paid"
+
+
 class IdReusedError(InputError):
     """The party has used this id for another statement."""
 

@@ -17,6 +17,7 @@ SUM_MAX: Final = 2**63 - 1
 BASIS_POINTS: Final = 10_000
 
 _AMOUNT: Final = re.compile(r"[1-9][0-9]{0,14}")
+_YUAN: Final = re.compile(r"([0-9]{1,13}|[0-9]{1,3}(,[0-9]{3}){1,4})(\.[0-9]{1,2})?")
 _SUM: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 _MINOR_PER_HUNDREDTH_OF_WAN: Final = 10_000
 
@@ -106,6 +107,18 @@ def simple_interest(principal: int, *, rate_bp: int, days: int, year_days: int) 
             f"no interest on {principal} at {rate_bp} bp for {days} of {year_days} days"
         )
     return _divide_half_up(principal * rate_bp * days, BASIS_POINTS * year_days)
+
+
+def parse_yuan(text: str) -> int:
+    """Reads yuan as people write them, 1,234.5 or 1234.50, into minor units.
+
+    Raises:
+        MalformedError: Not a positive amount with at most two decimals.
+    """
+    if not _YUAN.fullmatch(text):
+        raise MalformedError(what="amount", reason=f"{text!r} is not yuan such as 1,234.56")
+    whole, _, hundredths = text.replace(",", "").partition(".")
+    return parse_amount(f"{whole}{hundredths:0<2}".lstrip("0"))
 
 
 def format_yuan(minor: int) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import db, demo, log, read, serve, snapshot, verify, write
+from api.cli import db, demo, log, pay, read, serve, snapshot, verify, write
 
 app = typer.Typer(
     name="tallystick",
@@ -61,7 +61,7 @@ WORDS = {
 }
 
 nouns: dict[str, typer.Typer] = {}
-for module in (verify, snapshot, log, read, write, db):
+for module in (verify, snapshot, log, read, write, pay, db):
     for noun, verb, command in module.COMMANDS:
         if not verb:
             app.command(noun)(command)

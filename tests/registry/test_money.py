@@ -17,6 +17,7 @@ from registry.money import (
     format_yuan,
     parse_amount,
     parse_sum,
+    parse_yuan,
     simple_interest,
 )
 
@@ -183,3 +184,24 @@ def test_figures_for_the_eye(minor: int, yuan: str, wan: str) -> None:
 @given(st.integers(-SUM_MAX, SUM_MAX))
 def test_yuan_read_back_without_commas_are_the_same_units(minor: int) -> None:
     assert Fraction(format_yuan(minor).replace(",", "")) * 100 == minor
+
+
+@pytest.mark.parametrize(
+    ("text", "minor"),
+    [("1", 100), ("1.5", 150), ("0.01", 1), ("1,000.5", 100_050), ("1000000", 100_000_000)],
+)
+def test_reads_yuan_as_people_write_them(text: str, minor: int) -> None:
+    assert parse_yuan(text) == minor
+
+
+@given(st.integers(1, 10**15 - 1))
+def test_reads_what_it_writes(minor: int) -> None:
+    assert parse_yuan(format_yuan(minor)) == minor
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "0.00", "-1", "1.234", "1e3", "10,00", ",1", "1.", ".5", "１", "1 000", "1\n"]
+)
+def test_refuses_other_yuan(text: str) -> None:
+    with pytest.raises(MalformedError):
+        parse_yuan(text)

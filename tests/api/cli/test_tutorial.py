@@ -155,6 +155,17 @@ def test_a_voucher_from_genesis_to_its_settlement(terminal: Terminal) -> None:
     result = t.json("transfer accept --re", offer, by="s2", body=accepted)
     assert {c["effect"] for c in result["effects"]["changes"]} >= {"lot-assigned", "notice-arrived"}
 
+    # Paying a sum picks the lots; what is too much is told before anything is signed.
+    paying = f"transfer pay --accept-by {(TODAY + timedelta(days=5)).isoformat()}"
+    told = t.run(f"{paying} --amount 400,000.01 --to", t.ids["s2"], by="s1", exits=1)
+    assert "40000000 minor are free in 1 lots" in told
+    printed = t.run(f"{paying} --amount 1,000.5 --print --to", t.ids["s2"], by="s1")
+    assert printed.count(".") == 2
+    (paid,) = t.json(f"{paying} --amount 1,000.5 --to", t.ids["s2"], by="s1")
+    (waiting,) = t.json("transfer list --json", by="s2")
+    assert (waiting["offer"], waiting["amount"]) == (paid["sid"], "100050")
+    t.run("transfer reject --re", paid["sid"], by="s2")
+
     # The notice has arrived with the debtor, who acknowledges it.
     (notice,) = t.json("notice list --json", by="core")
     assert notice["notice"] == f"{offer}.2!0"

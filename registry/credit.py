@@ -71,7 +71,7 @@ class Support(Record, frozen=True, kw_only=True):
     addressee: str
     cap: Minor | None
     trigger: str
-    """What must have come about before the promisor may be asked: see `registry.claims`."""
+    """What must have come about before the promisor may be asked: see `registry.liability`."""
     working_days_before: int | None
     """Of trigger `unpaid-at`: before the due date."""
     minute: int | None

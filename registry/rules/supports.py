@@ -12,12 +12,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from registry.claims import SupportKind, Trigger
 from registry.credit import SUPPORTS, Support
 from registry.effects import Effect, Seal, Touch
 from registry.errors import MalformedError
 from registry.fields import LENIENT, Amount, FileRef
 from registry.ids import PartyId, Sid
+from registry.liability import SupportKind, Trigger
 from registry.model import VOUCHERS, Role, VoucherStatus
 from registry.refusals import (
     AlreadyJoinedError,

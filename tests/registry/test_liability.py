@@ -2,8 +2,8 @@
 
 import pytest
 
-from registry.claims import Progress, Promise, Trigger, claimable_parties
 from registry.ids import PartyId
+from registry.liability import Progress, Promise, Trigger, claimable_parties
 
 DEBTOR, JOINT, PROMISOR = PartyId("debtor"), PartyId("joint"), PartyId("promisor")
 DUE = 1_000

@@ -19,6 +19,8 @@ from registry.signing import split_jws
 READERS: Final[Mapping[str, tuple[str, ...]]] = {
     "genesis": (),
     "clock.set": (),
+    "policy.publish": (),
+    "calendar.publish": (),
     "party.register": ("party",),
     "vehicle.register": ("party",),
     "party.admit": ("party",),

@@ -1,9 +1,10 @@
 """The plan of a due date: every instruction that clears it, and its digest.
 
 There is one clearing run per due date. The due date never moves; the pay date is the
-first working day of the ledger's calendar from it on. A plan follows from the live
-state alone: vouchers by id, each by the route that it names, instructions numbered
-from 0. So whoever holds the state compiles the same bytes, the auditor included.
+first working day from it on, by the calendar that the policy in force names. A plan
+follows from the live state alone: vouchers by id, each by the route that it names,
+instructions numbered from 0. So whoever holds the state compiles the same bytes, the
+auditor included.
 """
 
 import hashlib
@@ -25,11 +26,11 @@ from clearing.routes import (
     instruct,
 )
 from clearing.tiered import route_tiered
-from registry.calendars import Calendar, parse_date
+from registry.calendars import Calendar
 from registry.canonical import b64url_encode
 from registry.errors import InvariantBrokenError
 from registry.ids import LotId, PartyId, Sid
-from registry.model import Account, Ledger, Lot, Mandate, Route, Voucher
+from registry.model import Account, Lot, Mandate, Route, Voucher
 
 PLAN_DOMAIN: Final = b"tallystick-plan/1"
 
@@ -97,24 +98,18 @@ class Due:
     banks: Mapping[Sid, PartyId]
 
 
-def calendar_of(ledger: Ledger) -> Calendar:
-    """Builds the calendar that genesis named."""
-    return Calendar(
-        name=ledger.calendar,
-        first=parse_date(ledger.calendar_first),
-        last=parse_date(ledger.calendar_last),
-        holidays=tuple(map(parse_date, ledger.holidays)),
-        workdays=tuple(map(parse_date, ledger.workdays)),
-    )
-
-
-def pay_date(due_on: date, calendar: Calendar) -> date:
+def pay_date(due_on: date, calendar: Calendar | None) -> date:
     """Returns the day on which what is due on a date is paid.
 
+    Args:
+        due_on: The due date, which never moves.
+        calendar: The one that the policy's rule names; without such a rule the pay date
+            does not roll.
+
     Raises:
-        BeyondCalendarError: The calendar ends before.
+        BeyondCalendarError: The calendar ends before: what is provisional is not cleared.
     """
-    return calendar.next_working_day(due_on)
+    return due_on if calendar is None else calendar.next_working_day(due_on)
 
 
 def compile_plan(

@@ -21,6 +21,7 @@ from registry.refusals import (
 )
 from registry.rules import (
     acceptance,
+    accession,
     accounts,
     answers,
     consents,
@@ -29,6 +30,8 @@ from registry.rules import (
     ledger,
     notices,
     parties,
+    policies,
+    silences,
     transfers,
     vouchers,
 )
@@ -37,11 +40,13 @@ from registry.tables import ReadPlan, Rows, Table, get
 
 KINDS: tuple[Kind[Any], ...] = (
     *ledger.KINDS,
+    *policies.KINDS,
     *parties.KINDS,
     *keys.KINDS,
     *accounts.KINDS,
     *consents.KINDS,
     *vouchers.KINDS,
+    *accession.KINDS,
     *acceptance.KINDS,
     *transfers.KINDS,
     *answers.KINDS,
@@ -49,9 +54,11 @@ KINDS: tuple[Kind[Any], ...] = (
     *cutoffs.KINDS,
 )
 TIMED: tuple[TimedKind, ...] = (
+    *policies.TIMED,
     *consents.TIMED,
     *acceptance.TIMED,
     *answers.TIMED,
+    *silences.TIMED,
     *cutoffs.TIMED,
 )
 

@@ -27,9 +27,9 @@ from clearing.model import (
     Run,
     RunStatus,
 )
-from clearing.plan import Plan, calendar_of, compile_plan, pay_date, plan_digest
+from clearing.plan import Plan, compile_plan, pay_date, plan_digest
 from clearing.routes import Instruction
-from registry.calendars import parse_date
+from registry.calendars import Calendar, parse_date
 from registry.effects import Effect, Seal
 from registry.errors import InvariantBrokenError
 from registry.fields import BusinessDate, Digest
@@ -40,16 +40,19 @@ from registry.model import (
     MANDATES,
     VOUCHERS,
     Account,
+    Ledger,
     Lot,
     Mandate,
     Role,
     Route,
     Voucher,
 )
+from registry.policy import ask_rules, rules_in_force
 from registry.rights import start_instant
 from registry.state import answer
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import Minor, MutableRows, Read, ReadPlan, Rows, get_many, where
+from registry.workdays import ask_calendar, calendar_named
 
 
 class ClearingPlan(Body):
@@ -150,6 +153,7 @@ class PlanAdopted(Effect, frozen=True, kw_only=True):
     vouchers: int
     total: Minor
     gross: Minor
+    policy: Sid
     decided: Plan | None = None
     """The plan as it was compiled to be decided on; without it, it is compiled anew."""
 
@@ -198,8 +202,17 @@ def _record(plan: Sid, instruction: Instruction) -> InstructionRecord:
     )
 
 
-def reads_clearing_plan(statement: Statement[ClearingPlan], _now: Now) -> ReadPlan:
-    """Asks for what is due, and for a plan that the due date has already."""
+def pay_calendar(state: Rows, ledger: Ledger) -> Calendar | None:
+    """Returns the calendar by which pay dates roll, if the policy in force has them roll."""
+    rule = rules_in_force(state, ledger).pay_day
+    return None if rule is None else calendar_named(state, rule.calendar)
+
+
+def reads_clearing_plan(statement: Statement[ClearingPlan], now: Now) -> ReadPlan:
+    """Asks for the pay dates' calendar, what is due, and a plan that the due date has already."""
+    rules = yield from ask_rules(now)
+    if rules.pay_day is not None:
+        yield from ask_calendar(rules.pay_day.calendar)
     yield from ask_due(statement.body.due_on)
     yield from where(RUNS, "due_on", statement.body.due_on.isoformat())
 
@@ -212,7 +225,7 @@ def decide_clearing_plan(
     Raises:
         AlreadyPlannedError: The due date has a plan.
         NothingDueError: No live lot is due on that date.
-        BeyondCalendarError: The ledger's calendar knows no working day from that date on.
+        BeyondCalendarError: The policy's calendar knows no working day from that date on.
         PayDayNotBegunError: The pay date has not begun in the ledger's zone.
         PlanDiffersError: Pay date, vouchers, instructions, total, gross or digest, in this
             order, is not what follows from the state.
@@ -223,7 +236,7 @@ def decide_clearing_plan(
         raise AlreadyPlannedError(due_on=due_on, plan=run.plan)
     if not state.where(LOTS, "due_on", due_on):
         raise NothingDueError(due_on=due_on)
-    pay_on = pay_date(body.due_on, calendar_of(now.facts))
+    pay_on = pay_date(body.due_on, pay_calendar(state, now.facts))
     begins = start_instant(pay_on, now)
     if now.time < begins:
         raise PayDayNotBegunError(
@@ -242,6 +255,7 @@ def decide_clearing_plan(
         vouchers=body.vouchers,
         total=Minor(body.total),
         gross=Minor(body.gross),
+        policy=now.facts.policy,
         decided=plan,
     )
     return (adopted,)

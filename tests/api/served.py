@@ -106,14 +106,14 @@ class Street:
             "currency": "CNY",
             "zone": "+08:00",
             "clock": "manual",
-            "policy": "plain",
-            "calendar": {
+            "policy": {"name": "plain", "version": 1, "rules": {"pay_day": {"calendar": "tests"}}},
+            "calendars": [{
                 "name": "tests",
                 "first": "2025-01-01",
                 "last": "2026-12-31",
                 "holidays": [],
                 "workdays": [],
-            },
+            }],
         }
         return self.sign("operator", "genesis", body)
 

@@ -53,14 +53,14 @@ def open_registry(t: Terminal) -> None:
         "currency": "CNY",
         "zone": "+08:00",
         "clock": "manual",
-        "policy": "plain",
-        "calendar": {
+        "policy": {"name": "plain", "version": 1, "rules": {"pay_day": {"calendar": "weekdays"}}},
+        "calendars": [{
             "name": "weekdays",
             "first": f"{TODAY.year}-01-01",
             "last": f"{TODAY.year + 1}-12-31",
             "holidays": [],
             "workdays": [],
-        },
+        }],
     }
     assert t.json("genesis", by="operator", body=genesis)["index"] == 0
     for name in ("operator", "registrar"):

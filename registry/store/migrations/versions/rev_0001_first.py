@@ -123,11 +123,6 @@ def make_rows() -> None:
         "clock text",
         "policy text",
         "time int",
-        "calendar text",
-        "calendar_first text",
-        "calendar_last text",
-        "holidays text",
-        "workdays text",
         "face_total money",
         "voucher_count int",
         "party_count int",
@@ -171,6 +166,8 @@ def make_rows() -> None:
         "accept_by int",
         "kid text",
         "salt text",
+        "consent text?",
+        "silent_at int?",
         key="offer",
         indexes="lot assignee kid",
     )
@@ -182,6 +179,16 @@ def make_rows() -> None:
         key="consent",
     )
     rows(
+        "policy",
+        "policy text",
+        "name text",
+        "version int",
+        "effective_on text?",
+        "rules text",
+        key="policy",
+        indexes="name effective_on",
+    )
+    rows(
         "consent",
         "consent text",
         "party text",
@@ -191,8 +198,22 @@ def make_rows() -> None:
         "account text",
         "collection_route bool",
         "kid text",
+        "mode text",
+        "working_days int?",
+        "calendar text?",
         key="party purpose",
         indexes="party kid",
+    )
+    rows(
+        "calendar",
+        "name text",
+        "version int",
+        "statement text",
+        "first text",
+        "last text",
+        "holidays text",
+        "workdays text",
+        key="name",
     )
     rows(
         "notice",
@@ -225,6 +246,7 @@ def make_rows() -> None:
         "acknowledged bool",
         "status text",
         "salt text",
+        "cuts int",
         key="lot",
         indexes="voucher holder acquired due_on",
     )
@@ -253,6 +275,10 @@ def make_rows() -> None:
         "status text",
         "ordinal int?",
         "lot_salt text",
+        "policy text",
+        "flags text",
+        "consent text?",
+        "silent_at int?",
         key="voucher",
         indexes="debtor due_on",
     )

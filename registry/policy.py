@@ -32,6 +32,9 @@ WorkingDays = Annotated[int, Field(ge=1, le=30)]
 """Of a named calendar."""
 
 
+Mode = Annotated[AcceptanceMode, LENIENT]
+
+
 class Justification(StrEnum):
     """When a term beyond the soft limit has to be justified."""
 
@@ -82,9 +85,7 @@ class PayDay(Body):
 class Rules(Body):
     """The rules of a policy, each of which may be absent."""
 
-    acceptance: (
-        Annotated[tuple[AcceptanceMode, ...], LENIENT, Field(min_length=1, max_length=3)] | None
-    ) = None
+    acceptance: Annotated[tuple[Mode, ...], LENIENT, Field(max_length=3)] | None = None
     """The ways in which an offer may become effective (PF-01); an explicit one always may."""
     blackout: Blackout | None = None
     direct_only: OnlyTrue | None = None

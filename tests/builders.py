@@ -5,17 +5,18 @@ engine over a real store.
 """
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
-from registry.calendars import start_of
+from registry.calendars import date_at, start_of
 from registry.canonical import Json, b64url_encode, format_json
 from registry.engine import Engine, Outcome, Sealed
 from registry.errors import RegistryError
 from registry.ids import Kid, Origin, PartyId, Sid, format_uuid7, uscc_check_character
 from registry.kinds import Rulebook
-from registry.model import KEYS, CalendarRecord, Policy
+from registry.model import KEYS, POLICIES, CalendarRecord, Policy
 from registry.packs import calendar_pack, packed_calendar, policy_pack
 from registry.policy import FirstPolicy, format_rules
 from registry.ports import LedgerStore
@@ -303,6 +304,28 @@ class World:
     def advance(self, time: int) -> None:
         """Moves the manual clock."""
         self.do("operator", "clock.set", {"time": time})
+
+    def enforce(self, **rules: Json) -> Sid:
+        """Adds rules to the policy in force, from the next morning on; returns the new policy."""
+        ledger, published = self.engine.ledger, list(self.store.select(POLICIES))
+        assert ledger is not None
+        (row,) = (row for row in published if row.policy == ledger.policy)
+        merged = json.loads(row.rules)
+        for name, rule in rules.items():
+            former = merged.get(name)
+            nested = isinstance(rule, dict) and isinstance(former, dict)
+            merged[name] = {**former, **rule} if nested else rule  # type: ignore[dict-item]
+        tomorrow = date_at(self.time, offset_minutes=OFFSET) + timedelta(days=1)
+        body: dict[str, Json] = {
+            "name": row.name,
+            "version": max(each.version for each in published if each.name == row.name) + 1,
+            "effective_on": tomorrow.isoformat(),
+            "rules": merged,
+        }
+        policy = self.do("operator", "policy.publish", body).sid
+        self.advance(instant(tomorrow))
+        self.engine.submit([])
+        return policy
 
     # --- looking ------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from registry.errors import RegistryError
 from registry.model import DEADLINES, NOTICES, OFFERS
 from registry.refusals import (
     AssigneeRefusedError,
+    BlackoutError,
     DeadlinePassedError,
     NotAssigneeError,
     NotAssignorError,
@@ -35,6 +36,11 @@ def _at_the_end(_world: World, draft: Draft) -> None:
     draft.time = END
 
 
+def _blackout_since(world: World, draft: Draft) -> None:
+    world.enforce(blackout={"calendar": "CN-LEGAL", "working_days": 30})
+    draft.time = instant(date(2025, 11, 20))
+
+
 def _joined_since(world: World, _draft: Draft) -> None:
     (offer,) = world.store.select(OFFERS)
     body: dict[str, Json] = {
@@ -50,6 +56,7 @@ FAULTS = {
         fault(NotAssigneeError, "by another", _by("s3"), "by"),
         fault(NotAssigneeError, "by the assignor", _by("s1"), "by"),
         fault(DeadlinePassedError, "at the deadline", _at_the_end, "time"),
+        fault(BlackoutError, "in a blackout since", _blackout_since, "time"),
         fault(AssigneeRefusedError, "having joined the debt", _joined_since, "debt"),
         *account_faults("s2"),
     ),

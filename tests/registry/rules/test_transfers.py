@@ -10,12 +10,17 @@ from registry.errors import MalformedError, RegistryError
 from registry.model import DEADLINES
 from registry.refusals import (
     AssigneeRefusedError,
+    BlackoutError,
     ChainTooLongError,
     DeadlinePassedError,
     InsufficientHoldingError,
     LotLockedError,
     LotNotFoundError,
+    LotTooSmallError,
     NotHolderError,
+    RecourseRefusedError,
+    TermUnjustifiedError,
+    TooManyPartsError,
     VoucherDueError,
 )
 from registry.rules.transfers import KINDS
@@ -72,6 +77,35 @@ def _assigned_64_times(world: World, draft: Draft) -> None:
     draft.body["lot"] = lot
 
 
+def _accept_by_t_minus_2(world: World, draft: Draft) -> None:
+    world.enforce(blackout={"calendar": "CN-LEGAL", "working_days": 2})
+    draft.body["accept_by"] = "2025-12-17"
+
+
+def _with_recourse(world: World, draft: Draft) -> None:
+    world.enforce(no_recourse=True)
+    draft.body["recourse"] = True
+
+
+def _a_crumb(world: World, draft: Draft) -> None:
+    world.enforce(splitting={"min_lot": "10000"})
+    draft.body["amount"] = "9999"
+
+
+def _cut_before(world: World, draft: Draft) -> None:
+    world.enforce(splitting={"max_children": 2})
+    draft.body["lot"] = f"{world.offer(str(draft.body['lot']), 10_000_000, by='s1', to='s3')}.1"
+
+
+def _long_term(world: World, draft: Draft) -> None:
+    tenor: dict[str, Json] = {"hard_months": 12, "soft_months": 1, "justification": "financing"}
+    world.enforce(tenor=tenor)
+    lot = f"{world.issue()}.0"
+    draft.body |= {
+        "lot": lot, "assignee": world.ids["factor"], "purpose": "finance", "terms": DIGEST,
+    }  # fmt: skip
+
+
 FAULTS = {
     "transfer.offer": (
         fault(LotNotFoundError, "a consumed lot", _consumed, "lot"),
@@ -113,7 +147,12 @@ FAULTS = {
         fault(DeadlinePassedError, "accept by yesterday", setting(accept_by="2025-06-30"), "until"),
         fault(DeadlinePassedError, "accept by due date", setting(accept_by="2025-12-19"), "until"),
         fault(DeadlinePassedError, "accept by last date", setting(accept_by="9999-12-31"), "until"),
+        fault(BlackoutError, "accept by T-2bd", _accept_by_t_minus_2, "until"),
+        fault(RecourseRefusedError, "recourse", _with_recourse, "recourse"),
+        fault(LotTooSmallError, "a crumb", _a_crumb, "amount"),
+        fault(TooManyPartsError, "a third part", _cut_before, "lot"),
         fault(ChainTooLongError, "the 65th assignment", _assigned_64_times, "lot"),
+        fault(TermUnjustifiedError, "a long term financed", _long_term, "lot", "assignee"),
     )
 }  # fmt: skip
 

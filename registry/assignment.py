@@ -99,10 +99,25 @@ def assigned_lot(
     )
 
 
+RECIPIENTS_MAX = 8
+"""Who can be told of a voucher's assignments (docs/formats.md, Limits)."""
+
+
+def recipients_of(voucher: Voucher) -> tuple[str, ...]:
+    """Returns who is told of a voucher's assignments: debtor, co-debtors, guarantors.
+
+    An assignment that a guarantor was not told of has no effect on it (Civil Code, art. 696;
+    RG-24).
+    """
+    told = (voucher.debtor, *voucher.co_debtors, *voucher.guarantors)
+    # A guarantor may have joined the debt later: it is told once.
+    return tuple(dict.fromkeys(told))
+
+
 def notices_of(
     voucher: Voucher, *, offer: Sid, assignor: PartyId, assignee: PartyId, amount: Minor
 ) -> tuple[NoticeArrived, ...]:
-    """Returns the notices of an assignment: to the debtor, then to each co-debtor in order."""
+    """Returns an assignment's notices: to the debtor, each co-debtor, each guarantor, in order."""
     return tuple(
         NoticeArrived(
             notice=notice_id(assigned_id(offer), rank),
@@ -113,7 +128,7 @@ def notices_of(
             assignee=assignee,
             amount=amount,
         )
-        for rank, recipient in enumerate((voucher.debtor, *voucher.co_debtors))
+        for rank, recipient in enumerate(recipients_of(voucher))
     )
 
 

@@ -8,6 +8,7 @@ so that the live state grows with live lots and not with history.
 
 from enum import StrEnum
 
+from registry import burdens
 from registry.canonical import b64url_decode
 from registry.ids import Kid, LotId, NoticeId, Origin, PartyId, Sid
 from registry.signing import PublicKey
@@ -204,6 +205,8 @@ class Account(Record, frozen=True, kw_only=True):
     account_kind: str
     digest: str
     verified: bool = False
+    frozen: bool = False
+    """By a court, as its bank says; the lots that are paid into it are not."""
 
 
 class Mandate(Record, frozen=True, kw_only=True):
@@ -232,6 +235,9 @@ class Voucher(Record, frozen=True, kw_only=True):
     accept_by: int
     status: str
     ordinal: int | None
+    restriction: str = burdens.Restriction.NONE
+    guarantors: tuple[str, ...] = ()
+    """Who secures it and is told of every assignment (Civil Code, art. 696)."""
     lot_salt: str
     """Of the lot `<voucher>.0`, which is numbered by the issue and made by the acceptance."""
     policy: Sid
@@ -273,6 +279,8 @@ class Lot(Record, frozen=True, kw_only=True):
     recourse: bool
     acknowledged: bool
     status: str
+    burdens: tuple[Sid, ...] = ()
+    """Pledges and freezes that stand, oldest first; see `registry.burdens`."""
     salt: str
     cuts: int = 0
     """How often this holder's part was cut before it became this lot."""
@@ -420,7 +428,8 @@ HISTORIES = Table(name="history", row=History, key=("family", "bucket"))
 COMMITTED = Table(name="committed", row=Committed, key=("row",))
 
 TABLES = (
-    LEDGER, KEYS, REGISTRATIONS, OFFERS, GRANTS, POLICIES, CONSENTS, CALENDARS, NOTICES, LOTS,
+    LEDGER, KEYS, REGISTRATIONS, OFFERS, GRANTS, POLICIES, CONSENTS, CALENDARS,
+    *burdens.TABLES, NOTICES, LOTS,
     VOUCHER_NUMBERS, VOUCHERS, MANDATES, ACCOUNTS, PARTIES, DEADLINES, STATE_REQUESTS, BUCKETS,
     HISTORIES, COMMITTED,
 )  # fmt: skip

@@ -34,6 +34,7 @@ class SilenceEnd(StrEnum):
     BLACKOUT = "blackout"
     OWES_VOUCHER = "owes-voucher"
     LOT_LOCKED = "lot-locked"
+    LOT_BURDENED = "lot-burdened"
     LEDGER_FULL = "ledger-full"
 
 

@@ -248,6 +248,7 @@ class World:
             "accept_by": "2025-07-10",
             "basis": "goods-delivered",
             "promises": promises,
+            "assignment_restriction": "none",
             "evidence": evidence,
             "route": "direct",
             "account": self.accounts["core"],

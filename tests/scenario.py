@@ -5,7 +5,6 @@ registry would accept. What it needs to stand on is done to the world as it is m
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -19,12 +18,14 @@ from registry.model import LOTS, VOUCHERS, Lot
 from registry.packs import calendar_pack
 from registry.ports import Commit
 from registry.replay import Replay
-from registry.signing import PrivateKey, seal_jws, split_jws
+from registry.signing import seal_jws, split_jws
 from registry.state import MemoryRows
 from registry.statements import Now, Statement, admit, typ_of
 from registry.store.memory import MemoryStore
 from tests.builders import DIGEST, ORIGIN, StoredKeys, World, key_of, possession_proof, uscc
 from tests.declared import View
+from tests.draft import Draft
+from tests.encumbered import ENCUMBERED
 
 RULEBOOK = Rulebook()
 
@@ -113,34 +114,6 @@ def lots_of(world: World) -> dict[str, Lot]:
 
 
 # --- Drafts -------------------------------------------------------------------------
-
-
-@dataclass(slots=True, kw_only=True)
-class Draft:
-    """A statement before it is signed.
-
-    Attributes:
-        by: The signer's short name.
-        kind: The statement's kind.
-        body: Its body.
-        re: What it answers.
-        key: The key that signs, if it is not the signer's.
-        time: The instant of the decision, in milliseconds; 0 for the world's own. Another
-            one is decided over the state of now, as if no deadline had been sealed.
-        odd: Members of the envelope that differ from the usual.
-    """
-
-    by: str
-    kind: str
-    body: dict[str, Json] = field(default_factory=dict)
-    re: str | None = None
-    key: PrivateKey | None = None
-    time: int = 0
-    odd: dict[str, Any] = field(default_factory=dict)
-
-    def sign(self, world: World) -> str:
-        """Signs the draft."""
-        return world.sign(self.by, self.kind, self.body, re=self.re, key=self.key, **dict(self.odd))
 
 
 def sign_edited(world: World, draft: Draft, old: bytes, new: bytes) -> str:
@@ -392,6 +365,7 @@ GOOD: dict[str, Callable[[World], Draft]] = {
     "transfer.withdraw": _transfer_withdraw,
     "notice.acknowledge": _notice_acknowledge,
     "snapshot.request": _snapshot_request,
+    **ENCUMBERED,
 }
 
 

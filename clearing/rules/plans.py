@@ -29,11 +29,12 @@ from clearing.model import (
 )
 from clearing.plan import Plan, compile_plan, pay_date, plan_digest
 from clearing.routes import Instruction
+from registry.burdens import FREEZES, Freeze, frozen_lots
 from registry.calendars import Calendar, parse_date
 from registry.effects import Effect, Seal
 from registry.errors import InvariantBrokenError
 from registry.fields import BusinessDate, Digest
-from registry.ids import Sid
+from registry.ids import LotId, Sid
 from registry.model import (
     ACCOUNTS,
     LOTS,
@@ -65,6 +66,7 @@ class ClearingPlan(Body):
     vouchers: Count
     total: Sum
     gross: Sum
+    withheld: Sum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +77,30 @@ class DueRows:
     vouchers: tuple[Voucher, ...]
     mandates: tuple[Mandate, ...]
     accounts: tuple[Account, ...]
+    frozen: frozenset[LotId]
+
+    def plan(self, *, due_on: date, pay_on: date) -> Plan:
+        """Compiles the plan of the due date; empty if there is nothing to pay."""
+        return compile_plan(
+            due_on=due_on,
+            pay_on=pay_on,
+            lots=self.lots,
+            vouchers=self.vouchers,
+            mandates=self.mandates,
+            accounts=self.accounts,
+            frozen=self.frozen,
+        )
 
 
 def ask_due(due_on: date) -> Generator[Read, Any, DueRows]:
     """Asks for everything that the plan of a due date follows from."""
     lots = yield from where(LOTS, "due_on", due_on.isoformat())
     if not lots:
-        return DueRows(lots=(), vouchers=(), mandates=(), accounts=())
+        return DueRows(lots=(), vouchers=(), mandates=(), accounts=(), frozen=frozenset())
+    freezes: list[Freeze] = []
+    for lot in lots:
+        if lot.burdens:
+            freezes += yield from where(FREEZES, "lot", lot.lot)
     sids = sorted({lot.voucher for lot in lots})
     vouchers = tuple(row for row in (yield from get_many(VOUCHERS, sids)) if row is not None)
     tiered = {voucher.voucher for voucher in vouchers if voucher.route == Route.TIERED}
@@ -96,6 +115,7 @@ def ask_due(due_on: date) -> Generator[Read, Any, DueRows]:
         vouchers=vouchers,
         mandates=tuple(mandates),
         accounts=tuple(row for row in accounts if row is not None),
+        frozen=frozen_lots(freezes),
     )
 
 
@@ -113,15 +133,7 @@ def find_due(state: Rows, due_on: date) -> DueRows:
 
 def plan_due(state: Rows, *, due_on: date, pay_on: date) -> Plan:
     """Compiles the plan of a due date from the state; empty if nothing is due."""
-    due = find_due(state, due_on)
-    return compile_plan(
-        due_on=due_on,
-        pay_on=pay_on,
-        lots=due.lots,
-        vouchers=due.vouchers,
-        mandates=due.mandates,
-        accounts=due.accounts,
-    )
+    return find_due(state, due_on).plan(due_on=due_on, pay_on=pay_on)
 
 
 def body_of(plan: Plan) -> ClearingPlan:
@@ -136,6 +148,7 @@ def body_of(plan: Plan) -> ClearingPlan:
             "vouchers": totals.vouchers,
             "total": str(totals.total_minor),
             "gross": str(totals.gross_minor),
+            "withheld": str(totals.withheld_minor),
         }
     )
 
@@ -153,6 +166,7 @@ class PlanAdopted(Effect, frozen=True, kw_only=True):
     vouchers: int
     total: Minor
     gross: Minor
+    withheld: Minor
     policy: Sid
     decided: Plan | None = None
     """The plan as it was compiled to be decided on; without it, it is compiled anew."""
@@ -173,6 +187,7 @@ class PlanAdopted(Effect, frozen=True, kw_only=True):
             vouchers=self.vouchers,
             total=self.total,
             gross=self.gross,
+            withheld=self.withheld,
             posted=0,
             status=RunStatus.PLANNED,
         )
@@ -224,17 +239,18 @@ def decide_clearing_plan(
 
     Raises:
         AlreadyPlannedError: The due date has a plan.
-        NothingDueError: No live lot is due on that date.
+        NothingDueError: No live lot is due on that date, or all that are due are frozen.
         BeyondCalendarError: The policy's calendar knows no working day from that date on.
         PayDayNotBegunError: The pay date has not begun in the ledger's zone.
-        PlanDiffersError: Pay date, vouchers, instructions, total, gross or digest, in this
-            order, is not what follows from the state.
+        PlanDiffersError: Pay date, vouchers, instructions, total, gross, withheld or digest, in
+            this order, is not what follows from the state.
     """
     body = statement.body
     due_on = body.due_on.isoformat()
     for run in state.where(RUNS, "due_on", due_on):
         raise AlreadyPlannedError(due_on=due_on, plan=run.plan)
-    if not state.where(LOTS, "due_on", due_on):
+    due = find_due(state, body.due_on)
+    if all(lot.lot in due.frozen for lot in due.lots):
         raise NothingDueError(due_on=due_on)
     pay_on = pay_date(body.due_on, pay_calendar(state, now.facts))
     begins = start_instant(pay_on, now)
@@ -242,7 +258,7 @@ def decide_clearing_plan(
         raise PayDayNotBegunError(
             due_on=due_on, pay_on=pay_on.isoformat(), begins=begins, now=now.time
         )
-    plan = plan_due(state, due_on=body.due_on, pay_on=pay_on)
+    plan = due.plan(due_on=body.due_on, pay_on=pay_on)
     _require_same(body, plan)
 
     # Past this line the adoption must succeed.
@@ -255,6 +271,7 @@ def decide_clearing_plan(
         vouchers=body.vouchers,
         total=Minor(body.total),
         gross=Minor(body.gross),
+        withheld=Minor(body.withheld),
         policy=now.facts.policy,
         decided=plan,
     )
@@ -274,6 +291,7 @@ def _require_same(body: ClearingPlan, plan: Plan) -> None:
         ("instructions", str(body.instructions), str(totals.instructions)),
         ("total", str(body.total), str(totals.total_minor)),
         ("gross", str(body.gross), str(totals.gross_minor)),
+        ("withheld", str(body.withheld), str(totals.withheld_minor)),
     )
     for what, stated, computed in pairs:
         if stated != computed:

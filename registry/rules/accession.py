@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
+from registry.assignment import RECIPIENTS_MAX, recipients_of
 from registry.effects import Effect, Seal, Touch
 from registry.errors import MalformedError
 from registry.fields import LENIENT, Amount, FileRef
@@ -17,9 +18,6 @@ from registry.refusals import (
 from registry.rights import known_voucher, today_at
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import MutableRows, Rows, replace
-
-CO_DEBTORS_MAX = 7
-"""The debtor and these are the recipients of notices: eight at the most."""
 
 
 class Scope(StrEnum):
@@ -65,7 +63,7 @@ def decide_voucher_accede(
         VoucherStatusError: The voucher is neither issued nor active.
         VoucherDueError: The voucher is due.
         AlreadyJoinedError: The signer owes the voucher already.
-        TooManyRecipientsError: Eight parties owe it.
+        TooManyRecipientsError: Eight parties are told of its assignments.
     """
     body = statement.body
     if (body.scope is Scope.CAPPED) != (body.cap is not None):
@@ -80,8 +78,9 @@ def decide_voucher_accede(
         raise VoucherDueError(voucher=voucher.voucher, due_on=voucher.due_on)
     if statement.by in (voucher.debtor, *voucher.co_debtors):
         raise AlreadyJoinedError(voucher=voucher.voucher, party=statement.by)
-    if len(voucher.co_debtors) >= CO_DEBTORS_MAX:
-        raise TooManyRecipientsError(voucher=voucher.voucher, limit=CO_DEBTORS_MAX + 1)
+    told = recipients_of(voucher)
+    if statement.by not in told and len(told) >= RECIPIENTS_MAX:
+        raise TooManyRecipientsError(voucher=voucher.voucher, limit=RECIPIENTS_MAX)
     return (CoDebtorJoined(voucher=voucher.voucher, co_debtor=statement.by),)
 
 

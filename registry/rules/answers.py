@@ -10,6 +10,9 @@ from typing import Any
 
 from registry.assignment import answered_deadlines, assign, offered_lot
 from registry.effects import DeadlineCleared, Due, Effect, Seal, Touch
+from registry.encumbrance_refusals import (
+    LotBurdenedError,
+)
 from registry.errors import InvariantBrokenError
 from registry.fields import SidField
 from registry.ids import Kid, LotId, PartyId, Sid
@@ -127,6 +130,7 @@ def decide_transfer_accept(
     Raises:
         NotAssigneeError: The offer is to another party.
         DeadlinePassedError: The last day for acceptance is over.
+        LotBurdenedError: The lot was frozen after it was offered.
         BlackoutError: The policy or its calendar has come to end transfers before.
         AssigneeRefusedError: The assignee has joined the debt since it was offered.
         AccountUnknownError, NotOwnerError, AccountNotVerifiedError: The payee account.
@@ -137,6 +141,8 @@ def decide_transfer_accept(
     if now.time >= offer.accept_by:
         raise DeadlinePassedError(deadline=offer.accept_by)
     lot, rules = offered_lot(state, offer), rules_in_force(state, now.facts)
+    if lot.burdens:
+        raise LotBurdenedError(lot=lot.lot, burden=lot.burdens[0])
     require_before_blackout(state, rules, lot, today_at(now))
     voucher = known_voucher(state, offer.voucher)
     if offer.assignee in (voucher.debtor, *voucher.co_debtors):

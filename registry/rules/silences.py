@@ -70,6 +70,8 @@ def _silence_end(state: Rows, offer: Offer, now: Now) -> SilenceEnd:
         return SilenceEnd.BLACKOUT
     if offer.assignee in (voucher.debtor, *voucher.co_debtors):
         return SilenceEnd.OWES_VOUCHER
+    if lot.burdens:
+        return SilenceEnd.LOT_BURDENED
     return SilenceEnd.ACCEPTED if lot.status == LotStatus.OFFERED else SilenceEnd.LOT_LOCKED
 
 

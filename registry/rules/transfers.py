@@ -15,6 +15,9 @@ from pydantic import Field
 
 from registry.assignment import assigned_lot, notices_of
 from registry.effects import DeadlineSet, Effect, Seal, Touch
+from registry.encumbrance_refusals import (
+    LotBurdenedError,
+)
 from registry.errors import InvariantBrokenError, MalformedError
 from registry.fields import (
     LENIENT,
@@ -230,6 +233,7 @@ def decide_transfer_offer(
         LotNotFoundError: There is no such live lot.
         NotHolderError: The signer does not hold it.
         LotLockedError: It is offered already.
+        LotBurdenedError: It is pledged or frozen.
         InsufficientHoldingError: The amount is more than it holds.
         AssigneeRefusedError: The assignee is the signer, owes the voucher, or is not
             admitted in the role that the purpose calls for, or that the policy calls for.
@@ -251,6 +255,8 @@ def decide_transfer_offer(
         raise NotHolderError(lot=lot.lot, by=statement.by)
     if lot.status != LotStatus.FREE:
         raise LotLockedError(lot=lot.lot, status=lot.status)
+    if lot.burdens:
+        raise LotBurdenedError(lot=lot.lot, burden=lot.burdens[0])
     if body.amount > lot.amount:
         raise InsufficientHoldingError(lot=lot.lot, held=lot.amount, requested=body.amount)
     voucher = known_voucher(state, lot.voucher)

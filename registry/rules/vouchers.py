@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from registry.burdens import Restriction
 from registry.effects import (
     DeadlineSet,
     Effect,
@@ -69,10 +70,6 @@ from registry.rights import (
 from registry.standing import VoucherSilenceBegun, ask_consent, covering, silent_at
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many
-
-CO_DEBTORS_MAX = 7
-"""The debtor and these are the recipients of notices: eight at the most."""
-
 
 FACE_MAX = 1_000_000_000_000
 """10 billion yuan: no voucher comes near, and few could fill the ledger."""
@@ -143,6 +140,7 @@ class VoucherIssue(Body):
     basis: Annotated[Basis, LENIENT]
     promises: Promises
     evidence: Annotated[tuple[Evidence, ...], LENIENT, Field(min_length=3, max_length=32)]
+    assignment_restriction: Annotated[Restriction, LENIENT]
     route: Annotated[Route, LENIENT]
     account: SidField
     mandate: SidField
@@ -165,6 +163,7 @@ class VoucherIssued(Effect, frozen=True, kw_only=True):
     route: str
     account: Sid
     mandate: Sid
+    restriction: str
     policy: Sid
     flags: tuple[str, ...]
 
@@ -190,6 +189,8 @@ class VoucherIssued(Effect, frozen=True, kw_only=True):
             accept_by=self.accept_by,
             status=VoucherStatus.ISSUED,
             ordinal=None,
+            restriction=self.restriction,
+            guarantors=(),
             lot_salt=seal.lot_salt(0),
             policy=self.policy,
             flags=self.flags,
@@ -272,6 +273,7 @@ def decide_voucher_issue(
         route=body.route,
         account=body.account,
         mandate=body.mandate,
+        restriction=body.assignment_restriction,
         policy=now.facts.policy,
         flags=flags,
     )

@@ -163,6 +163,7 @@ class Street:
             "accept_by": "2025-07-10",
             "basis": "goods-delivered",
             "promises": promises,
+            "assignment_restriction": "none",
             "evidence": [
                 {"type": kind, "file": {"digest": DIGEST, "name": f"{kind}.pdf"}}
                 for kind in ("contract", "invoice", "acceptance")

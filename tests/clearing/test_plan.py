@@ -31,7 +31,7 @@ from registry.refusals import BeyondCalendarError
 from tests.builders import CN_LEGAL
 from tests.clearing.world import DUE_ON, PAY_ON, World, gv01, ledger, party_id, sid
 
-GOLDEN = "tLoZmEdURu19BYjBphvy9v-KaQIhWEOr9zwwCrceBh8"
+GOLDEN = "_RnzkgUmVtve12VKFaEIfh_VvnSiX4RUlry2mQOVGyM"
 
 
 class TestPayDate:

@@ -204,6 +204,7 @@ def issue_body(*, account: Sid, mandate: Sid) -> dict[str, Json]:
         "face": "100",
         "mandate": mandate,
         "promises": dict.fromkeys(promises, True),
+        "assignment_restriction": "none",
         "route": "direct",
         "voucher_no": "V-2025-1",
     }

@@ -108,6 +108,7 @@ def voucher_body(t: Terminal, account: str, mandate: str) -> dict[str, Json]:
         "accept_by": (TODAY + timedelta(days=10)).isoformat(),
         "basis": "goods-delivered",
         "promises": promises,
+        "assignment_restriction": "none",
         "evidence": evidence,
         "route": "direct",
         "account": account,

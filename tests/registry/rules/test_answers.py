@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 
 from registry.canonical import Json
+from registry.encumbrance_refusals import (
+    LotBurdenedError,
+)
 from registry.errors import RegistryError
 from registry.model import DEADLINES, NOTICES, OFFERS
 from registry.refusals import (
@@ -18,6 +21,7 @@ from registry.refusals import (
 from registry.rules.answers import KINDS
 from registry.tables import replace
 from tests.builders import DIGEST, World, instant
+from tests.encumbered import freeze
 from tests.faults import account_faults, cases, fault, verify_refused, verify_rows
 from tests.scenario import Draft, attempt, cast_world, good, lots_of, verify_everything
 
@@ -51,11 +55,16 @@ def _joined_since(world: World, _draft: Draft) -> None:
     world.do("s2", "voucher.accede", body, re=offer.voucher)
 
 
+def _frozen_since(world: World, draft: Draft) -> None:
+    freeze(world, f"{draft.re}.0")
+
+
 FAULTS = {
     "transfer.accept": (
         fault(NotAssigneeError, "by another", _by("s3"), "by"),
         fault(NotAssigneeError, "by the assignor", _by("s1"), "by"),
         fault(DeadlinePassedError, "at the deadline", _at_the_end, "time"),
+        fault(LotBurdenedError, "frozen since", _frozen_since, "lot"),
         fault(BlackoutError, "in a blackout since", _blackout_since, "time"),
         fault(AssigneeRefusedError, "having joined the debt", _joined_since, "debt"),
         *account_faults("s2"),

@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 
 from registry.canonical import Json
+from registry.encumbrance_refusals import (
+    LotBurdenedError,
+)
 from registry.errors import MalformedError, RegistryError
 from registry.model import DEADLINES
 from registry.refusals import (
@@ -25,6 +28,7 @@ from registry.refusals import (
 )
 from registry.rules.transfers import KINDS
 from tests.builders import DIGEST, World, instant, uscc
+from tests.encumbered import freeze
 from tests.faults import cases, fault, setting, verify_refused, verify_rows
 from tests.scenario import Draft, attempt, cast_world, good, lots_of, refusal, verify_everything
 
@@ -77,6 +81,10 @@ def _assigned_64_times(world: World, draft: Draft) -> None:
     draft.body["lot"] = lot
 
 
+def _frozen(world: World, draft: Draft) -> None:
+    freeze(world, str(draft.body["lot"]))
+
+
 def _accept_by_t_minus_2(world: World, draft: Draft) -> None:
     world.enforce(blackout={"calendar": "CN-LEGAL", "working_days": 2})
     draft.body["accept_by"] = "2025-12-17"
@@ -112,6 +120,7 @@ FAULTS = {
         fault(LotNotFoundError, "no lot", _never_made, "lot"),
         fault(NotHolderError, "another's lot", _by_another, "by"),
         fault(LotLockedError, "a lot on offer", _locked, "lot"),
+        fault(LotBurdenedError, "a frozen lot", _frozen, "lot"),
         fault(InsufficientHoldingError, "too much", setting(amount="100000001"), "amount"),
         fault(AssigneeRefusedError, "to itself", _to("s1"), "assignee", "by"),
         fault(AssigneeRefusedError, "to the debtor", _to("core"), "assignee"),

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from registry.calendars import add_months, parse_date
-from registry.model import ASSIGNMENTS_MAX, Flag, Lot, Route, Voucher
+from registry.model import ASSIGNMENTS_MAX, Lot, Route, Voucher
 from registry.policy import Justification, Rules, ask_rules
 from registry.refusals import (
     BlackoutError,
@@ -22,6 +22,7 @@ from registry.refusals import (
 )
 from registry.statements import Now
 from registry.tables import Read, Rows
+from registry.words import Flag
 from registry.workdays import ask_calendar, calendar_named
 
 LARGE = "large"

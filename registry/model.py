@@ -69,46 +69,11 @@ class Purpose(StrEnum):
     SECURITISE = "securitise"
 
 
-class ConsentPurpose(StrEnum):
-    """What a standing consent covers: vouchers issued to its party, or offers for a purpose."""
-
-    ISSUE = "issue"
-    SETTLE = "settle"
-    FINANCE = "finance"
-    SECURITISE = "securitise"
-
-
 class Route(StrEnum):
     """How a voucher is cleared: to its holders at once, or along every assignment."""
 
     DIRECT = "direct"
     TIERED = "tiered"
-
-
-class Flag(StrEnum):
-    """What a policy remarks on a voucher at its issue; a remark never stops it."""
-
-    OVER_SOFT_TERM = "over-soft-term"
-    """Longer than the term that the policy allows in principle (RG-04)."""
-    UNJUSTIFIED_TERM = "unjustified-term"
-    """And without a justification so far: money is given for it only with one."""
-    PAYTERM_60D = "payterm-60d"
-    """A large debtor pays a smaller supplier later than it has to (RG-16)."""
-    PAYTERM_UNDECLARED = "payterm-undeclared"
-    """Delivery or sizes are not declared, so nobody can tell."""
-    PROVISIONAL = "provisional"
-    """Due beyond the published calendar: the pay date is not known yet."""
-
-
-class AcceptanceMode(StrEnum):
-    """How a transfer or a voucher becomes effective (PF-01)."""
-
-    EXPLICIT = "explicit"
-    """By the recipient's own statement."""
-    AUTO = "auto"
-    """At once, under the recipient's standing consent."""
-    SILENCE = "silence"
-    """By silence until a deadline, under the recipient's standing consent."""
 
 
 class Ledger(Record, frozen=True, kw_only=True):

@@ -23,9 +23,10 @@ from registry.effects import Effect, Seal
 from registry.errors import InvariantBrokenError, MalformedError
 from registry.fields import LENIENT, Amount, MachineText, OnlyTrue
 from registry.ids import Sid
-from registry.model import LEDGER, POLICIES, AcceptanceMode, Ledger, Policy
+from registry.model import LEDGER, POLICIES, Ledger, Policy
 from registry.statements import Body, Now
 from registry.tables import MutableRows, Read, Rows, get, replace
+from registry.words import AcceptanceMode
 
 Months = Annotated[int, Field(ge=1, le=120)]
 WorkingDays = Annotated[int, Field(ge=1, le=30)]
@@ -65,7 +66,7 @@ class Splitting(Body):
     """
 
     max_depth: Annotated[int, Field(ge=1, le=64)] | None = None
-    max_children: Annotated[int, Field(ge=2, le=1_000)] | None = None
+    max_children: Annotated[int, Field(ge=1, le=1_000)] | None = None
     min_lot: Amount | None = None
 
 

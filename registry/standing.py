@@ -16,12 +16,13 @@ from typing import Any
 from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
 from registry.ids import PartyId, Sid
-from registry.model import ACCOUNTS, CONSENTS, OFFERS, VOUCHERS, AcceptanceMode, Consent
+from registry.model import ACCOUNTS, CONSENTS, OFFERS, VOUCHERS, Consent
 from registry.policy import Rules
 from registry.refusals import BeyondCalendarError
 from registry.rights import end_instant, known_voucher, today_at
 from registry.statements import Now
 from registry.tables import MutableRows, Read, Rows, get, replace
+from registry.words import AcceptanceMode
 from registry.workdays import ask_calendar, calendar_named
 
 

@@ -15,7 +15,6 @@ from registry.errors import RegistryError
 from registry.kinds import Rulebook
 from registry.merkle import MemoryHashes, hash_leaf, root_at
 from registry.model import LOTS, VOUCHERS, Lot
-from registry.packs import calendar_pack
 from registry.ports import Commit
 from registry.replay import Replay
 from registry.signing import seal_jws, split_jws
@@ -26,6 +25,7 @@ from tests.builders import DIGEST, ORIGIN, StoredKeys, World, key_of, possession
 from tests.declared import View
 from tests.draft import Draft
 from tests.encumbered import ENCUMBERED
+from tests.policies import calendar_body, policy_body
 
 RULEBOOK = Rulebook()
 
@@ -313,34 +313,12 @@ def _snapshot_request(_world: World) -> Draft:
     return Draft(by="trustee#T1", kind="snapshot.request")
 
 
-def policy_body(**changes: Json) -> dict[str, Json]:
-    """Returns a second policy, from the 1st of August on."""
-    rules: dict[str, Json] = {
-        "blackout": {"calendar": "CN-TRADING", "working_days": 2},
-        "pay_day": {"calendar": "CN-LEGAL"},
-    }
-    body: dict[str, Json] = {
-        "name": "plain",
-        "version": 2,
-        "effective_on": "2025-08-01",
-        "rules": rules,
-    }
-    return {**body, **changes}
-
-
-def _policy_publish(_world: World) -> Draft:
-    return Draft(by="operator", kind="policy.publish", body=policy_body())
-
-
-def _calendar_publish(_world: World) -> Draft:
-    body: dict[str, Json] = {**calendar_pack("CN-LEGAL"), "last": "2027-12-31"}
-    return Draft(by="operator", kind="calendar.publish", body=body)
-
-
 GOOD: dict[str, Callable[[World], Draft]] = {
     "genesis": _genesis,
-    "policy.publish": _policy_publish,
-    "calendar.publish": _calendar_publish,
+    "policy.publish": lambda _: Draft(by="operator", kind="policy.publish", body=policy_body()),
+    "calendar.publish": lambda _: Draft(
+        by="operator", kind="calendar.publish", body=calendar_body()
+    ),
     "clock.set": lambda world: Draft(
         by="operator", kind="clock.set", body={"time": world.time + 1}
     ),

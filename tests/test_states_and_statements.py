@@ -23,6 +23,7 @@ from registry.refusals import (
 from registry.tables import replace
 from tests.builders import DIGEST, World, instant, key_of
 from tests.encumbered import accessory_body
+from tests.policies import FIVE
 from tests.scenario import (
     GOOD,
     RULEBOOK,
@@ -49,6 +50,7 @@ VOUCHER_TRANSITIONS = {
     ("issued", "voucher.refuse"): "refused",
     ("issued", "voucher.withdraw"): "withdrawn",
     ("issued", "voucher.expire"): "expired",
+    ("issued", "voucher.silence"): "active",  # see tests/registry/rules/test_silences.py
     ("issued", "voucher.accede"): "issued",
     ("active", "voucher.accede"): "active",
     ("issued", "accessory.attach"): "issued",
@@ -101,7 +103,8 @@ def _status_of(world: World, voucher: str) -> str:
 
 
 def test_the_table_names_every_kind_that_answers_a_voucher() -> None:
-    assert {kind for _, kind in VOUCHER_TRANSITIONS} == {*VOUCHER_KINDS, "voucher.expire"}
+    timed = {"voucher.expire", "voucher.silence"}
+    assert {kind for _, kind in VOUCHER_TRANSITIONS} == {*VOUCHER_KINDS, *timed}
 
 
 @pytest.mark.parametrize("kind", VOUCHER_KINDS)
@@ -227,9 +230,17 @@ def _end_by(kind: str) -> Callable[[World, str], None]:
     return end
 
 
+def _end_by_silence(world: World, _offer: str) -> None:
+    (offer,) = world.store.select(OFFERS)
+    assert offer.silent_at is not None
+    world.advance(offer.silent_at)
+    world.engine.submit([])
+
+
 OFFER_ENDS: dict[str, Callable[[World, str], None]] = {
     **{kind: _end_by(kind) for kind in OFFER_KINDS},
     "transfer.expire": _end_by_time,
+    "transfer.silence": _end_by_silence,
     "transfer.cancel": _end_by_revocation,
 }
 
@@ -244,12 +255,15 @@ def test_every_end_of_an_offer_has_a_row() -> None:
 @pytest.mark.parametrize("end", OFFER_ENDS)
 def test_an_offer_ends_once(end: str, again: str) -> None:
     world = cast_world()
+    if end == "transfer.silence":
+        grant(world, silence=dict(FIVE))
     offer = open_offer(world)
     OFFER_ENDS[end](world, offer)
     assert list(world.store.select(OFFERS)) == []
     assert isinstance(refusal(world, _offer_answer(world, again, offer)), AnswerMissingError)
     lots = lots_of(world)
-    owner, name = ("s2", f"{offer}.2") if end == "transfer.accept" else ("s1", f"{offer}.0")
+    taken = end in {"transfer.accept", "transfer.silence"}
+    owner, name = ("s2", f"{offer}.2") if taken else ("s1", f"{offer}.0")
     assert (lots[name].holder, lots[name].status) == (world.ids[owner], "free")
     assert len(lots) == 2
     verify_everything(world)

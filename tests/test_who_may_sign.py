@@ -51,6 +51,8 @@ IN_BODY: set[str] = set()
 WHO: dict[str, set[str]] = {
     "genesis": IN_BODY,
     "clock.set": {"operator"},
+    "policy.publish": {"operator"},
+    "calendar.publish": {"operator"},
     "party.register": IN_BODY,
     "vehicle.register": {"trustee"},
     "party.admit": {"registrar"},
@@ -306,6 +308,8 @@ NAMES_ANOTHERS: dict[str, list[tuple[str, type[RegistryError], Any]]] = {
 NAMES_NOTHING_OF_ANOTHERS = {
     "genesis",  # names its own founders, in an empty log
     "clock.set",  # one operator, one clock
+    "policy.publish",  # of the ledger, and so is the calendar
+    "calendar.publish",
     "party.register",  # names the signer; gives no right
     "party.admit",  # one registrar answers all registrations
     "account.register",  # names a bank, which then verifies or does not

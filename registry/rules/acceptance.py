@@ -17,7 +17,6 @@ from registry.model import (
     LOTS,
     PARTIES,
     VOUCHERS,
-    ConsentPurpose,
     Lot,
     LotStatus,
     Role,
@@ -37,6 +36,7 @@ from registry.rights import known_voucher, require_account, start_instant
 from registry.standing import SilenceEnd, VoucherSilenceEnded, ask_consent, covering
 from registry.statements import Body, Kind, Now, Statement, TimedKind
 from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, replace
+from registry.words import ConsentPurpose
 
 FACES_MAX = SUM_MAX // (ASSIGNMENTS_MAX + 1)
 """Of all vouchers ever: paid over every hop that a chain may have, they stay below 2^63."""

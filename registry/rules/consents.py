@@ -18,22 +18,13 @@ from registry.effects import DeadlineCleared, Due, Effect, Seal, Touch
 from registry.errors import InvariantBrokenError, MalformedError
 from registry.fields import LENIENT, Amount, MachineText, PartyField, SidField
 from registry.ids import Kid, PartyId, Sid
-from registry.model import (
-    ACCOUNTS,
-    CALENDARS,
-    CONSENTS,
-    GRANTS,
-    HOLDER_ROLES,
-    AcceptanceMode,
-    Consent,
-    ConsentPurpose,
-    Grant,
-)
+from registry.model import ACCOUNTS, CALENDARS, CONSENTS, GRANTS, HOLDER_ROLES, Consent, Grant
 from registry.policy import WorkingDays, ask_rules, rules_in_force
 from registry.refusals import CalendarUnknownError, ModeRefusedError, NotGrantorError
 from registry.rights import require_account
 from registry.statements import Body, Kind, Now, Statement, TimedKind
 from registry.tables import Minor, MutableRows, ReadPlan, Rows, get
+from registry.words import AcceptanceMode, ConsentPurpose
 
 ASSIGNORS_MAX = 64
 """Assignors that one consent may name."""

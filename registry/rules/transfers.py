@@ -43,7 +43,6 @@ from registry.model import (
     OFFERS,
     PARTIES,
     VOUCHERS,
-    AcceptanceMode,
     Consent,
     Lot,
     LotStatus,
@@ -67,6 +66,7 @@ from registry.rights import end_instant, known_voucher, today_at
 from registry.standing import OfferSilenceBegun, ask_consent, covering, silent_at
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many, replace
+from registry.words import AcceptanceMode
 
 ASSIGNEE_ROLES = {
     Purpose.SETTLE: frozenset({Role.PARTICIPANT}),

@@ -47,7 +47,6 @@ from registry.model import (
     VOUCHER_NUMBERS,
     VOUCHERS,
     Bucket,
-    ConsentPurpose,
     Role,
     Route,
     Voucher,
@@ -70,6 +69,7 @@ from registry.rights import (
 from registry.standing import VoucherSilenceBegun, ask_consent, covering, silent_at
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many
+from registry.words import ConsentPurpose
 
 FACE_MAX = 1_000_000_000_000
 """10 billion yuan: no voucher comes near, and few could fill the ledger."""

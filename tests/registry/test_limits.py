@@ -326,7 +326,7 @@ class TestRules:
             {"tenor": {"hard_months": 0}},
             {"tenor": {"hard_months": True}},
             {"tenor": {"hard_months": 6.0}},
-            {"splitting": {"max_children": 1}},
+            {"splitting": {"max_children": 0}},
             {"splitting": {"min_lot": 100}},
             {"blackout": {"working_days": 2}},
             {"sweep": True},

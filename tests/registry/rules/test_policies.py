@@ -21,13 +21,13 @@ from registry.refusals import (
 from registry.rules.policies import KINDS
 from tests.builders import World, instant
 from tests.faults import cases, fault, setting, verify_refused, verify_rows
+from tests.policies import policy_body
 from tests.scenario import (
     Draft,
     attempt,
     cast_world,
     decide,
     good,
-    policy_body,
     refusal,
     verify_everything,
 )

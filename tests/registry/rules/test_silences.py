@@ -13,6 +13,7 @@ from registry.refusals import InsufficientHoldingError, LotNotFoundError
 from registry.tables import replace
 from tests.builders import World, instant
 from tests.consents import accession, changes_of, offer_to
+from tests.policies import FIVE
 from tests.scenario import (
     Draft,
     attempt,
@@ -27,7 +28,6 @@ from tests.scenario import (
     verify_everything,
 )
 
-FIVE: dict[str, Json] = {"calendar": "CN-LEGAL", "working_days": 5}
 END = instant(date(2025, 7, 9), hour=0)
 """Five working days after Tuesday, 2025-07-01: the end of Tuesday, the 8th."""
 

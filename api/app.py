@@ -16,7 +16,16 @@ from api.access import row_of
 from api.errors import MethodNotAllowedError, RequestInvalidError, RouteNotFoundError
 from api.intake import Intake
 from api.requests import bug, refusal
-from api.routes import clearing, log, openings, operation, proofs, reading
+from api.routes import (
+    clearing,
+    encumbrances,
+    log,
+    openings,
+    operation,
+    policies,
+    proofs,
+    reading,
+)
 from api.routes.writing import endpoints_of, writing_router
 from api.service import Service
 from api.shortcut import Application
@@ -76,6 +85,8 @@ def routers_of(service: Service) -> tuple[APIRouter, ...]:
         operation.router,
         writing_router(service.rulebook),
         reading.router,
+        encumbrances.router,
+        policies.router,
         openings.router,
         clearing.router,
         proofs.router,

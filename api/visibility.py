@@ -9,6 +9,7 @@ from typing import Final
 
 from api.auth import Caller
 from clearing.model import InstructionRecord
+from registry.burdens import Dispute, Filing, Pledge, Task
 from registry.canonical import Json, parse_object
 from registry.entries import Entry, open_entry
 from registry.ids import Sid
@@ -19,6 +20,8 @@ from registry.signing import split_jws
 READERS: Final[Mapping[str, tuple[str, ...]]] = {
     "genesis": (),
     "clock.set": (),
+    "policy.publish": (),
+    "calendar.publish": (),
     "party.register": ("party",),
     "vehicle.register": ("party",),
     "party.admit": ("party",),
@@ -35,8 +38,6 @@ READERS: Final[Mapping[str, tuple[str, ...]]] = {
     "voucher.accept": ("creditor",),
     "voucher.refuse": (),
     "voucher.withdraw": (),
-    "voucher.guarantee": (),
-    "voucher.promise-shortfall": (),
     "voucher.void": (),
     "voucher.agree-void": (),
     "limit.set": ("party",),
@@ -51,6 +52,28 @@ READERS: Final[Mapping[str, tuple[str, ...]]] = {
     # One acknowledgement names many assignees, who must not see one another.
     "notice.acknowledge": (),
     "snapshot.request": (),
+    "pledge.create": ("pledgor", "pledgee"),
+    "pledge.register": ("pledgor", "pledgee"),
+    "pledge.enforce": ("pledgor", "pledgee"),
+    "pledge.release": ("pledgor", "pledgee"),
+    "lot.freeze": ("holder",),
+    "lot.unfreeze": ("holder",),
+    # The debtor is told to whom it may have to pay.
+    "lot.pay-to-court": ("holder", "debtor"),
+    "lot.object": ("holder", "debtor"),
+    "account.freeze": ("owner",),
+    "account.unfreeze": ("owner",),
+    "dispute.raise": ("debtor", "creditor"),
+    "dispute.answer": ("debtor", "creditor"),
+    "dispute.resolve": ("debtor", "creditor"),
+    "dispute.withdraw": ("debtor", "creditor"),
+    "registration.undertake": (),
+    "registration.record": (),
+    "registration.change": (),
+    "registration.cancel": (),
+    # It names every assignor behind a lot, who must not see one another.
+    "registration.search": (),
+    "accessory.attach": (),
     "clearing.plan": (),
     "clearing.confirm": ("payer", "payee"),
 }
@@ -119,6 +142,22 @@ def has_held(caller: Caller, voucher: Voucher, store: LedgerStore, *, as_of: int
 def sees_offer(caller: Caller, offer: Offer) -> bool:
     """Tells whether a caller made an offer or was made it."""
     return caller.is_auditor or any(map(caller.is_or_manages, (offer.assignor, offer.assignee)))
+
+
+def sees_pledge(caller: Caller, pledge: Pledge) -> bool:
+    """Tells whether a caller has made a pledge or has it."""
+    return caller.is_auditor or any(map(caller.is_or_manages, (pledge.pledgor, pledge.pledgee)))
+
+
+def sees_dispute(caller: Caller, dispute: Dispute) -> bool:
+    """Tells whether a dispute is between the caller and another; assignees see it with a lot."""
+    parties = (dispute.debtor, dispute.creditor)
+    return caller.is_auditor or any(map(caller.is_or_manages, parties))
+
+
+def sees_own(caller: Caller, row: Filing | Task) -> bool:
+    """Tells whether a registration elsewhere, or a task about one, is the caller's own."""
+    return caller.is_auditor or caller.is_or_manages(row.party)
 
 
 def sees_consent(caller: Caller, consent: Consent) -> bool:

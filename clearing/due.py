@@ -1,6 +1,6 @@
 """What is due, streamed from a store: the lots of a few vouchers in memory at a time.
 
-What stays in memory are the bank of each account and the mandates.
+What stays in memory are the bank of each account, the mandates and the frozen lots.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol, TypeVar
 from msgspec import Struct
 
 from clearing.plan import Due, mandates_of
+from registry.burdens import FREEZES, frozen_lots
 from registry.ids import LotId, PartyId, Sid
 from registry.model import ACCOUNTS, LOTS, MANDATES, VOUCHERS, Voucher
 from registry.tables import Record, Table, Value
@@ -65,6 +66,7 @@ def stream_due(store: Streams, due_on: date) -> Due:
         vouchers=_vouchers(store, due_on.isoformat()),
         mandates=mandates_of(store.select(MANDATES)),
         banks=dict(store.columns(ACCOUNTS, ("account", "bank"))),
+        frozen=frozen_lots(store.select(FREEZES)),
     )
 
 

@@ -10,9 +10,15 @@ class AlreadyPlannedError(RefusalError):
 
 
 class NothingDueError(RefusalError):
-    """No live lot falls due on the date."""
+    """No live lot falls due on the date, or all that do are frozen."""
 
-    template = "no live lot is due on {due_on}"
+    template = "no live lot that can be paid is due on {due_on}"
+
+
+class LotWithheldError(RefusalError):
+    """What is frozen is paid to nobody, but to the court on its order."""
+
+    template = "lot {lot} is withheld by freeze {freeze}"
 
 
 class PayDayNotBegunError(RefusalError):

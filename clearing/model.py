@@ -37,6 +37,8 @@ class Run(Record, frozen=True, kw_only=True):
     vouchers: int
     total: Minor
     gross: Minor
+    withheld: Minor
+    """Of lots that are due and frozen, and are in no instruction."""
     posted: int
     status: str
 

@@ -195,7 +195,7 @@ class _Package:
     def write(self, due: Due, due_on: date, pay_on: date) -> None:
         """Writes plan and postings."""
         paid = compile_vouchers(due, self.totals)
-        for piece in plan_parts(due_on, pay_on, map(self._book, paid)):
+        for piece in plan_parts(due_on, pay_on, map(self._book, paid), self.totals.withheld):
             self.digest.update(piece)
             self._plan.write(piece)
         owed = sum(sum_ for name, sum_ in self._debited.items() if name.startswith("debts:"))
@@ -260,6 +260,7 @@ class _Package:
             "total": str(totals.total_minor),
             "v": VERSION,
             "vouchers": totals.vouchers,
+            "withheld": str(totals.withheld_minor),
         }
         return format_json(manifest) + b"\n"
 

@@ -1,18 +1,20 @@
 """The plan of a due date: every instruction that clears it, and its digest.
 
 There is one clearing run per due date. The due date never moves; the pay date is the
-first working day of the ledger's calendar from it on. A plan follows from the live
-state alone: vouchers by id, each by the route that it names, instructions numbered
-from 0. So whoever holds the state compiles the same bytes, the auditor included.
+first working day from it on, by the calendar that the policy in force names. A plan
+follows from the live state alone: vouchers by id, each by the route that it names,
+instructions numbered from 0. So whoever holds the state compiles the same bytes, the
+auditor included.
 """
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, NamedTuple
 
+from msgspec import Struct
 from msgspec.json import Encoder
 
 from clearing.direct import route_direct
@@ -25,11 +27,11 @@ from clearing.routes import (
     instruct,
 )
 from clearing.tiered import route_tiered
-from registry.calendars import Calendar, parse_date
+from registry.calendars import Calendar
 from registry.canonical import b64url_encode
 from registry.errors import InvariantBrokenError
 from registry.ids import LotId, PartyId, Sid
-from registry.model import Account, Ledger, Lot, Mandate, Route, Voucher
+from registry.model import Account, Lot, Mandate, Route, Voucher
 
 PLAN_DOMAIN: Final = b"tallystick-plan/1"
 
@@ -37,6 +39,20 @@ PROVIDERS: Final[Mapping[str, RouteProvider]] = {
     Route.DIRECT: route_direct,
     Route.TIERED: route_tiered,
 }
+
+
+class Withheld(Struct, frozen=True, kw_only=True, gc=False):
+    """A lot that is due and frozen: nobody is paid for it; members in canonical order.
+
+    Attributes:
+        amount: Minor units, as text.
+        lot: The lot.
+        voucher: The voucher that it is of.
+    """
+
+    amount: str
+    lot: LotId
+    voucher: Sid
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,7 +63,9 @@ class Totals:
         instructions: Their number.
         vouchers: Number of vouchers that are paid.
         lots: Number of lots that are discharged.
-        total_minor: What the debtors owe, in minor units.
+        total_minor: What the debtors pay, in minor units.
+        withheld_minor: What they owe besides, for lots that are frozen.
+        withheld: These lots.
         gross_minor: What the instructions move, passing money at each hop included.
         vouchers_by_route: Vouchers by the route that each names.
         instructions_by_route: Instructions by the route that each is a leg of; a branch
@@ -59,6 +77,8 @@ class Totals:
     lots: int = 0
     total_minor: int = 0
     gross_minor: int = 0
+    withheld_minor: int = 0
+    withheld: list[Withheld] = field(default_factory=list)
     vouchers_by_route: Counter[Route] = field(default_factory=Counter)
     instructions_by_route: Counter[Route] = field(default_factory=Counter)
 
@@ -90,31 +110,27 @@ class Due:
         mandates: At least those of every earlier holder in a lot's path.
         banks: The bank of at least each account into which lots are paid, and of those
             under mandate.
+        frozen: At least the lots among them that are frozen.
     """
 
     vouchers: Iterable[tuple[Voucher, Sequence[Claim]]]
     mandates: Mandates
     banks: Mapping[Sid, PartyId]
+    frozen: Collection[LotId] = frozenset()
 
 
-def calendar_of(ledger: Ledger) -> Calendar:
-    """Builds the calendar that genesis named."""
-    return Calendar(
-        name=ledger.calendar,
-        first=parse_date(ledger.calendar_first),
-        last=parse_date(ledger.calendar_last),
-        holidays=tuple(map(parse_date, ledger.holidays)),
-        workdays=tuple(map(parse_date, ledger.workdays)),
-    )
-
-
-def pay_date(due_on: date, calendar: Calendar) -> date:
+def pay_date(due_on: date, calendar: Calendar | None) -> date:
     """Returns the day on which what is due on a date is paid.
 
+    Args:
+        due_on: The due date, which never moves.
+        calendar: The one that the policy's rule names; without such a rule the pay date
+            does not roll.
+
     Raises:
-        BeyondCalendarError: The calendar ends before.
+        BeyondCalendarError: The calendar ends before: what is provisional is not cleared.
     """
-    return calendar.next_working_day(due_on)
+    return due_on if calendar is None else calendar.next_working_day(due_on)
 
 
 def compile_plan(
@@ -125,6 +141,7 @@ def compile_plan(
     vouchers: Iterable[Voucher],
     mandates: Iterable[Mandate],
     accounts: Iterable[Account],
+    frozen: Collection[LotId] = frozenset(),
 ) -> Plan:
     """Compiles the plan of a due date; the order of the arguments' items does not matter.
 
@@ -135,6 +152,7 @@ def compile_plan(
         vouchers: At least theirs.
         mandates: At least those of every earlier holder in a lot's path.
         accounts: At least those into which lots are paid and those under mandate.
+        frozen: At least the lots among them that are frozen, and so withheld.
 
     Raises:
         InvariantBrokenError: As `compile_vouchers`; or a lot is of no voucher.
@@ -152,6 +170,7 @@ def compile_plan(
         vouchers=((voucher, lots_of[voucher.voucher]) for voucher in paid),
         mandates=mandates_of(mandates),
         banks={account.account: account.bank for account in accounts},
+        frozen=frozen,
     )
     totals = Totals()
     instructions = tuple(
@@ -184,18 +203,33 @@ def compile_vouchers(due: Due, totals: Totals) -> Iterator[PaidVoucher]:
         if voucher.voucher <= last:
             raise InvariantBrokenError(f"voucher {voucher.voucher} stands after {last}")
         last = voucher.voucher
-        steps = route_voucher(voucher, lots, due.mandates)
+        paid = [lot for lot in lots if lot.lot not in due.frozen] if due.frozen else lots
+        withheld = _withhold(voucher, lots, due, totals) if len(paid) < len(lots) else 0
+        if not paid:
+            continue
+        steps = route_voucher(voucher, paid, due.mandates, withheld_minor=withheld)
         part = instruct(voucher, steps, first=totals.instructions, banks=due.banks)
         totals.instructions += len(part)
         totals.vouchers += 1
-        totals.lots += len(lots)
-        totals.total_minor += voucher.face - voucher.discharged - voucher.cancelled
+        totals.lots += len(paid)
+        totals.total_minor += voucher.face - voucher.discharged - voucher.cancelled - withheld
         totals.gross_minor += sum([step.amount_minor for step in steps])
         totals.vouchers_by_route[Route(voucher.route)] += 1
         routes = [each.route for each in part]
         for route in set(routes):
             totals.instructions_by_route[route] += routes.count(route)
-        yield PaidVoucher(voucher, lots, part)
+        yield PaidVoucher(voucher, paid, part)
+
+
+def _withhold(voucher: Voucher, lots: Sequence[Claim], due: Due, totals: Totals) -> int:
+    """Adds a voucher's frozen lots to what is withheld; returns their sum."""
+    frozen = [lot for lot in lots if lot.lot in due.frozen]
+    totals.withheld += (
+        Withheld(amount=str(lot.amount), lot=lot.lot, voucher=voucher.voucher) for lot in frozen
+    )
+    minor = sum(lot.amount for lot in frozen)
+    totals.withheld_minor += minor
+    return minor
 
 
 def route_voucher(
@@ -203,16 +237,24 @@ def route_voucher(
     lots: Sequence[Claim],
     mandates: Mandates,
     *,
+    withheld_minor: int = 0,
     providers: Mapping[str, RouteProvider] = PROVIDERS,
 ) -> list[RoutedStep]:
     """Routes one voucher as it names, after comparing that with the direct route.
+
+    Args:
+        voucher: The voucher.
+        lots: The lots that are paid.
+        mandates: The mandates along their paths.
+        withheld_minor: What is outstanding besides, in minor units: its frozen lots.
+        providers: The route by its name.
 
     Raises:
         InvariantBrokenError: The lots are not what is outstanding of the voucher, or the
             two routes differ in their outcome (our bug).
     """
     outstanding = voucher.face - voucher.discharged - voucher.cancelled
-    held = sum([lot.amount for lot in lots])
+    held = sum([lot.amount for lot in lots]) + withheld_minor
     if held != outstanding:
         raise InvariantBrokenError(f"voucher {voucher.voucher}: {held} held of {outstanding}")
     steps = providers[voucher.route](voucher, lots, mandates)
@@ -255,9 +297,11 @@ _encode: Final = Encoder().encode
 
 
 def plan_parts(
-    due_on: date, pay_on: date, parts: Iterable[Sequence[Instruction]]
+    due_on: date, pay_on: date, parts: Iterable[Sequence[Instruction]], withheld: list[Withheld]
 ) -> Iterator[bytes]:
     """Yields a plan's canonical JSON piece by piece, as instructions come.
+
+    What is withheld is complete when the instructions have come.
 
     What an instruction says was checked where it came in, so that it is in the profile;
     its members stand in canonical order.
@@ -268,12 +312,14 @@ def plan_parts(
         if part:
             yield comma + _encode(part)[1:-1]
             comma = b","
-    yield b'],"pay_on":"%b"}' % pay_on.isoformat().encode()
+    yield b'],"pay_on":"%b","withheld":' % pay_on.isoformat().encode()
+    yield _encode(withheld) + b"}"
 
 
 def format_plan(plan: Plan) -> bytes:
-    """Writes a plan as canonical JSON: its two dates and all instructions in order."""
-    return b"".join(plan_parts(plan.due_on, plan.pay_on, [plan.instructions]))
+    """Writes a plan as canonical JSON: two dates, all instructions, what is withheld."""
+    totals = plan.totals
+    return b"".join(plan_parts(plan.due_on, plan.pay_on, [plan.instructions], totals.withheld))
 
 
 class PlanDigest:
@@ -295,7 +341,8 @@ class PlanDigest:
 def plan_digest(plan: Plan) -> str:
     """Computes the digest of a plan."""
     digest = PlanDigest()
-    for part in plan_parts(plan.due_on, plan.pay_on, _cut(plan.instructions)):
+    withheld, instructions = plan.totals.withheld, _cut(plan.instructions)
+    for part in plan_parts(plan.due_on, plan.pay_on, instructions, withheld):
         digest.update(part)
     return digest.text()
 

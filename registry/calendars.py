@@ -6,7 +6,8 @@ zone database is consulted, so that a replay in ten years gives the same answers
 """
 
 import re
-from dataclasses import dataclass
+from calendar import monthrange
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
@@ -20,6 +21,7 @@ _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _OFFSET: Final = re.compile(r"[+-](0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00")
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _SATURDAY: Final = 5
+_LAST: Final = date.max - timedelta(days=1)
 
 
 # --- Dates, offsets, instants -----------------------------------------------------
@@ -82,6 +84,22 @@ def date_at(time_ms: int, *, offset_minutes: int) -> date:
     return date.fromordinal(ordinal)
 
 
+def add_months(day: date, n: int) -> date:
+    """Adds whole months; where the month is shorter, its last day (GV-14).
+
+    Args:
+        day: Where to start: 2025-08-31.
+        n: How many: 6 gives 2026-02-28.
+
+    Raises:
+        MalformedError: The day is after the year 9999.
+    """
+    year, month = divmod(day.year * 12 + day.month - 1 + n, 12)
+    if year > date.max.year:
+        raise MalformedError(what="date", reason="after the year 9999")
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
 # --- Calendars --------------------------------------------------------------------
 
 
@@ -117,13 +135,24 @@ class Calendar:
                 if not self.first <= day <= self.last or _is_weekend(day) is not weekend:
                     raise MalformedError(what="calendar", reason=f"{day} is in the wrong place")
 
+    def covers(self, day: date) -> bool:
+        """Tells whether the calendar knows a day."""
+        return self.first <= day <= self.last
+
+    def reaching(self, day: date) -> "Calendar":
+        """Returns the calendar up to a day at least; what is added is Monday to Friday.
+
+        The last day that can be written stays beyond every calendar.
+        """
+        return self if day <= self.last else replace(self, last=min(day, _LAST))
+
     def is_working_day(self, day: date) -> bool:
         """Tells whether a day is worked.
 
         Raises:
             BeyondCalendarError: The calendar does not cover the day.
         """
-        if not self.first <= day <= self.last:
+        if not self.covers(day):
             raise BeyondCalendarError(
                 calendar=self.name,
                 day=day.isoformat(),
@@ -167,54 +196,3 @@ class Calendar:
 
 def _is_weekend(day: date) -> bool:
     return day.weekday() >= _SATURDAY
-
-
-def _off(*spans: tuple[str, str]) -> tuple[date, ...]:
-    """Lists the weekdays within holidays that are given by their first and last days."""
-    days: list[date] = []
-    for first, last in spans:
-        day = date.fromisoformat(first)
-        while day <= date.fromisoformat(last):
-            if not _is_weekend(day):
-                days.append(day)
-            day += timedelta(days=1)
-    return tuple(days)
-
-
-# The State Council's notices on the holidays of 2025 and of 2026, spans as they stand there.
-CN_2025_2026: Final = Calendar(
-    name="CN-2025-2026",
-    first=date(2025, 1, 1),
-    last=date(2026, 12, 31),
-    holidays=_off(
-        ("2025-01-01", "2025-01-01"),
-        ("2025-01-28", "2025-02-04"),
-        ("2025-04-04", "2025-04-06"),
-        ("2025-05-01", "2025-05-05"),
-        ("2025-05-31", "2025-06-02"),
-        ("2025-10-01", "2025-10-08"),
-        ("2026-01-01", "2026-01-03"),
-        ("2026-02-15", "2026-02-23"),
-        ("2026-04-04", "2026-04-06"),
-        ("2026-05-01", "2026-05-05"),
-        ("2026-06-19", "2026-06-21"),
-        ("2026-09-25", "2026-09-27"),
-        ("2026-10-01", "2026-10-07"),
-    ),
-    workdays=tuple(
-        date.fromisoformat(day)
-        for day in (
-            "2025-01-26",
-            "2025-02-08",
-            "2025-04-27",
-            "2025-09-28",
-            "2025-10-11",
-            "2026-01-04",
-            "2026-02-14",
-            "2026-02-28",
-            "2026-05-09",
-            "2026-09-20",
-            "2026-10-10",
-        )
-    ),
-)

@@ -61,23 +61,6 @@ class IssuanceStop(Record, frozen=True, kw_only=True):
     statement: Sid
 
 
-class Support(Record, frozen=True, kw_only=True):
-    """A guarantee of a voucher, or a promise to make up a shortfall (差额补足)."""
-
-    support: Sid
-    voucher: Sid
-    promisor: PartyId
-    support_kind: str
-    addressee: str
-    cap: Minor | None
-    trigger: str
-    """What must have come about before the promisor may be asked: see `registry.liability`."""
-    working_days_before: int | None
-    """Of trigger `unpaid-at`: before the due date."""
-    minute: int | None
-    """Of trigger `unpaid-at`: of that day, from midnight in the ledger's zone."""
-
-
 class Voiding(Record, frozen=True, kw_only=True):
     """A debtor's proposal to void a voucher, which its holder has not agreed to yet."""
 
@@ -92,8 +75,7 @@ EXPOSURES = Table(
     name="exposure", row=Exposure, key=("financier", "debtor"), indexes=("financier",)
 )
 STOPS = Table(name="issuance_stop", row=IssuanceStop, key=("party", "reason"), indexes=("party",))
-SUPPORTS = Table(name="support", row=Support, key=("support",), indexes=("voucher",))
 VOIDINGS = Table(name="voiding", row=Voiding, key=("voiding",))
 
-TABLES = (INVOICES, BACKINGS, DEBTORS, EXPOSURES, STOPS, SUPPORTS, VOIDINGS)
+TABLES = (INVOICES, BACKINGS, DEBTORS, EXPOSURES, STOPS, VOIDINGS)
 """In the order in which batches read them."""

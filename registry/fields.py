@@ -131,6 +131,17 @@ Instant = Annotated[int, Field(ge=0, lt=2**48)]
 FormatOne = Annotated[Literal[1], BeforeValidator(_not_true)]
 """The version of the formats."""
 
+
+def _only_true(value: object) -> object:
+    """Refuses a 1, which equals true in Python and is another value in JSON."""
+    if value is not True:
+        raise ValueError("can only be true")
+    return value
+
+
+OnlyTrue = Annotated[Literal[True], BeforeValidator(_only_true)]
+"""A word that is there or is not: leaving it out is the other answer."""
+
 LENIENT = Field(strict=False)
 """Marks a list (kept as a tuple) or a closed set of texts (kept as an enum)."""
 

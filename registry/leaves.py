@@ -31,7 +31,7 @@ class LotFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc
 
     acknowledged: bool
     assignments: Count
-    burdens: tuple[()]
+    burdens: tuple[str, ...]
     due_on: str
     payee: str
     recourse: bool
@@ -73,6 +73,7 @@ class LeafLot(Struct, frozen=True, gc=False):
     recourse: bool
     acknowledged: bool
     status: str
+    burdens: tuple[str, ...]
     salt: str
 
     @property
@@ -89,7 +90,7 @@ def lot_facts(lot: AnyLot, *, payee: str) -> LotFacts:
     return LotFacts(
         acknowledged=lot.acknowledged,
         assignments=lot.assignments,
-        burdens=(),
+        burdens=lot.burdens,
         due_on=lot.due_on,
         payee=payee,
         recourse=lot.recourse,

@@ -14,13 +14,6 @@ from enum import StrEnum
 from registry.ids import PartyId
 
 
-class SupportKind(StrEnum):
-    """What a promisor has declared."""
-
-    GUARANTEE = "guarantee"
-    SHORTFALL = "shortfall"
-
-
 class Trigger(StrEnum):
     """What must have come about before a promisor may be asked."""
 

@@ -8,7 +8,7 @@ so that the live state grows with live lots and not with history.
 
 from enum import StrEnum
 
-from registry import credit
+from registry import burdens, credit
 from registry.canonical import b64url_decode
 from registry.ids import Kid, LotId, NoticeId, Origin, PartyId, Sid
 from registry.signing import PublicKey
@@ -78,7 +78,7 @@ class Route(StrEnum):
 
 
 class Ledger(Record, frozen=True, kw_only=True):
-    """The ledger's own facts: what genesis set, and counters."""
+    """The ledger's own facts: what genesis set, what is in force, and counters."""
 
     origin: Origin
     operator: PartyId
@@ -87,19 +87,39 @@ class Ledger(Record, frozen=True, kw_only=True):
     currency: str
     zone: str
     clock: str
-    policy: str
+    policy: Sid
+    """The policy in force, by the statement that published it."""
     time: int
     """The manual clock, in milliseconds; 0 under the system clock."""
-    calendar: str
-    calendar_first: str
-    calendar_last: str
-    holidays: tuple[str, ...]
-    workdays: tuple[str, ...]
     face_total: Minor
     """Of all vouchers that ever became effective: bounds every sum of money in the state."""
     voucher_count: int = 0
     party_count: int = 0
     row: str = "ledger"
+
+
+class Policy(Record, frozen=True, kw_only=True):
+    """A published policy; it is in force while the ledger's row names it."""
+
+    policy: Sid
+    name: str
+    version: int
+    effective_on: str | None
+    """The day with which it takes effect; none for what is only announced."""
+    rules: str
+    """Canonical JSON, read by `registry.policy`: a further rule needs no further column."""
+
+
+class CalendarRecord(Record, frozen=True, kw_only=True):
+    """The newest version of a calendar; see `registry.workdays`."""
+
+    name: str
+    version: int
+    statement: Sid
+    first: str
+    last: str
+    holidays: tuple[str, ...]
+    workdays: tuple[str, ...]
 
 
 class Party(Record, frozen=True, kw_only=True):
@@ -151,6 +171,8 @@ class Account(Record, frozen=True, kw_only=True):
     account_kind: str
     digest: str
     verified: bool = False
+    frozen: bool = False
+    """By a court, as its bank says; the lots that are paid into it are not."""
 
 
 class Mandate(Record, frozen=True, kw_only=True):
@@ -179,8 +201,19 @@ class Voucher(Record, frozen=True, kw_only=True):
     accept_by: int
     status: str
     ordinal: int | None
+    restriction: str = burdens.Restriction.NONE
+    guarantors: tuple[str, ...] = ()
+    """Who secures it and is told of every assignment (Civil Code, art. 696)."""
     lot_salt: str
     """Of the lot `<voucher>.0`, which is numbered by the issue and made by the acceptance."""
+    policy: Sid
+    """In force when it was issued; a later one does not touch its term."""
+    flags: tuple[str, ...]
+    """What that policy remarked."""
+    consent: Sid | None = None
+    """The creditor's consent under which silence accepts it, while that may happen."""
+    silent_at: int | None = None
+    """The instant at which silence has accepted it, in milliseconds."""
 
 
 class VoucherNumber(Record, frozen=True, kw_only=True):
@@ -212,7 +245,11 @@ class Lot(Record, frozen=True, kw_only=True):
     recourse: bool
     acknowledged: bool
     status: str
+    burdens: tuple[Sid, ...] = ()
+    """Pledges and freezes that stand, oldest first; see `registry.burdens`."""
     salt: str
+    cuts: int = 0
+    """How often this holder's part was cut before it became this lot."""
 
     @property
     def assignments(self) -> int:
@@ -235,10 +272,14 @@ class Offer(Record, frozen=True, kw_only=True):
     kid: Kid
     salt: str
     """Of the lot in the assignee's hands, `<offer>.2`."""
+    consent: Sid | None = None
+    """The assignee's consent under which silence accepts it, while that may happen."""
+    silent_at: int | None = None
+    """The instant at which silence has accepted it, in milliseconds."""
 
 
 class Consent(Record, frozen=True, kw_only=True):
-    """A party's standing consent to offers for one purpose: under it they are effective at once."""
+    """A party's standing consent to what it is offered for one purpose, at once or by silence."""
 
     consent: Sid
     party: PartyId
@@ -250,6 +291,12 @@ class Consent(Record, frozen=True, kw_only=True):
     account: Sid
     collection_route: bool
     kid: Kid
+    mode: str
+    """`auto` or `silence`."""
+    working_days: int | None = None
+    """Of silence, counted from the offer."""
+    calendar: str | None = None
+    """By which they are counted."""
 
     def covers(self, *, assignor: PartyId, amount: int) -> bool:
         """Tells whether an offer for its purpose is one that the party has consented to."""
@@ -327,6 +374,8 @@ class Committed(Record, frozen=True, kw_only=True):
 
 LEDGER = Table(name="ledger", row=Ledger, key=("row",))
 KEYS = Table(name="key_record", row=KeyRecord, key=("kid",), indexes=("party",))
+POLICIES = Table(name="policy", row=Policy, key=("policy",), indexes=("name", "effective_on"))
+CALENDARS = Table(name="calendar", row=CalendarRecord, key=("name",))
 REGISTRATIONS = Table(name="registration", row=Registration, key=("statement",))
 OFFERS = Table(name="offer", row=Offer, key=("offer",), indexes=("lot", "assignee", "kid"))
 GRANTS = Table(name="consent_grant", row=Grant, key=("consent",))
@@ -345,7 +394,8 @@ HISTORIES = Table(name="history", row=History, key=("family", "bucket"))
 COMMITTED = Table(name="committed", row=Committed, key=("row",))
 
 TABLES = (
-    LEDGER, KEYS, REGISTRATIONS, OFFERS, GRANTS, CONSENTS, NOTICES, LOTS,
+    LEDGER, KEYS, REGISTRATIONS, OFFERS, GRANTS, POLICIES, CONSENTS, CALENDARS,
+    *burdens.TABLES, NOTICES, LOTS,
     VOUCHER_NUMBERS, VOUCHERS, MANDATES, ACCOUNTS, PARTIES, DEADLINES, STATE_REQUESTS, BUCKETS,
     HISTORIES, COMMITTED, *credit.TABLES,
 )  # fmt: skip

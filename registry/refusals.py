@@ -88,6 +88,81 @@ class PossessionError(RefusalError):
     template = "the proof does not show possession of key {kid} by the signer in this log"
 
 
+# --- policies and calendars -------------------------------------
+
+
+class PolicyVersionError(RefusalError):
+    """Versions of a policy only go up."""
+
+    template = "policy {name} has version {newest}, and {version} is not newer"
+
+
+class PolicyDateError(RefusalError):
+    """A policy takes effect at the start of a day to come that no other one has."""
+
+    template = "no policy can take effect on {effective_on}: {reason}"
+
+
+class CalendarUnknownError(RefusalError):
+    """A rule names a calendar that is not published."""
+
+    template = "no calendar {calendar} is published"
+
+
+class CalendarTakesBackError(RefusalError):
+    """A newer calendar leaves past days as they are, and covers what the older covers."""
+
+    template = "calendar {calendar}: the new version says otherwise of {day}"
+
+
+class TermTooLongError(RefusalError):
+    """The voucher would run longer than the policy allows."""
+
+    template = "due on {due_on}; {months} months from today end on {latest}"
+
+
+class TermUnjustifiedError(RefusalError):
+    """The term is longer than in principle, and nobody says why."""
+
+    template = "a term until {due_on} needs a justification"
+
+
+class RouteRefusedError(RefusalError):
+    """The policy does not allow this route of clearing."""
+
+    template = "route {route} is not allowed"
+
+
+class BlackoutError(RefusalError):
+    """Who holds a lot shortly before its due date is who is paid."""
+
+    template = "lot {lot}, due on {due_on}, is not transferred from {begins} on"
+
+
+class LotTooSmallError(RefusalError):
+    """The part is smaller than the policy allows."""
+
+    template = "{amount} minor of lot {lot} is below {minimum} minor"
+
+
+class TooManyPartsError(RefusalError):
+    """The holder may not cut what it acquired any further."""
+
+    template = "what became lot {lot} was cut into {limit} parts"
+
+
+class RecourseRefusedError(RefusalError):
+    """The policy does not let assignors answer for the debtor."""
+
+    template = "lot {lot} is not assigned with recourse"
+
+
+class ModeRefusedError(RefusalError):
+    """The policy does not let offers become effective in this way."""
+
+    template = "acceptance by {mode} is not allowed"
+
+
 # --- accounts ---------------------------------------------------
 
 
@@ -239,12 +314,6 @@ class ExposureLimitError(RefusalError):
     """The financier would hold more of the debtor's vouchers than it wants to."""
 
     template = "{financier} holds {held} minor of {debtor}; {requested} more would pass {limit}"
-
-
-class TooManySupportsError(RefusalError):
-    """As many promisors stand behind the voucher as the format allows."""
-
-    template = "voucher {voucher} has {limit} promisors, the most there can be"
 
 
 class NotSoleHolderError(RefusalError):

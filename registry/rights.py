@@ -10,7 +10,6 @@ from registry.model import ACCOUNTS, CONSENTS, MANDATES, OFFERS, VOUCHERS, Accou
 from registry.refusals import (
     AccountNotVerifiedError,
     AccountUnknownError,
-    BeyondCalendarError,
     MandateMissingError,
     NotOwnerError,
 )
@@ -80,22 +79,6 @@ def cancel_signed(state: Rows, kid: Kid, *, at: int) -> tuple[DeadlineSet, ...]:
 def today_at(now: Now) -> date:
     """Returns the business day of a decision, in the ledger's zone."""
     return date_at(now.time, offset_minutes=parse_offset(now.facts.zone))
-
-
-def require_in_calendar(day: date, now: Now) -> None:
-    """Checks that the ledger's calendar knows a day: what is due beyond it cannot be cleared.
-
-    Raises:
-        BeyondCalendarError: It ends before that day, or begins after it.
-    """
-    facts = now.facts
-    if not facts.calendar_first <= day.isoformat() <= facts.calendar_last:
-        raise BeyondCalendarError(
-            calendar=facts.calendar,
-            day=day.isoformat(),
-            first=facts.calendar_first,
-            last=facts.calendar_last,
-        )
 
 
 def start_instant(day: date, now: Now) -> int:

@@ -5,30 +5,35 @@ engine over a real store.
 """
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
-from registry.calendars import CN_2025_2026, start_of
+from registry.calendars import date_at, start_of
 from registry.canonical import Json, b64url_encode, format_json
 from registry.engine import Engine, Outcome, Sealed
 from registry.errors import RegistryError
 from registry.ids import Kid, Origin, PartyId, Sid, format_uuid7, uscc_check_character
 from registry.invoices import fingerprint
 from registry.kinds import Rulebook
-from registry.model import KEYS
+from registry.model import KEYS, POLICIES, CalendarRecord, Policy
+from registry.packs import calendar_pack, packed_calendar, policy_pack
+from registry.policy import FirstPolicy, format_rules
 from registry.ports import LedgerStore
 from registry.rules.keys import POSSESSION_TYP, possession_payload
 from registry.rules.vouchers import Promises
 from registry.signing import PrivateKey, PublicKey, jws_id, seal_jws, split_jws
 from registry.state import replay_digest
 from registry.statements import admit, seal_statement
+from registry.workdays import published
 from tests.declared import Declared
 
 ORIGIN = Origin("sandbox.example/tests")
 FIRST_DAY = date(2025, 7, 1)
 OFFSET = 480
 DIGEST = b64url_encode(bytes(32))
+CN_LEGAL = packed_calendar("CN-LEGAL")
 
 
 def uscc(number: int) -> PartyId:
@@ -45,6 +50,21 @@ def key_of(name: str) -> PrivateKey:
 def instant(day: date, *, hour: int = 9) -> int:
     """Returns an instant of a day in the tests' zone, in milliseconds."""
     return start_of(day, offset_minutes=OFFSET) + hour * 3_600_000
+
+
+def plain_rows(policy: Sid) -> tuple[Policy, CalendarRecord]:
+    """Returns the rows of the policy `plain`, and of the calendar that it names."""
+    pack = FirstPolicy.model_validate(policy_pack("plain"))
+    published_calendar = published(CN_LEGAL, statement=policy, version=1)
+    row = Policy(
+        policy=policy,
+        name=pack.name,
+        version=pack.version,
+        effective_on=None,
+        rules=format_rules(pack.rules),
+    )
+    members = {name: getattr(published_calendar, name) for name in CalendarRecord.__struct_fields__}
+    return row, CalendarRecord(**members)
 
 
 class StoredKeys:
@@ -146,7 +166,6 @@ class World:
         """Returns the body of genesis, with operator and registrar."""
         for name, number in (("operator", 1), ("registrar", 2)):
             self.keys[name], self.ids[name] = key_of(name), uscc(number)
-        calendar = CN_2025_2026
         founder: dict[str, dict[str, Json]] = {
             name: {
                 "party": self.ids[name],
@@ -164,14 +183,8 @@ class World:
             "currency": "CNY",
             "zone": "+08:00",
             "clock": "manual",
-            "policy": "plain",
-            "calendar": {
-                "name": calendar.name,
-                "first": calendar.first.isoformat(),
-                "last": calendar.last.isoformat(),
-                "holidays": [day.isoformat() for day in calendar.holidays],
-                "workdays": [day.isoformat() for day in calendar.workdays],
-            },
+            "policy": policy_pack("plain"),
+            "calendars": [calendar_pack("CN-LEGAL"), calendar_pack("CN-TRADING")],
         }
         return {**body, **changes}
 
@@ -242,6 +255,7 @@ class World:
             "accept_by": "2025-07-10",
             "basis": "goods-delivered",
             "promises": promises,
+            "assignment_restriction": "none",
             "evidence": evidence,
             "route": "direct",
             "account": self.accounts["core"],
@@ -298,6 +312,28 @@ class World:
     def advance(self, time: int) -> None:
         """Moves the manual clock."""
         self.do("operator", "clock.set", {"time": time})
+
+    def enforce(self, **rules: Json) -> Sid:
+        """Adds rules to the policy in force, from the next morning on; returns the new policy."""
+        ledger, published = self.engine.ledger, list(self.store.select(POLICIES))
+        assert ledger is not None
+        (row,) = (row for row in published if row.policy == ledger.policy)
+        merged = json.loads(row.rules)
+        for name, rule in rules.items():
+            former = merged.get(name)
+            nested = isinstance(rule, dict) and isinstance(former, dict)
+            merged[name] = {**former, **rule} if nested else rule  # type: ignore[dict-item]
+        tomorrow = date_at(self.time, offset_minutes=OFFSET) + timedelta(days=1)
+        body: dict[str, Json] = {
+            "name": row.name,
+            "version": max(each.version for each in published if each.name == row.name) + 1,
+            "effective_on": tomorrow.isoformat(),
+            "rules": merged,
+        }
+        policy = self.do("operator", "policy.publish", body).sid
+        self.advance(instant(tomorrow))
+        self.engine.submit([])
+        return policy
 
     # --- looking ------------------------------------------------------------------
 

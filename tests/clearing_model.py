@@ -215,6 +215,7 @@ class ClearingModel(Model):
             "due_on": due_on,
             "instructions": [self.instruction(key, hop) for key, hop in hops.items()],
             "pay_on": pay_on,
+            "withheld": [],
         }
         text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         digest = hashlib.sha256(b"tallystick-plan/1\x00" + text.encode()).digest()
@@ -228,6 +229,7 @@ class ClearingModel(Model):
             "vouchers": len({self.voucher_of[lot] for lot in due}) or 1,
             "total": str(sum(self.amount[lot] for lot in due)),
             "gross": str(sum(hop.amount for hop in hops.values())),
+            "withheld": "0",
         }
 
     # --- plan and confirmations -------------------------------------------------------

@@ -15,7 +15,7 @@ from datetime import date
 from functools import cache
 
 from registry.batch import Change
-from registry.calendars import CN_2025_2026, start_of
+from registry.calendars import start_of
 from registry.canonical import b64url_encode, format_json, sha256
 from registry.checkpoint import Checkpoint, sign_checkpoint
 from registry.commitments import Commitments
@@ -28,11 +28,13 @@ from registry.merkle import CompactRange, hash_leaf
 from registry.model import (
     ACCOUNTS,
     BUCKETS,
+    CALENDARS,
     HISTORIES,
     LEDGER,
     LOTS,
     MANDATES,
     PARTIES,
+    POLICIES,
     VOUCHERS,
     Account,
     Bucket,
@@ -48,6 +50,7 @@ from registry.model import (
 from registry.ports import Commit, LedgerStore, NewEntry
 from registry.signing import PrivateKey
 from registry.tables import Minor
+from tests.builders import plain_rows
 
 DUE_ON = date(2026, 3, 1)
 PAY_ON = date(2026, 3, 2)
@@ -164,7 +167,14 @@ def build(store: LedgerStore, scale: Scale) -> ScaledLedger:
     """Fills an empty store."""
     writing = _Writing(store)
     vouchers = -(-scale.lots // scale.lots_a_voucher)
-    writing.enter("genesis", {"effect": "none"}, (LEDGER, _ledger(scale, vouchers)))
+    policy, calendar = plain_rows(sid("policy"))
+    writing.enter(
+        "genesis",
+        {"effect": "none"},
+        (LEDGER, _ledger(scale, vouchers)),
+        (POLICIES, policy),
+        (CALENDARS, calendar),
+    )
     bank, core = party_id(1), party_id(2)
     trust = PartyId(f"{party_id(3)}#T1")
     names = [bank, core, trust, *(party_id(1000 + n) for n in range(scale.parties))]
@@ -193,14 +203,10 @@ def build(store: LedgerStore, scale: Scale) -> ScaledLedger:
 
 
 def _ledger(scale: Scale, vouchers: int) -> Ledger:
-    calendar = CN_2025_2026
     return Ledger(
         origin=ORIGIN, operator=party_id(1), registrar=party_id(1), currency="CNY",
         log_key=b64url_encode(log_key().public.raw), zone="+08:00", clock="system",
-        policy="cn-2025", time=0, calendar=calendar.name,
-        calendar_first=calendar.first.isoformat(), calendar_last=calendar.last.isoformat(),
-        holidays=tuple(day.isoformat() for day in calendar.holidays),
-        workdays=tuple(day.isoformat() for day in calendar.workdays),
+        policy=sid("policy"), time=0,
         face_total=Minor(0), voucher_count=vouchers, party_count=scale.parties + 3,
     )  # fmt: skip
 
@@ -260,6 +266,6 @@ def _issue(
         co_debtors=(), face=Minor(face), discharged=Minor(0), cancelled=Minor(0),
         due_on=DUE_ON.isoformat(), route=scale.route, account=_account(core),
         mandate=sid(f"mandate {core}"), accept_by=0, status=VoucherStatus.ACTIVE, ordinal=number,
-        lot_salt="",
+        lot_salt="", policy=sid("policy"), flags=(),
     )  # fmt: skip
     writing.put((VOUCHERS, row), (BUCKETS, _bucket("voucher", voucher, number, index)))

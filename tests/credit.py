@@ -3,10 +3,9 @@
 from collections.abc import Callable, Mapping
 
 from registry.canonical import Json
-from tests.builders import DIGEST, World
-from tests.drafts import Draft
-
-FILE: dict[str, Json] = {"digest": DIGEST, "name": "evidence.pdf"}
+from tests.builders import World
+from tests.draft import Draft
+from tests.encumbered import FILE
 
 
 def limit_body(world: World, name: str, amount: int) -> dict[str, Json]:
@@ -35,24 +34,6 @@ def _issuance_resume(world: World) -> Draft:
     return Draft(by="registrar", kind="issuance.resume", body=stop_body(world))
 
 
-def support_body(**changes: Json) -> dict[str, Json]:
-    """Returns a promise to stand in once the voucher is due."""
-    body: dict[str, Json] = {"addressee": "holders", "trigger": {"at": "due"}, "resolution": FILE}
-    return {**body, **changes}
-
-
-def _support(kind: str) -> Callable[[World], Draft]:
-    def make(world: World) -> Draft:
-        return Draft(
-            by="s3",
-            kind=kind,
-            body=support_body(),
-            re=world.do("core", "voucher.issue", world.issue_body()).sid,
-        )
-
-    return make
-
-
 def _voucher_void(world: World) -> Draft:
     return Draft(by="core", kind="voucher.void", body={"ground": FILE}, re=world.issue())
 
@@ -72,8 +53,6 @@ CREDIT: Mapping[str, Callable[[World], Draft]] = {
         by="registrar", kind="issuance.stop", body=stop_body(world)
     ),
     "issuance.resume": _issuance_resume,
-    "voucher.guarantee": _support("voucher.guarantee"),
-    "voucher.promise-shortfall": _support("voucher.promise-shortfall"),
     "voucher.void": _voucher_void,
     "voucher.agree-void": _voucher_agree_void,
 }

@@ -24,7 +24,9 @@ from registry.store.memory import MemoryStore
 from tests.builders import DIGEST, ORIGIN, StoredKeys, World, key_of, possession_proof, uscc
 from tests.credit import CREDIT
 from tests.declared import View
-from tests.drafts import Draft as Draft
+from tests.draft import Draft as Draft
+from tests.encumbered import ENCUMBERED
+from tests.policies import calendar_body, policy_body
 
 RULEBOOK = Rulebook()
 
@@ -314,6 +316,10 @@ def _snapshot_request(_world: World) -> Draft:
 
 GOOD: dict[str, Callable[[World], Draft]] = {
     "genesis": _genesis,
+    "policy.publish": lambda _: Draft(by="operator", kind="policy.publish", body=policy_body()),
+    "calendar.publish": lambda _: Draft(
+        by="operator", kind="calendar.publish", body=calendar_body()
+    ),
     "clock.set": lambda world: Draft(
         by="operator", kind="clock.set", body={"time": world.time + 1}
     ),
@@ -339,6 +345,7 @@ GOOD: dict[str, Callable[[World], Draft]] = {
     "notice.acknowledge": _notice_acknowledge,
     "snapshot.request": _snapshot_request,
     **CREDIT,
+    **ENCUMBERED,
 }
 
 

@@ -8,6 +8,10 @@ from typing import Any
 import pytest
 
 from registry.canonical import Json
+from registry.encumbrance_refusals import (
+    NotPledgeeError,
+    NotRegistrantError,
+)
 from registry.errors import (
     AuthenticationError,
     HeaderMismatchError,
@@ -20,6 +24,7 @@ from registry.refusals import (
     AllocationError,
     AlreadyAdmittedError,
     AlreadyStartedError,
+    LotNotFoundError,
     MandateMissingError,
     NotAssigneeError,
     NotAssignorError,
@@ -41,12 +46,15 @@ from tests.scenario import GOOD, RULEBOOK, Draft, attempt, good, refusal, verify
 
 ANYONE: set[str] = set(Role)
 HOLDERS = {"participant", "financier", "vehicle"}
+PLEDGEES = {"financier", "vehicle"}
 IN_BODY: set[str] = set()
 """Signed with the key in the body, before there is any role."""
 
 WHO: dict[str, set[str]] = {
     "genesis": IN_BODY,
     "clock.set": {"operator"},
+    "policy.publish": {"operator"},
+    "calendar.publish": {"operator"},
     "party.register": IN_BODY,
     "vehicle.register": {"trustee"},
     "party.admit": {"registrar"},
@@ -64,8 +72,6 @@ WHO: dict[str, set[str]] = {
     "issuance.resume": {"registrar"},
     "voucher.issue": {"participant"},
     "voucher.accede": {"participant"},
-    "voucher.guarantee": {"participant", "financier"},
-    "voucher.promise-shortfall": {"participant", "financier"},
     "voucher.void": {"participant"},
     "voucher.agree-void": HOLDERS,
     "voucher.accept": HOLDERS,
@@ -77,6 +83,26 @@ WHO: dict[str, set[str]] = {
     "transfer.withdraw": HOLDERS,
     "notice.acknowledge": {"participant"},
     "snapshot.request": {"vehicle"},
+    "pledge.create": HOLDERS,
+    "pledge.register": PLEDGEES,
+    "pledge.enforce": PLEDGEES,
+    "pledge.release": PLEDGEES,
+    "lot.freeze": {"registrar"},
+    "lot.unfreeze": {"registrar"},
+    "lot.pay-to-court": {"registrar"},
+    "lot.object": {"participant"},
+    "account.freeze": {"bank"},
+    "account.unfreeze": {"bank"},
+    "dispute.raise": {"participant"},
+    "dispute.answer": HOLDERS,
+    "dispute.resolve": HOLDERS,
+    "dispute.withdraw": {"participant"},
+    "registration.undertake": HOLDERS,
+    "registration.record": HOLDERS,
+    "registration.change": HOLDERS,
+    "registration.cancel": HOLDERS,
+    "registration.search": HOLDERS,
+    "accessory.attach": {"participant", "financier"},
 }
 
 PARTY_IN_ROLE = {
@@ -270,17 +296,44 @@ NAMES_ANOTHERS: dict[str, list[tuple[str, type[RegistryError], Any]]] = {
         ("notice, as the assignee", NoticeNotFoundError, _as("s2")),
     ],
     "snapshot.request": [("vehicle", KeyNotOfPartyError, _vehicle_under_another_trustees_key)],
+    "pledge.create": [
+        ("lot", NotHolderError, _as("s3")),
+        ("lot, as the debtor", NotHolderError, _as("core")),
+        ("account", NotOwnerError, _account_of("s3")),
+    ],
+    "pledge.register": [("pledge", NotPledgeeError, _as("trustee#T1"))],
+    "pledge.enforce": [("pledge", NotPledgeeError, _as("trustee#T1"))],
+    "pledge.release": [("pledge", NotPledgeeError, _as("trustee#T1"))],
+    "lot.object": [("debt, as the holder", NotDebtorError, _as("s1"))],
+    "account.freeze": [("account", NotBankError, _as_another_bank)],
+    "account.unfreeze": [("account", NotBankError, _as_another_bank)],
+    "dispute.raise": [("voucher, as its creditor", NotDebtorError, _as("s1"))],
+    "dispute.answer": [
+        ("dispute, as the debtor", NotCreditorError, _as("core")),
+        ("dispute, as a later holder", NotCreditorError, _as("factor")),
+    ],
+    "dispute.resolve": [("dispute, as the debtor", NotCreditorError, _as("core"))],
+    "dispute.withdraw": [("dispute, as the creditor", NotDebtorError, _as("s1"))],
+    "registration.undertake": [("transfer, as the assignor", NotHolderError, _as("s1"))],
+    "registration.record": [("transfer, as the assignor", NotHolderError, _as("s1"))],
+    "registration.change": [("registration", NotRegistrantError, _as("trustee#T1"))],
+    "registration.cancel": [("registration", NotRegistrantError, _as("trustee#T1"))],
+    "registration.search": [("lot", LotNotFoundError, _as("s3"))],
 }
 
 NAMES_NOTHING_OF_ANOTHERS = {
     "genesis",  # names its own founders, in an empty log
     "clock.set",  # one operator, one clock
+    "policy.publish",  # of the ledger, and so is the calendar
+    "calendar.publish",
     "party.register",  # names the signer; gives no right
     "party.admit",  # one registrar answers all registrations
     "account.register",  # names a bank, which then verifies or does not
+    "lot.freeze",  # one registrar hears the courts
+    "lot.unfreeze",  # one registrar hears the courts
+    "lot.pay-to-court",  # one registrar hears the courts
+    "accessory.attach",  # open to any participant that is willing to secure
     "voucher.accede",  # open to any participant that is willing to owe
-    "voucher.guarantee",  # open to whoever is willing to stand in
-    "voucher.promise-shortfall",  # likewise
     "limit.set",  # one registrar sets all limits
     "exposure.limit",  # names a debtor, to whom nothing changes
     "issuance.stop",  # one registrar stops all debtors

@@ -42,6 +42,7 @@ app.command("verify")(verify.verify)
 
 WORDS = {
     "account": "Bank accounts 账户.",
+    "calendar": "Working days by name 日历.",
     "clearing": "Maturity 清分: proposals, runs, instructions.",
     "clock": "The manual clock of a sandbox.",
     "key": "Keys: make one, add it, revoke it.",
@@ -49,10 +50,11 @@ WORDS = {
     "kind": "The table of kinds of statements.",
     "log": "The log: checkpoint, export, proofs, journal.",
     "lot": "Lots 子凭证.",
-    "consent": "Standing consent to be made offers that are effective at once 预先同意.",
+    "consent": "Standing consent to offers that are effective at once, or by silence 预先同意.",
     "mandate": "Authority to debit an account 扣款授权.",
     "notice": "Notices of assignment 转让通知.",
     "party": "Parties: registration and admission.",
+    "policy": "Rules by the day with which they take effect 业务规则.",
     "snapshot": "Holder snapshots 持有人名册（快照）.",
     "terms": "Confidential terms.",
     "transfer": "Transfers 流转, 融资.",

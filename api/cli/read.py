@@ -16,7 +16,21 @@ from registry.money import format_yuan
 
 out = Console(highlight=False, markup=False)
 Name = Annotated[str, typer.Argument(help="Its id.")]
-_MONEY = frozenset({"amount", "face", "discharged", "cancelled", "minimum", "total", "gross"})
+_MONEY = frozenset(
+    {
+        "amount",
+        "face",
+        "discharged",
+        "cancelled",
+        "minimum",
+        "total",
+        "gross",
+        "secured",
+        "owed",
+        "cap",
+        "cap_of_lot",
+    }
+)
 
 
 def _show(path: str) -> Callable[..., None]:
@@ -96,7 +110,9 @@ def _text(name: str, value: Any) -> str:
     if name in _MONEY and isinstance(value, str):
         return format_yuan(int(value))
     if isinstance(value, list):
-        return "\n".join(str(item) for item in value)
+        return "\n".join(_text("", item) for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_text(key, each)}" for key, each in value.items())
     return str(value)
 
 
@@ -119,6 +135,15 @@ COMMANDS = (
     ("voucher", "show", _show("/v1/vouchers/{}")),
     ("voucher", "list", _list("/v1/vouchers", debtor="{party}")),
     ("transfer", "list", _list("/v1/offers", assignee="{party}")),
+    ("transfer", "show", _show("/v1/offers/{}")),
+    ("pledge", "list", _list("/v1/pledges")),
+    ("dispute", "list", _list("/v1/disputes")),
+    ("registration", "list", _list("/v1/registrations")),
+    ("registration", "tasks", _list("/v1/tasks")),
+    ("policy", "show", _show("/v1/policies/{}")),
+    ("policy", "list", _list("/v1/policies")),
+    ("calendar", "show", _show("/v1/calendars/{}")),
+    ("calendar", "list", _list("/v1/calendars")),
     ("consent", "list", _list("/v1/consents")),
     ("notice", "list", _list("/v1/notices")),
     ("party", "show", _show("/v1/parties/{}")),

@@ -14,13 +14,26 @@ import typer
 
 from api.cli.common import KeyFile, print_json, talk, told
 from api.cli.connect import LogKey, Party, ReadKey, Url, open_client, refused
-from api.client import RefusedError
+from api.client import Client, RefusedError
 from clearing.rulebook import RULEBOOK
 from registry.canonical import Json, b64url_encode, salted_digest
 from registry.ids import Origin, PartyId
+from registry.packs import CALENDAR_PACKS, POLICY_PACKS, calendar_pack, policy_pack
 from registry.rules.keys import POSSESSION_TYP, possession_payload
 from registry.signing import PrivateKey, seal_jws
 from registry.statements import Kind
+
+Text = Annotated[
+    str, typer.Option(help="The body as JSON, @FILE to read it from a file, - for stdin.")
+]
+Print = Annotated[
+    bool, typer.Option("--print", help="Print the signed statement, and send nothing.")
+]
+Re = Annotated[str | None, typer.Option(help="The statement that this answers.")]
+Pack = Annotated[
+    str | None,
+    typer.Option(help="What comes with the program under this name, where the body has nothing."),
+]
 
 
 def _write(kind: Kind[Any]) -> Callable[..., None]:
@@ -31,37 +44,94 @@ def _write(kind: Kind[Any]) -> Callable[..., None]:
         party: Party,
         key: KeyFile,
         log_key: LogKey,
-        body: Annotated[
-            str, typer.Option(help="The body as JSON, @FILE to read it from a file, - for stdin.")
-        ] = "{}",
-        re: Annotated[str | None, typer.Option(help="The statement that this answers.")] = None,
-        dry_run: Annotated[
-            bool, typer.Option("--print", help="Print the signed statement, and send nothing.")
-        ] = False,
+        body: Text = "{}",
+        re: Re = None,
+        dry_run: Print = False,
     ) -> None:
         with told():
             value = _read_body(body)
             with open_client(url, log_key, party=party, key=key) as client:
-                try:
-                    text = client.sign(kind.name, by=party, body=value, re=re)
-                    if dry_run:
-                        print(text)
-                        return
-                    result = client.submit(text)
-                except RefusedError as error:
-                    raise refused(error) from None
-        print_json(
-            {
-                "sid": result.sid,
-                "index": result.index,
-                "leaf_hash": result.leaf_hash,
-                "time": result.time,
-                "effects": result.effects,
-            }
-        )
+                _send(client, kind, party, value, re=re, dry_run=dry_run)
 
     write.__doc__ = f"{kind.summary}\n\nSigned by: {kind.relation}."
     return write
+
+
+def _publish(kind: Kind[Any], pack_of: Callable[[str], dict[str, Json]]) -> Callable[..., None]:
+    """Returns the command of a kind whose body can be filled from a pack."""
+
+    def publish(
+        url: Url,
+        party: Party,
+        key: KeyFile,
+        log_key: LogKey,
+        pack: Pack = None,
+        body: Text = "{}",
+        dry_run: Print = False,
+    ) -> None:
+        with told():
+            value = _read_body(body)
+            if pack is not None:
+                try:
+                    value = {**pack_of(pack), **value}
+                except KeyError:
+                    known = ", ".join((*POLICY_PACKS, *CALENDAR_PACKS))
+                    talk.print(f"there is no pack {pack} for this; there are {known}")
+                    raise typer.Exit(2) from None
+            with open_client(url, log_key, party=party, key=key) as client:
+                _send(client, kind, party, value, re=None, dry_run=dry_run)
+
+    publish.__doc__ = f"{kind.summary}\n\nSigned by: {kind.relation}."
+    return publish
+
+
+def _first_pack(name: str) -> dict[str, Json]:
+    """Returns what a policy pack puts into genesis: itself, and every calendar."""
+    calendars: list[Json] = [calendar_pack(calendar) for calendar in CALENDAR_PACKS]
+    return {"policy": policy_pack(name), "calendars": calendars}
+
+
+PACKS: dict[str, Callable[[str], dict[str, Json]]] = {
+    "genesis": _first_pack,
+    "policy.publish": policy_pack,
+    "calendar.publish": calendar_pack,
+}
+"""By kind: what a pack puts into its body."""
+
+
+def _command(kind: Kind[Any]) -> Callable[..., None]:
+    """Returns the command of a kind."""
+    pack_of = PACKS.get(kind.name)
+    return _write(kind) if pack_of is None else _publish(kind, pack_of)
+
+
+def _send(
+    client: Client,
+    kind: Kind[Any],
+    party: str,
+    body: dict[str, Json],
+    *,
+    re: str | None,
+    dry_run: bool,
+) -> None:
+    """Signs a statement and sends it, or prints it."""
+    try:
+        text = client.sign(kind.name, by=party, body=body, re=re)
+        if dry_run:
+            print(text)
+            return
+        result = client.submit(text)
+    except RefusedError as error:
+        raise refused(error) from None
+    print_json(
+        {
+            "sid": result.sid,
+            "index": result.index,
+            "leaf_hash": result.leaf_hash,
+            "time": result.time,
+            "effects": result.effects,
+        }
+    )
 
 
 def _members_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -168,7 +238,7 @@ COMMANDS = (
     ("terms", "salt", salt),
     ("terms", "put", put_terms),
     *(
-        (noun, verb, _write(kind))
+        (noun, verb, _command(kind))
         for kind in RULEBOOK.kinds.values()
         for noun, _, verb in [kind.name.partition(".")]
     ),

@@ -163,6 +163,7 @@ class Desk:
             "accept_by": accept_by.isoformat(),
             "basis": "goods-delivered",
             "promises": PROMISES,
+            "assignment_restriction": "none",
             "evidence": evidence,
             "route": route,
             "account": self.accounts[debtor],

@@ -10,9 +10,10 @@ from api.client import Client
 from api.demo.cast import AUDITOR, OPERATOR
 from api.demo.desk import Desk
 from api.demo.processes import BankProcess
-from registry.calendars import CN_2025_2026, start_of
+from registry.calendars import start_of
 from registry.ids import Sid
 from registry.model import Route
+from registry.packs import packed_calendar
 
 OFFSET = 480
 OPENS = 9 * 3_600_000
@@ -64,7 +65,7 @@ class Maturity:
         The operator asks the registry for the plan that follows from the state and signs
         it; the registry computes it again when it decides, and the auditor when it replays.
         """
-        self.move_clock(CN_2025_2026.next_working_day(due_on))
+        self.move_clock(packed_calendar("CN-LEGAL").next_working_day(due_on))
         operator = self.desk.cast[OPERATOR].party
         body = self.client.get(f"/v1/clearing/proposals/{due_on.isoformat()}", by=operator)
         plan = self.desk.say(OPERATOR, "clearing.plan", body)

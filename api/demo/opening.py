@@ -17,14 +17,15 @@ from api.demo.cast import (
     derive_key,
 )
 from api.demo.desk import Desk, Part
-from registry.calendars import CN_2025_2026
 from registry.canonical import Json
 from registry.model import HOLDER_ROLES
+from registry.packs import CALENDAR_PACKS, calendar_pack, policy_pack
 from registry.rules.keys import POSSESSION_TYP, possession_payload
 from registry.signing import PrivateKey, PublicKey, seal_jws
 
 STORY_DUE_ON = date(2025, 6, 27)
 STORY_FACE = 100_000_000
+POLICY = "cn-2025"
 
 
 def read_keys(cast: Mapping[str, Actor], *, seed: int) -> dict[str, PrivateKey]:
@@ -42,7 +43,6 @@ def write_genesis(desk: Desk, log_key: PublicKey) -> None:
         }
         for short in (OPERATOR, REGISTRAR)
     }
-    calendar = CN_2025_2026
     body: dict[str, Json] = {
         "format": 1,
         "key": dict(desk.cast[OPERATOR].key.public.jwk()),
@@ -52,14 +52,8 @@ def write_genesis(desk: Desk, log_key: PublicKey) -> None:
         "currency": "CNY",
         "zone": "+08:00",
         "clock": "manual",
-        "policy": "plain",
-        "calendar": {
-            "name": calendar.name,
-            "first": calendar.first.isoformat(),
-            "last": calendar.last.isoformat(),
-            "holidays": [day.isoformat() for day in calendar.holidays],
-            "workdays": [day.isoformat() for day in calendar.workdays],
-        },
+        "policy": policy_pack(POLICY),
+        "calendars": [calendar_pack(name) for name in CALENDAR_PACKS],
     }
     desk.say(OPERATOR, "genesis", body)
     desk.flush()

@@ -13,8 +13,8 @@ from api.routes.reading import Cursor, Limit, LongLimit, listed
 from api.service import Service
 from api.visibility import sees_instruction
 from clearing.model import INSTRUCTIONS, RUNS, InstructionRecord, InstructionStatus
-from clearing.plan import calendar_of, pay_date
-from clearing.rules.plans import body_of, plan_due
+from clearing.plan import pay_date
+from clearing.rules.plans import body_of, pay_calendar, plan_due
 from registry.batch import Batch
 from registry.calendars import parse_date
 from registry.canonical import Json
@@ -102,7 +102,7 @@ def _proposal(service: Service, text: str) -> dict[str, Json]:
     except RegistryError as error:
         raise RequestInvalidError(reason=str(error)) from None
     rows = Batch(service.store.fetch, service.rulebook.tables, index=0)
-    plan = plan_due(rows, due_on=due_on, pay_on=pay_date(due_on, calendar_of(ledger)))
+    plan = plan_due(rows, due_on=due_on, pay_on=pay_date(due_on, pay_calendar(rows, ledger)))
     if not plan.instructions:
         raise NotFoundError(what="live lot due on", name=text)
     body: dict[str, Json] = body_of(plan).model_dump(mode="json")

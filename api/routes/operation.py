@@ -36,7 +36,7 @@ async def read_version() -> Response:
 
 @router.get("/v1/ledger", operation_id="ledger.read")
 async def read_ledger(service: ServiceOf, as_of: AsOf) -> JSONResponse:
-    """Shows the ledger's facts: name, currency, zone, clock, calendar, time and size."""
+    """Shows the ledger's facts: name, currency, zone, clock, policy in force, time and size."""
     size = service.store.size() if as_of is None else as_of
     ledger = next(iter(service.store.select(LEDGER, as_of=size)), None)
     if ledger is None:

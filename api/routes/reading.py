@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
+from api.encumbrances import encumbrances_of, pledges_of
 from api.errors import NotFoundError, RequestInvalidError
 from api.find import find_lot, find_row
 from api.pages import (
@@ -25,6 +26,7 @@ from api.visibility import (
     sees_lot,
     sees_notice,
     sees_offer,
+    sees_pledge,
     sees_statement,
     sees_voucher,
 )
@@ -113,11 +115,15 @@ async def list_lots(
 
 @router.get("/lots/{lot}", operation_id="lots.read")
 async def read_lot(service: ServiceOf, caller: CallerOf, as_of: AsOf, lot: str) -> JSONResponse:
-    """Shows a live lot; one that was consumed is shown as of an earlier size."""
+    """Shows a live lot with what burdens and secures it; a consumed one as of an earlier size."""
     row = await asyncio.to_thread(find_lot, service.store, lot, as_of=as_of)
-    if row is None or not sees_lot(caller, row):
+    if row is None:
         raise NotFoundError(what="live lot", name=lot)
-    return answer(shown(row))
+    pledges = await asyncio.to_thread(pledges_of, service.store, lot, as_of=as_of)
+    if not (sees_lot(caller, row) or any(sees_pledge(caller, pledge) for pledge in pledges)):
+        raise NotFoundError(what="live lot", name=lot)
+    more = await asyncio.to_thread(encumbrances_of, service.store, row, as_of=as_of)
+    return answer({**shown(row), **more})
 
 
 @router.get("/vouchers", operation_id="vouchers.list")

@@ -10,6 +10,7 @@ from clearing.errors import (
     AlreadyPostedError,
     AmountDiffersError,
     InstructionNotFoundError,
+    LotWithheldError,
     OutOfOrderError,
 )
 from clearing.fields import Number
@@ -30,6 +31,7 @@ from clearing.postings import (
     discharge,
     payment,
 )
+from registry.burdens import FREEZES
 from registry.debts import moved, owe, reads_debtor, reads_held
 from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
@@ -38,7 +40,7 @@ from registry.ids import LotId, PartyId, Sid
 from registry.model import LOTS, PARTIES, VOUCHERS, Lot, Role, Voucher, VoucherStatus
 from registry.refusals import NotBankError
 from registry.statements import Body, Kind, Now, Statement
-from registry.tables import Get, Minor, MutableRows, ReadPlan, Rows, get, get_many, replace
+from registry.tables import Get, Minor, MutableRows, ReadPlan, Rows, get, get_many, replace, where
 
 
 class ClearingConfirm(Body):
@@ -127,7 +129,10 @@ def reads_clearing_confirm(statement: Statement[ClearingConfirm], _now: Now) -> 
     if record.after:
         yield Get(INSTRUCTIONS, tuple((record.plan, int(n)) for n in record.after))
     if record.lots:
-        yield from get_many(LOTS, record.lots)
+        lots = yield from get_many(LOTS, record.lots)
+        for lot in lots:
+            if lot is not None and lot.burdens:
+                yield from where(FREEZES, "lot", lot.lot)
     voucher = yield from get(VOUCHERS, record.voucher)
     payee = yield from get(PARTIES, record.payee)
     if voucher is not None:
@@ -157,6 +162,7 @@ def decide_clearing_confirm(
         AlreadyPostedError: An earlier statement has confirmed it.
         AmountDiffersError: The amount is not the instruction's.
         OutOfOrderError: An instruction that comes before is not posted yet.
+        LotWithheldError: A lot that it pays was frozen after the plan was adopted.
     """
     body = statement.body
     plan = statement.re or Sid("")
@@ -172,6 +178,7 @@ def decide_clearing_confirm(
             instruction=record.n, instructed=str(record.amount), confirmed=str(body.amount)
         )
     _require_funded(state, record)
+    _require_free(state, record)
     voucher = state.get(VOUCHERS, record.voucher)
     if voucher is None:
         raise InvariantBrokenError(f"instruction {record.n} of plan {plan} pays no voucher")
@@ -205,6 +212,22 @@ def _require_funded(state: Rows, record: InstructionRecord) -> None:
             raise InvariantBrokenError(f"instruction {record.n} comes after no instruction {n}")
         if before.status != InstructionStatus.POSTED:
             raise OutOfOrderError(instruction=record.n, earlier=n, status=before.status)
+
+
+def _require_free(state: Rows, record: InstructionRecord) -> None:
+    """Checks that nothing that is frozen is paid.
+
+    Raises:
+        LotWithheldError: A lot of the instruction is.
+    """
+    for name in record.lots:
+        lot = state.get(LOTS, name)
+        if lot is None or not lot.burdens:
+            continue
+        standing = {row.freeze for row in state.where(FREEZES, "lot", name)}
+        for burden in lot.burdens:
+            if burden in standing:
+                raise LotWithheldError(lot=name, freeze=burden)
 
 
 def _discharged(state: Rows, lot: LotId, voucher: Voucher) -> LotDischarged:

@@ -27,29 +27,33 @@ from clearing.model import (
     Run,
     RunStatus,
 )
-from clearing.plan import Plan, calendar_of, compile_plan, pay_date, plan_digest
+from clearing.plan import Plan, compile_plan, pay_date, plan_digest
 from clearing.routes import Instruction
-from registry.calendars import parse_date
+from registry.burdens import FREEZES, Freeze, frozen_lots
+from registry.calendars import Calendar, parse_date
 from registry.effects import Effect, Seal
 from registry.errors import InvariantBrokenError
 from registry.fields import BusinessDate, Digest
-from registry.ids import Sid
+from registry.ids import LotId, Sid
 from registry.model import (
     ACCOUNTS,
     LOTS,
     MANDATES,
     VOUCHERS,
     Account,
+    Ledger,
     Lot,
     Mandate,
     Role,
     Route,
     Voucher,
 )
+from registry.policy import ask_rules, rules_in_force
 from registry.rights import start_instant
 from registry.state import answer
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import Minor, MutableRows, Read, ReadPlan, Rows, get_many, where
+from registry.workdays import ask_calendar, calendar_named
 
 
 class ClearingPlan(Body):
@@ -62,6 +66,7 @@ class ClearingPlan(Body):
     vouchers: Count
     total: Sum
     gross: Sum
+    withheld: Sum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +77,30 @@ class DueRows:
     vouchers: tuple[Voucher, ...]
     mandates: tuple[Mandate, ...]
     accounts: tuple[Account, ...]
+    frozen: frozenset[LotId]
+
+    def plan(self, *, due_on: date, pay_on: date) -> Plan:
+        """Compiles the plan of the due date; empty if there is nothing to pay."""
+        return compile_plan(
+            due_on=due_on,
+            pay_on=pay_on,
+            lots=self.lots,
+            vouchers=self.vouchers,
+            mandates=self.mandates,
+            accounts=self.accounts,
+            frozen=self.frozen,
+        )
 
 
 def ask_due(due_on: date) -> Generator[Read, Any, DueRows]:
     """Asks for everything that the plan of a due date follows from."""
     lots = yield from where(LOTS, "due_on", due_on.isoformat())
     if not lots:
-        return DueRows(lots=(), vouchers=(), mandates=(), accounts=())
+        return DueRows(lots=(), vouchers=(), mandates=(), accounts=(), frozen=frozenset())
+    freezes: list[Freeze] = []
+    for lot in lots:
+        if lot.burdens:
+            freezes += yield from where(FREEZES, "lot", lot.lot)
     sids = sorted({lot.voucher for lot in lots})
     vouchers = tuple(row for row in (yield from get_many(VOUCHERS, sids)) if row is not None)
     tiered = {voucher.voucher for voucher in vouchers if voucher.route == Route.TIERED}
@@ -93,6 +115,7 @@ def ask_due(due_on: date) -> Generator[Read, Any, DueRows]:
         vouchers=vouchers,
         mandates=tuple(mandates),
         accounts=tuple(row for row in accounts if row is not None),
+        frozen=frozen_lots(freezes),
     )
 
 
@@ -110,15 +133,7 @@ def find_due(state: Rows, due_on: date) -> DueRows:
 
 def plan_due(state: Rows, *, due_on: date, pay_on: date) -> Plan:
     """Compiles the plan of a due date from the state; empty if nothing is due."""
-    due = find_due(state, due_on)
-    return compile_plan(
-        due_on=due_on,
-        pay_on=pay_on,
-        lots=due.lots,
-        vouchers=due.vouchers,
-        mandates=due.mandates,
-        accounts=due.accounts,
-    )
+    return find_due(state, due_on).plan(due_on=due_on, pay_on=pay_on)
 
 
 def body_of(plan: Plan) -> ClearingPlan:
@@ -133,6 +148,7 @@ def body_of(plan: Plan) -> ClearingPlan:
             "vouchers": totals.vouchers,
             "total": str(totals.total_minor),
             "gross": str(totals.gross_minor),
+            "withheld": str(totals.withheld_minor),
         }
     )
 
@@ -150,6 +166,8 @@ class PlanAdopted(Effect, frozen=True, kw_only=True):
     vouchers: int
     total: Minor
     gross: Minor
+    withheld: Minor
+    policy: Sid
     decided: Plan | None = None
     """The plan as it was compiled to be decided on; without it, it is compiled anew."""
 
@@ -169,6 +187,7 @@ class PlanAdopted(Effect, frozen=True, kw_only=True):
             vouchers=self.vouchers,
             total=self.total,
             gross=self.gross,
+            withheld=self.withheld,
             posted=0,
             status=RunStatus.PLANNED,
         )
@@ -198,8 +217,17 @@ def _record(plan: Sid, instruction: Instruction) -> InstructionRecord:
     )
 
 
-def reads_clearing_plan(statement: Statement[ClearingPlan], _now: Now) -> ReadPlan:
-    """Asks for what is due, and for a plan that the due date has already."""
+def pay_calendar(state: Rows, ledger: Ledger) -> Calendar | None:
+    """Returns the calendar by which pay dates roll, if the policy in force has them roll."""
+    rule = rules_in_force(state, ledger).pay_day
+    return None if rule is None else calendar_named(state, rule.calendar)
+
+
+def reads_clearing_plan(statement: Statement[ClearingPlan], now: Now) -> ReadPlan:
+    """Asks for the pay dates' calendar, what is due, and a plan that the due date has already."""
+    rules = yield from ask_rules(now)
+    if rules.pay_day is not None:
+        yield from ask_calendar(rules.pay_day.calendar)
     yield from ask_due(statement.body.due_on)
     yield from where(RUNS, "due_on", statement.body.due_on.isoformat())
 
@@ -211,25 +239,26 @@ def decide_clearing_plan(
 
     Raises:
         AlreadyPlannedError: The due date has a plan.
-        NothingDueError: No live lot is due on that date.
-        BeyondCalendarError: The ledger's calendar knows no working day from that date on.
+        NothingDueError: No live lot is due on that date, or all that are due are frozen.
+        BeyondCalendarError: The policy's calendar knows no working day from that date on.
         PayDayNotBegunError: The pay date has not begun in the ledger's zone.
-        PlanDiffersError: Pay date, vouchers, instructions, total, gross or digest, in this
-            order, is not what follows from the state.
+        PlanDiffersError: Pay date, vouchers, instructions, total, gross, withheld or digest, in
+            this order, is not what follows from the state.
     """
     body = statement.body
     due_on = body.due_on.isoformat()
     for run in state.where(RUNS, "due_on", due_on):
         raise AlreadyPlannedError(due_on=due_on, plan=run.plan)
-    if not state.where(LOTS, "due_on", due_on):
+    due = find_due(state, body.due_on)
+    if all(lot.lot in due.frozen for lot in due.lots):
         raise NothingDueError(due_on=due_on)
-    pay_on = pay_date(body.due_on, calendar_of(now.facts))
+    pay_on = pay_date(body.due_on, pay_calendar(state, now.facts))
     begins = start_instant(pay_on, now)
     if now.time < begins:
         raise PayDayNotBegunError(
             due_on=due_on, pay_on=pay_on.isoformat(), begins=begins, now=now.time
         )
-    plan = plan_due(state, due_on=body.due_on, pay_on=pay_on)
+    plan = due.plan(due_on=body.due_on, pay_on=pay_on)
     _require_same(body, plan)
 
     # Past this line the adoption must succeed.
@@ -242,6 +271,8 @@ def decide_clearing_plan(
         vouchers=body.vouchers,
         total=Minor(body.total),
         gross=Minor(body.gross),
+        withheld=Minor(body.withheld),
+        policy=now.facts.policy,
         decided=plan,
     )
     return (adopted,)
@@ -260,6 +291,7 @@ def _require_same(body: ClearingPlan, plan: Plan) -> None:
         ("instructions", str(body.instructions), str(totals.instructions)),
         ("total", str(body.total), str(totals.total_minor)),
         ("gross", str(body.gross), str(totals.gross_minor)),
+        ("withheld", str(body.withheld), str(totals.withheld_minor)),
     )
     for what, stated, computed in pairs:
         if stated != computed:

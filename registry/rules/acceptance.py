@@ -1,4 +1,4 @@
-"""What becomes of an issued voucher: accepted, refused, withdrawn or expired."""
+"""What becomes of an issued voucher: accepted, also by silence; refused, withdrawn or expired."""
 
 from datetime import date
 from typing import Any
@@ -26,6 +26,7 @@ from registry.model import (
     VoucherStatus,
 )
 from registry.money import SUM_MAX
+from registry.policy import ask_rules, rules_in_force
 from registry.refusals import (
     DeadlinePassedError,
     LedgerFullError,
@@ -34,8 +35,10 @@ from registry.refusals import (
     VoucherStatusError,
 )
 from registry.rights import known_voucher, require_account, start_instant
+from registry.standing import SilenceEnd, VoucherSilenceEnded, ask_consent, covering
 from registry.statements import Body, Kind, Now, Statement, TimedKind
 from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, replace
+from registry.words import ConsentPurpose
 
 FACES_MAX = SUM_MAX // (ASSIGNMENTS_MAX + 1)
 """Of all vouchers ever: paid over every hop that a chain may have, they stay below 2^63."""
@@ -69,7 +72,14 @@ class VoucherClosed(Effect, frozen=True, kw_only=True):
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Closes the voucher; all of its face is cancelled, and owed no more."""
         voucher = known_voucher(state, self.voucher)
-        state.put(VOUCHERS, replace(voucher, status=self.status, cancelled=voucher.face))
+        closed = replace(
+            voucher,
+            status=self.status,
+            cancelled=voucher.face,
+            consent=None,
+            silent_at=None,
+        )
+        state.put(VOUCHERS, closed)
         owe(state, voucher.debtor, -voucher.face)
 
 
@@ -110,7 +120,13 @@ class VoucherActivated(Effect, frozen=True, kw_only=True):
             status=LotStatus.FREE,
             salt=voucher.lot_salt,
         )
-        active = replace(voucher, status=VoucherStatus.ACTIVE, ordinal=self.ordinal)
+        active = replace(
+            voucher,
+            status=VoucherStatus.ACTIVE,
+            ordinal=self.ordinal,
+            consent=None,
+            silent_at=None,
+        )
         state.put(VOUCHERS, active)
         state.put(BUCKETS, replace(bucket, ordinal=self.ordinal, founded=seal.index))
         total = Minor(ledger.face_total + voucher.face)
@@ -164,29 +180,43 @@ def decide_voucher_accept(
         raise NotCreditorError(voucher=voucher.voucher, by=statement.by)
     if now.time >= voucher.accept_by:
         raise DeadlinePassedError(deadline=voucher.accept_by)
-    require_account(state, statement.body.account, owner=statement.by)
+    body = statement.body
+    require_account(state, body.account, owner=statement.by)
     if now.facts.face_total + voucher.face > FACES_MAX:
         raise LedgerFullError(total=now.facts.face_total, face=voucher.face, limit=FACES_MAX)
 
     # Past this line the acceptance must succeed.
+    return _activated(
+        state, voucher, now, account=body.account, collection_route=body.collection_route
+    )
+
+
+def _activated(
+    state: Rows, voucher: Voucher, now: Now, *, account: Sid, collection_route: bool
+) -> tuple[Effect, ...]:
+    """Returns what follows from an acceptance: the lot, and the cut-off of its due date."""
     activated = VoucherActivated(
         voucher=voucher.voucher,
         creditor=voucher.creditor,
-        account=statement.body.account,
-        collection_route=statement.body.collection_route,
+        account=account,
+        collection_route=collection_route,
         ordinal=now.facts.voucher_count,
     )
     held = moved(state, voucher.debtor, voucher.face, taker=voucher.creditor)
-    effects: tuple[Effect, ...] = (activated, *held, _expiry_cleared(voucher))
+    effects: tuple[Effect, ...] = (activated, *held, *_cleared(voucher))
     at, kind, day = _cut_off_key(voucher, now)
     if state.get(DEADLINES, at, kind, day) is None:
         effects += (DeadlineSet(at=at, kind=kind, id=day),)
     return effects
 
 
-def _expiry_cleared(voucher: Voucher) -> DeadlineCleared:
-    """Returns the effect that a voucher's acceptance deadline is moot."""
-    return DeadlineCleared(at=voucher.accept_by, kind="voucher.expire", id=voucher.voucher)
+def _cleared(voucher: Voucher) -> tuple[DeadlineCleared, ...]:
+    """Returns the effects that a voucher's acceptance deadlines are met or moot."""
+    sid = voucher.voucher
+    expiry = DeadlineCleared(at=voucher.accept_by, kind="voucher.expire", id=sid)
+    if voucher.silent_at is None:
+        return (expiry,)
+    return (expiry, DeadlineCleared(at=voucher.silent_at, kind="voucher.silence", id=sid))
 
 
 def reads_closing(statement: Statement[Any], _now: Now) -> ReadPlan:
@@ -204,7 +234,7 @@ def _reads_end(name: str) -> ReadPlan:
 def _closed(state: Rows, voucher: Voucher, status: VoucherStatus) -> tuple[Effect, ...]:
     """Returns what follows from the end of a voucher that never bound."""
     closed = VoucherClosed(voucher=voucher.voucher, status=status)
-    return (closed, *free_invoices(state, voucher.voucher), _expiry_cleared(voucher))
+    return (closed, *free_invoices(state, voucher.voucher), *_cleared(voucher))
 
 
 def decide_voucher_refuse(
@@ -247,6 +277,56 @@ def decide_voucher_expire(state: Rows, due: Due, _now: Now) -> tuple[Effect, ...
     return _closed(state, known_voucher(state, due.sid), VoucherStatus.EXPIRED)
 
 
+def reads_voucher_silence(due: Due, now: Now) -> ReadPlan:
+    """Asks for the voucher, its first holder's consent, the account, the due date's cut-off."""
+    voucher = yield from get(VOUCHERS, due.id)
+    if voucher is None:
+        return
+    yield from ask_rules(now)
+    consent = yield from ask_consent(voucher.creditor, ConsentPurpose.ISSUE)
+    if consent is not None:
+        yield from get(ACCOUNTS, consent.account)
+    holder = yield from get(PARTIES, voucher.creditor)
+    yield from get(DEADLINES, *_cut_off_key(voucher, now))
+    yield from reads_held((holder,), voucher.debtor)
+
+
+def decide_voucher_silence(state: Rows, due: Due, now: Now) -> tuple[Effect, ...]:
+    """Accepts a voucher by its first holder's silence, if its consent still says so."""
+    voucher = known_voucher(state, due.sid)
+    if voucher.consent is None:
+        raise InvariantBrokenError(f"silence about voucher {voucher.voucher} under no consent")
+    consent = covering(
+        state,
+        rules_in_force(state, now.facts),
+        party=voucher.creditor,
+        purpose=ConsentPurpose.ISSUE,
+        assignor=voucher.debtor,
+        amount=voucher.face,
+    )
+    if consent is None or consent.consent != voucher.consent:
+        end = SilenceEnd.NO_CONSENT
+    elif voucher.creditor in voucher.co_debtors:
+        end = SilenceEnd.OWES_VOUCHER
+    elif now.facts.face_total + voucher.face > FACES_MAX:
+        end = SilenceEnd.LEDGER_FULL
+    else:
+        end = SilenceEnd.ACCEPTED
+    ended = VoucherSilenceEnded(
+        voucher=voucher.voucher, consent=voucher.consent, end=end, policy=now.facts.policy
+    )
+    if end is not SilenceEnd.ACCEPTED or consent is None:
+        return (ended, DeadlineCleared(at=due.at, kind=due.kind, id=due.id))
+    activated = _activated(
+        state,
+        voucher,
+        now,
+        account=consent.account,
+        collection_route=consent.collection_route,
+    )
+    return (ended, *activated)
+
+
 _ANSWERS = {"voucher.issue": VOUCHERS}
 
 KINDS = (
@@ -281,4 +361,5 @@ KINDS = (
 
 TIMED = (
     TimedKind(name="voucher.expire", reads=reads_voucher_expire, decide=decide_voucher_expire),
+    TimedKind(name="voucher.silence", reads=reads_voucher_silence, decide=decide_voucher_silence),
 )

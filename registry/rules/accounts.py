@@ -7,11 +7,14 @@ mandate under which its payer's account is debited (扣款授权).
 """
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from registry.effects import Effect, Seal
+from registry.effects import Effect, Seal, Touch
+from registry.encumbrance_refusals import (
+    MoveNotAllowedError,
+)
 from registry.errors import InvariantBrokenError
-from registry.fields import LENIENT, Digest, PartyField, SidField
+from registry.fields import LENIENT, Digest, FileRef, PartyField, PlainText, SidField
 from registry.ids import PartyId, Sid
 from registry.model import (
     ACCOUNTS,
@@ -49,6 +52,22 @@ class AccountRegister(Body):
 
 class AccountVerify(Body):
     """The bank's word that the account exists and bears its owner's name."""
+
+
+class AccountFreeze(Body):
+    """The bank's word that a court has frozen the account; the case number is salted."""
+
+    authority: PlainText
+    number: Digest
+    order: FileRef
+
+
+class AccountUnfreeze(Body):
+    """The bank's word that the account is free again."""
+
+    authority: PlainText
+    number: Digest
+    order: FileRef
 
 
 class MandateGrant(Body):
@@ -89,6 +108,42 @@ class AccountVerified(Effect, frozen=True, kw_only=True):
         if account is None:
             raise InvariantBrokenError(f"verification of no account {self.account}")
         state.put(ACCOUNTS, replace(account, verified=True))
+
+
+class AccountFrozen(Effect, frozen=True, kw_only=True):
+    """An account cannot pay; the claims that are paid into it are not frozen with it."""
+
+    account: Sid
+    owner: PartyId
+    authority: str
+    number: str
+    order: str
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches the owner."""
+        return (("holder", self.owner),)
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Marks the account."""
+        state.put(ACCOUNTS, replace(_known(state, self.account), frozen=True))
+
+
+class AccountUnfrozen(Effect, frozen=True, kw_only=True):
+    """An account can pay again."""
+
+    account: Sid
+    owner: PartyId
+    authority: str
+    number: str
+    order: str
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches the owner."""
+        return (("holder", self.owner),)
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Marks the account."""
+        state.put(ACCOUNTS, replace(_known(state, self.account), frozen=False))
 
 
 class MandateGranted(Effect, frozen=True, kw_only=True):
@@ -138,12 +193,72 @@ def decide_account_verify(
     Raises:
         NotBankError: The signer is not the account's bank.
     """
-    account = state.get(ACCOUNTS, statement.re or "")
-    if account is None:
-        raise InvariantBrokenError("the answer was not checked")
+    account = _kept(state, statement)
+    return (AccountVerified(account=account.account),)
+
+
+def _known(state: Rows, account: str) -> Account:
+    """Returns an account that an earlier entry has registered."""
+    row = state.get(ACCOUNTS, account)
+    if row is None:
+        raise InvariantBrokenError(f"no account {account}")
+    return row
+
+
+def _kept(state: Rows, statement: Statement[Any]) -> Account:
+    """Returns the account answered, if the signer keeps it.
+
+    Raises:
+        NotBankError: It does not.
+    """
+    account = _known(state, statement.re or "")
     if account.bank != statement.by:
         raise NotBankError(party=statement.by)
-    return (AccountVerified(account=account.account),)
+    return account
+
+
+def decide_account_freeze(
+    state: Rows, statement: Statement[AccountFreeze], _now: Now
+) -> tuple[Effect, ...]:
+    """States that a court has frozen an account that the signer keeps; no lot is touched.
+
+    Raises:
+        NotBankError: The signer is not the account's bank.
+        MoveNotAllowedError: The account is frozen.
+    """
+    account, body = _kept(state, statement), statement.body
+    if account.frozen:
+        raise MoveNotAllowedError(of=account.account, status="frozen", to="frozen")
+    frozen = AccountFrozen(
+        account=account.account,
+        owner=account.owner,
+        authority=body.authority,
+        number=body.number,
+        order=body.order.digest,
+    )
+    return (frozen,)
+
+
+def decide_account_unfreeze(
+    state: Rows, statement: Statement[AccountUnfreeze], _now: Now
+) -> tuple[Effect, ...]:
+    """States that an account that the signer keeps is no longer frozen.
+
+    Raises:
+        NotBankError: The signer is not the account's bank.
+        MoveNotAllowedError: The account is not frozen.
+    """
+    account, body = _kept(state, statement), statement.body
+    if not account.frozen:
+        raise MoveNotAllowedError(of=account.account, status="open", to="open")
+    unfrozen = AccountUnfrozen(
+        account=account.account,
+        owner=account.owner,
+        authority=body.authority,
+        number=body.number,
+        order=body.order.digest,
+    )
+    return (unfrozen,)
 
 
 def reads_mandate_grant(statement: Statement[MandateGrant], _now: Now) -> ReadPlan:
@@ -188,6 +303,22 @@ KINDS = (
         relation="the bank that keeps the account",
         answers={"account.register": ACCOUNTS},
         decide=decide_account_verify,
+    ),
+    Kind(
+        name="account.freeze",
+        body=AccountFreeze,
+        signers=frozenset({Role.BANK}),
+        relation="the bank that keeps the account",
+        answers={"account.register": ACCOUNTS},
+        decide=decide_account_freeze,
+    ),
+    Kind(
+        name="account.unfreeze",
+        body=AccountUnfreeze,
+        signers=frozenset({Role.BANK}),
+        relation="the bank that keeps the account",
+        answers={"account.register": ACCOUNTS},
+        decide=decide_account_unfreeze,
     ),
     Kind(
         name="mandate.grant",

@@ -1,18 +1,23 @@
 """What becomes of an offer: accepted, rejected, withdrawn, expired or cancelled.
 
-Acceptance makes the transfer effective and brings a notice of assignment to the debtor
-and each co-debtor; every other end frees the assignor's lot, identical.
+Acceptance, also that by silence under a standing consent, makes the transfer effective and
+brings a notice of assignment to the debtor and each co-debtor; every other end frees the
+assignor's lot, identical.
 """
 
 from enum import StrEnum
 from typing import Any
 
-from registry.assignment import assigned_lot, notices_of
-from registry.debts import moved, reads_held, require_room
+from registry.assignment import answered_deadlines, assign, offered_lot
+from registry.debts import reads_held, require_room
 from registry.effects import DeadlineCleared, Due, Effect, Seal, Touch
+from registry.encumbrance_refusals import (
+    LotBurdenedError,
+)
 from registry.errors import InvariantBrokenError
 from registry.fields import SidField
 from registry.ids import Kid, LotId, PartyId, Sid
+from registry.limits import ask_limits_of_transfer, require_before_blackout
 from registry.model import (
     ACCOUNTS,
     HOLDER_ROLES,
@@ -23,15 +28,22 @@ from registry.model import (
     LotStatus,
     Offer,
 )
+from registry.policy import rules_in_force
 from registry.refusals import (
     AssigneeRefusedError,
     DeadlinePassedError,
     NotAssigneeError,
     NotAssignorError,
 )
-from registry.rights import cancel_signed, known_voucher, reads_signed, require_account
+from registry.rights import (
+    cancel_signed,
+    known_voucher,
+    reads_signed,
+    require_account,
+    today_at,
+)
 from registry.statements import Body, Kind, Now, Statement, TimedKind
-from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many, replace
+from registry.tables import MutableRows, ReadPlan, Rows, get, get_many, replace
 
 
 class TransferAccept(Body):
@@ -84,44 +96,6 @@ class OfferClosed(Effect, frozen=True, kw_only=True):
         state.delete(OFFERS, self.offer)
 
 
-class LotAssigned(Effect, frozen=True, kw_only=True):
-    """The offered lot is consumed, and a lot of the same amount is the assignee's."""
-
-    offer: Sid
-    voucher: Sid
-    assignor: PartyId
-    assignee: PartyId
-    amount: Minor
-    account: Sid
-    collection_route: bool
-
-    def touched(self) -> tuple[Touch, ...]:
-        """Touches the voucher and both sides."""
-        return (("voucher", self.voucher), ("holder", self.assignor), ("holder", self.assignee))
-
-    def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Moves the claim; the chain of holders grows by the assignee."""
-        offer = state.get(OFFERS, self.offer)
-        lot = None if offer is None else state.get(LOTS, offer.lot)
-        if offer is None or lot is None or lot.amount != self.amount:
-            raise InvariantBrokenError(f"assignment by no offer {self.offer}")
-        assigned = assigned_lot(
-            lot,
-            offer=self.offer,
-            assignee=self.assignee,
-            amount=self.amount,
-            purpose=offer.purpose,
-            recourse=offer.recourse,
-            account=self.account,
-            collection_route=self.collection_route,
-            born=seal.index,
-            salt=offer.salt,
-        )
-        state.delete(LOTS, lot.lot)
-        state.delete(OFFERS, self.offer)
-        state.add(LOTS, assigned)
-
-
 def _answered(state: Rows, statement: Statement[Any]) -> Offer:
     """Returns the open offer that a statement answers."""
     offer = state.get(OFFERS, statement.re or "")
@@ -137,11 +111,12 @@ def reads_answer(statement: Statement[Any], _now: Now) -> ReadPlan:
         yield from get(LOTS, offer.lot)
 
 
-def reads_transfer_accept(statement: Statement[TransferAccept], _now: Now) -> ReadPlan:
-    """Asks for the offer's lot, its voucher, the payee account, both sides and their limits."""
+def reads_transfer_accept(statement: Statement[TransferAccept], now: Now) -> ReadPlan:
+    """Asks for the policy, the offer's lot, voucher, payee account, both sides, their limits."""
     offer = yield from get(OFFERS, statement.re or "")
     if offer is None:
         return
+    yield from ask_limits_of_transfer(now)
     yield from get(LOTS, offer.lot)
     voucher = yield from get(VOUCHERS, offer.voucher)
     yield from get(ACCOUNTS, statement.body.account)
@@ -158,6 +133,8 @@ def decide_transfer_accept(
     Raises:
         NotAssigneeError: The offer is to another party.
         DeadlinePassedError: The last day for acceptance is over.
+        LotBurdenedError: The lot was frozen after it was offered.
+        BlackoutError: The policy or its calendar has come to end transfers before.
         AssigneeRefusedError: The assignee has joined the debt since it was offered.
         AccountUnknownError, NotOwnerError, AccountNotVerifiedError: The payee account.
         ExposureLimitError: The assignee would hold more of the debtor than it wants to (FR-06).
@@ -167,31 +144,22 @@ def decide_transfer_accept(
         raise NotAssigneeError(offer=offer.offer, by=statement.by)
     if now.time >= offer.accept_by:
         raise DeadlinePassedError(deadline=offer.accept_by)
+    lot, rules = offered_lot(state, offer), rules_in_force(state, now.facts)
+    if lot.burdens:
+        raise LotBurdenedError(lot=lot.lot, burden=lot.burdens[0])
+    require_before_blackout(state, rules, lot, today_at(now))
     voucher = known_voucher(state, offer.voucher)
     if offer.assignee in (voucher.debtor, *voucher.co_debtors):
         raise AssigneeRefusedError(assignee=offer.assignee, reason="owes the voucher")
-    require_account(state, statement.body.account, owner=statement.by)
+    body = statement.body
+    require_account(state, body.account, owner=statement.by)
     require_room(state, statement.by, voucher.debtor, offer.amount)
 
     # Past this line the acceptance must succeed.
-    assigned = LotAssigned(
-        offer=offer.offer,
-        voucher=offer.voucher,
-        assignor=offer.assignor,
-        assignee=offer.assignee,
-        amount=offer.amount,
-        account=statement.body.account,
-        collection_route=statement.body.collection_route,
+    assigned = assign(
+        state, offer, voucher, now, account=body.account, collection_route=body.collection_route
     )
-    notices = notices_of(
-        voucher,
-        offer=offer.offer,
-        assignor=offer.assignor,
-        assignee=offer.assignee,
-        amount=offer.amount,
-    )
-    held = moved(state, voucher.debtor, offer.amount, giver=offer.assignor, taker=offer.assignee)
-    return (assigned, *notices, *held, _expiry_cleared(offer))
+    return (*assigned, *answered_deadlines(offer))
 
 
 def _closed(offer: Offer, end: OfferEnd) -> tuple[Effect, ...]:
@@ -203,12 +171,7 @@ def _closed(offer: Offer, end: OfferEnd) -> tuple[Effect, ...]:
         assignor=offer.assignor,
         end=end,
     )
-    return (closed, _expiry_cleared(offer))
-
-
-def _expiry_cleared(offer: Offer) -> DeadlineCleared:
-    """Returns the effect that an offer's deadline is met or moot."""
-    return DeadlineCleared(at=offer.accept_by, kind="transfer.expire", id=offer.offer)
+    return (closed, *answered_deadlines(offer))
 
 
 def decide_transfer_reject(

@@ -9,12 +9,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from registry.calendars import Calendar, parse_offset
+from registry.calendars import parse_offset
 from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError, MalformedError
 from registry.fields import (
     LENIENT,
-    BusinessDate,
     FormatOne,
     Instant,
     KeyField,
@@ -35,23 +34,15 @@ from registry.model import (
     Party,
     Role,
 )
+from registry.policy import FirstPolicy, PolicyPublished, check_rules, format_rules
 from registry.refusals import AlreadyStartedError, ClockBackError, ClockNotManualError
 from registry.signing import parse_jwk
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import Minor, MutableRows, Rows, replace
+from registry.workdays import CalendarBody, published
 
 SANDBOX = "sandbox."
 """Begins the names of logs whose time may be set: a notice's arrival there proves nothing."""
-
-
-class CalendarBody(Body):
-    """A jurisdiction's working days, as exceptions to Monday to Friday."""
-
-    name: MachineText
-    first: BusinessDate
-    last: BusinessDate
-    holidays: Annotated[tuple[BusinessDate, ...], LENIENT, Field(max_length=200)]
-    workdays: Annotated[tuple[BusinessDate, ...], LENIENT, Field(max_length=100)]
 
 
 class FounderBody(Body):
@@ -63,7 +54,7 @@ class FounderBody(Body):
 
 
 class Genesis(Body):
-    """What a ledger is: names, keys, currency, zone, clock, policy, calendar."""
+    """What a ledger is: names, keys, currency, zone, clock, and the first policy and calendars."""
 
     format: FormatOne
     key: KeyField
@@ -73,8 +64,8 @@ class Genesis(Body):
     currency: Literal["CNY"]
     zone: MachineText
     clock: Literal["manual", "system"]
-    policy: MachineText
-    calendar: CalendarBody
+    policy: FirstPolicy
+    calendars: Annotated[tuple[CalendarBody, ...], LENIENT, Field(max_length=8)]
 
 
 class ClockSet(Body):
@@ -152,12 +143,13 @@ class ClockAdvanced(Effect, frozen=True, kw_only=True):
 
 
 def decide_genesis(_state: Rows, statement: Statement[Genesis], now: Now) -> tuple[Effect, ...]:
-    """Opens the ledger, with its operator and its registrar.
+    """Opens the ledger, with its operator, its registrar, and its first policy in force.
 
     Raises:
         AlreadyStartedError: The log is not empty.
         MalformedError: The signer is not the operator named, a key is used twice, a log
-            that is no sandbox has a manual clock, or zone or calendar has a wrong form.
+            that is no sandbox has a manual clock, zone, calendar or rules have a wrong form,
+            or the policy names a calendar that does not stand beside it.
     """
     body = statement.body
     if now.index != 0:
@@ -172,14 +164,13 @@ def decide_genesis(_state: Rows, statement: Statement[Genesis], now: Now) -> tup
     if body.clock == "manual" and not statement.aud.startswith(SANDBOX):
         raise MalformedError(what="clock", reason=f"manual, and the log is no {SANDBOX}* one")
     parse_offset(body.zone)
-    # Every clearing plan builds this calendar: one that cannot be built stops here.
-    Calendar(
-        name=body.calendar.name,
-        first=body.calendar.first,
-        last=body.calendar.last,
-        holidays=body.calendar.holidays,
-        workdays=body.calendar.workdays,
-    )
+    calendars = [calendar.calendar() for calendar in body.calendars]
+    named = [calendar.name for calendar in calendars]
+    if named != sorted(set(named)):
+        raise MalformedError(what="calendars", reason="not sorted and unique by name")
+    check_rules(body.policy.rules)
+    if not {*named} >= {*body.policy.rules.calendars}:
+        raise MalformedError(what="policy", reason="names a calendar that is not here")
 
     # Past this line genesis must succeed.
     ledger = Ledger(
@@ -190,15 +181,17 @@ def decide_genesis(_state: Rows, statement: Statement[Genesis], now: Now) -> tup
         currency=body.currency,
         zone=body.zone,
         clock=body.clock,
-        policy=body.policy,
+        policy=statement.sid,
         time=now.time if body.clock == "manual" else 0,
-        calendar=body.calendar.name,
-        calendar_first=body.calendar.first.isoformat(),
-        calendar_last=body.calendar.last.isoformat(),
-        holidays=tuple(day.isoformat() for day in body.calendar.holidays),
-        workdays=tuple(day.isoformat() for day in body.calendar.workdays),
         party_count=2,
         face_total=Minor(0),
+    )
+    policy = PolicyPublished(
+        policy=statement.sid,
+        name=body.policy.name,
+        version=body.policy.version,
+        effective_on=None,
+        rules=format_rules(body.policy.rules),
     )
     founders = ((body.operator, Role.OPERATOR, keys[0]), (body.registrar, Role.REGISTRAR, keys[1]))
     return (
@@ -216,6 +209,8 @@ def decide_genesis(_state: Rows, statement: Statement[Genesis], now: Now) -> tup
             )
             for ordinal, (founder, role, key) in enumerate(founders)
         ),
+        policy,
+        *(published(calendar, statement=statement.sid, version=1) for calendar in calendars),
     )
 
 

@@ -16,6 +16,9 @@ from pydantic import Field
 from registry.assignment import assigned_lot, notices_of
 from registry.debts import has_room, moved, reads_held
 from registry.effects import DeadlineSet, Effect, Seal, Touch
+from registry.encumbrance_refusals import (
+    LotBurdenedError,
+)
 from registry.errors import InvariantBrokenError, MalformedError
 from registry.fields import (
     LENIENT,
@@ -27,10 +30,15 @@ from registry.fields import (
     PartyField,
 )
 from registry.ids import Kid, LotId, PartyId, Sid, lot_id
+from registry.limits import (
+    ask_limits_of_transfer,
+    blackout_from,
+    require_justified,
+    require_recourse,
+    require_splitting,
+)
 from registry.model import (
     ACCOUNTS,
-    ASSIGNMENTS_MAX,
-    CONSENTS,
     HOLDER_ROLES,
     LOTS,
     OFFERS,
@@ -44,9 +52,10 @@ from registry.model import (
     Role,
     Voucher,
 )
+from registry.policy import Rules, rules_in_force
 from registry.refusals import (
     AssigneeRefusedError,
-    ChainTooLongError,
+    BlackoutError,
     DeadlinePassedError,
     InsufficientHoldingError,
     LotLockedError,
@@ -55,8 +64,10 @@ from registry.refusals import (
     VoucherDueError,
 )
 from registry.rights import end_instant, known_voucher, today_at
+from registry.standing import OfferSilenceBegun, ask_consent, covering, silent_at
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many, replace
+from registry.words import AcceptanceMode
 
 ASSIGNEE_ROLES = {
     Purpose.SETTLE: frozenset({Role.PARTICIPANT}),
@@ -89,6 +100,7 @@ class TransferOffer(Body):
     notice: Literal["assignment/1"]
     evidence: Annotated[tuple[FileRef, ...], LENIENT, Field(max_length=16)]
     terms: Digest | None = None
+    term_justification: Digest | None = None
 
 
 class LotOffered(Effect, frozen=True, kw_only=True):
@@ -105,6 +117,7 @@ class LotOffered(Effect, frozen=True, kw_only=True):
     recourse: bool
     accept_by: int
     kid: Kid
+    policy: Sid
 
     def touched(self) -> tuple[Touch, ...]:
         """Touches the voucher and the assignor."""
@@ -120,6 +133,7 @@ class LotOffered(Effect, frozen=True, kw_only=True):
             born=seal.index,
             status=LotStatus.OFFERED,
             salt=seal.lot_salt(0),
+            cuts=lot.cuts + (self.remainder > 0),
         )
         state.add(LOTS, offered)
         offer = Offer(
@@ -153,6 +167,7 @@ class LotTransferred(Effect, frozen=True, kw_only=True):
     account: Sid
     collection_route: bool
     consent: Sid
+    policy: Sid
 
     def touched(self) -> tuple[Touch, ...]:
         """Touches the voucher and both sides."""
@@ -188,16 +203,18 @@ def _split(state: MutableRows, offered: LotOffered | LotTransferred, seal: Seal)
             amount=offered.remainder,
             born=seal.index,
             salt=seal.lot_salt(1),
+            cuts=lot.cuts + 1,
         )
         state.add(LOTS, rest)
     return lot
 
 
-def reads_transfer_offer(statement: Statement[TransferOffer], _now: Now) -> ReadPlan:
-    """Asks for the assignee's consent, lot, voucher, payee account, both sides, their limits."""
+def reads_transfer_offer(statement: Statement[TransferOffer], now: Now) -> ReadPlan:
+    """Asks for policy, consent, calendars, lot, voucher, payee account, both sides, limits."""
     body = statement.body
     # In the order of the tables, so that a batch reads each of them once.
-    consent = yield from get(CONSENTS, body.assignee, body.purpose.value)
+    yield from ask_limits_of_transfer(now)
+    consent = yield from ask_consent(body.assignee, body.purpose.value)
     lot = yield from get(LOTS, body.lot)
     voucher = None
     if lot is not None:
@@ -220,13 +237,19 @@ def decide_transfer_offer(
         LotNotFoundError: There is no such live lot.
         NotHolderError: The signer does not hold it.
         LotLockedError: It is offered already.
+        LotBurdenedError: It is pledged or frozen.
         InsufficientHoldingError: The amount is more than it holds.
         AssigneeRefusedError: The assignee is the signer, owes the voucher, or is not
-            admitted in the role that the purpose calls for.
+            admitted in the role that the purpose calls for, or that the policy calls for.
         MalformedError: A form without securitisation, or the reverse; terms missing.
         VoucherDueError: The voucher is due.
         DeadlinePassedError: The last day for acceptance is past, or not before the due date.
-        ChainTooLongError: The lot has been assigned 64 times.
+        BlackoutError: The policy allows no transfer so near to the due date, now or on the
+            last day for acceptance (TR-05).
+        RecourseRefusedError: The policy allows no recourse.
+        LotTooSmallError, TooManyPartsError, ChainTooLongError: The policy does not let the
+            lot be split or passed on like this; nor does the format after 64 assignments.
+        TermUnjustifiedError: Money is given for a long term that nobody has justified.
     """
     body = statement.body
     lot = state.get(LOTS, body.lot)
@@ -236,10 +259,13 @@ def decide_transfer_offer(
         raise NotHolderError(lot=lot.lot, by=statement.by)
     if lot.status != LotStatus.FREE:
         raise LotLockedError(lot=lot.lot, status=lot.status)
+    if lot.burdens:
+        raise LotBurdenedError(lot=lot.lot, burden=lot.burdens[0])
     if body.amount > lot.amount:
         raise InsufficientHoldingError(lot=lot.lot, held=lot.amount, requested=body.amount)
     voucher = known_voucher(state, lot.voucher)
-    _require_assignee(state, statement, voucher)
+    rules = rules_in_force(state, now.facts)
+    _require_assignee(state, statement, voucher, rules)
     if (body.purpose is Purpose.SECURITISE) != (body.form is not None):
         raise MalformedError(what="form", reason="belongs to securitise, and only there")
     if body.purpose is not Purpose.SETTLE and body.terms is None:
@@ -249,15 +275,21 @@ def decide_transfer_offer(
     accept_by = end_instant(body.accept_by, now)
     if accept_by <= now.time or body.accept_by.isoformat() >= lot.due_on:
         raise DeadlinePassedError(deadline=body.accept_by.isoformat())
-    if lot.assignments >= ASSIGNMENTS_MAX:
-        raise ChainTooLongError(lot=lot.lot, limit=ASSIGNMENTS_MAX)
+    begins = blackout_from(state, rules, lot.due_on)
+    if begins is not None and max(body.accept_by, today_at(now)) >= begins:
+        raise BlackoutError(lot=lot.lot, due_on=lot.due_on, begins=begins.isoformat())
+    require_recourse(rules, lot, recourse=body.recourse)
+    require_splitting(rules, lot, body.amount)
+    if body.purpose is not Purpose.SETTLE:
+        require_justified(voucher, justified=body.term_justification is not None)
 
     # Past this line the offer must succeed.
     remainder = Minor(lot.amount - body.amount)
-    consent = _covering(state, statement, voucher)
-    if consent is not None:
+    consent = _covering(state, statement, voucher, rules)
+    if consent is not None and consent.mode == AcceptanceMode.AUTO:
         held = moved(state, voucher.debtor, body.amount, giver=statement.by, taker=body.assignee)
-        return (*_transferred(statement, lot, voucher, consent, remainder=remainder), *held)
+        sent = _transferred(statement, lot, voucher, consent, now, remainder=remainder)
+        return (*sent, *held)
     offered = LotOffered(
         offer=statement.sid,
         lot=lot.lot,
@@ -270,23 +302,33 @@ def decide_transfer_offer(
         recourse=body.recourse,
         accept_by=accept_by,
         kid=statement.kid,
+        policy=now.facts.policy,
     )
-    return (offered, DeadlineSet(at=accept_by, kind="transfer.expire", id=statement.sid))
+    waits = (offered, DeadlineSet(at=accept_by, kind="transfer.expire", id=statement.sid))
+    if consent is None or (until := silent_at(state, consent, now, before=accept_by)) is None:
+        return waits
+    begun = OfferSilenceBegun(offer=statement.sid, consent=consent.consent, until=until)
+    return (*waits, begun, DeadlineSet(at=until, kind="transfer.silence", id=statement.sid))
 
 
-def _covering(state: Rows, statement: Statement[TransferOffer], voucher: Voucher) -> Consent | None:
-    """Returns the assignee's standing consent, if it covers an offer and can be paid under.
+def _covering(
+    state: Rows, statement: Statement[TransferOffer], voucher: Voucher, rules: Rules
+) -> Consent | None:
+    """Returns the assignee's standing consent, if it covers an offer.
 
     What is beyond a financier's own limit waits for its answer.
     """
     body = statement.body
-    consent = state.get(CONSENTS, body.assignee, body.purpose.value)
-    if consent is None or not consent.covers(assignor=statement.by, amount=body.amount):
-        return None
     if not has_room(state, body.assignee, voucher.debtor, body.amount):
         return None
-    account = state.get(ACCOUNTS, consent.account)
-    return consent if account is not None and account.verified else None
+    return covering(
+        state,
+        rules,
+        party=body.assignee,
+        purpose=body.purpose,
+        assignor=statement.by,
+        amount=body.amount,
+    )
 
 
 def _transferred(
@@ -294,6 +336,7 @@ def _transferred(
     lot: Lot,
     voucher: Voucher,
     consent: Consent,
+    now: Now,
     *,
     remainder: Minor,
 ) -> tuple[Effect, ...]:
@@ -312,6 +355,7 @@ def _transferred(
         account=consent.account,
         collection_route=consent.collection_route,
         consent=consent.consent,
+        policy=now.facts.policy,
     )
     notices = notices_of(
         voucher,
@@ -323,7 +367,9 @@ def _transferred(
     return (transferred, *notices)
 
 
-def _require_assignee(state: Rows, statement: Statement[TransferOffer], voucher: Voucher) -> None:
+def _require_assignee(
+    state: Rows, statement: Statement[TransferOffer], voucher: Voucher, rules: Rules
+) -> None:
     """Checks that the assignee may take what is offered.
 
     Raises:
@@ -340,6 +386,9 @@ def _require_assignee(state: Rows, statement: Statement[TransferOffer], voucher:
         raise AssigneeRefusedError(
             assignee=assignee, reason=f"is not admitted as {roles}, which {purpose} calls for"
         )
+    if rules.financiers_only is not None and purpose is Purpose.SETTLE:
+        reason = "takes it in payment, and the policy allows financiers alone"
+        raise AssigneeRefusedError(assignee=assignee, reason=reason)
 
 
 KINDS = (

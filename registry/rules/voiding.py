@@ -11,6 +11,7 @@ from registry.backing import free_invoices, reads_backing
 from registry.credit import VOIDINGS, Voiding
 from registry.debts import moved, owe, reads_debtor, reads_held
 from registry.effects import Effect, Seal, Touch
+from registry.encumbrance_refusals import LotBurdenedError
 from registry.errors import InvariantBrokenError
 from registry.fields import FileRef
 from registry.ids import PartyId, Sid
@@ -131,6 +132,7 @@ def decide_voucher_agree_void(
         NotSoleHolderError: Somebody else holds a part, a part is paid, or the parts are
             too many for one entry.
         LotLockedError: A part is offered to somebody.
+        LotBurdenedError: A part is pledged or frozen.
         VoucherDueError: The voucher is due.
     """
     voiding = state.get(VOIDINGS, statement.re or "")
@@ -148,6 +150,9 @@ def decide_voucher_agree_void(
     for lot in lots:
         if lot.status != LotStatus.FREE:
             raise LotLockedError(lot=lot.lot, status=lot.status)
+    for lot in lots:
+        if lot.burdens:
+            raise LotBurdenedError(lot=lot.lot, burden=lot.burdens[0])
     if today_at(now).isoformat() >= voucher.due_on:
         raise VoucherDueError(voucher=voucher.voucher, due_on=voucher.due_on)
 

@@ -6,11 +6,12 @@ debtor and the currency never change; there is no kind that could extend a vouch
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from registry.backing import InvoiceUses, reads_uses, use_invoices
+from registry.burdens import Restriction
 from registry.debts import owe, reads_debtor, reads_stops, require_limit, require_not_stopped
 from registry.effects import (
     DeadlineSet,
@@ -26,10 +27,19 @@ from registry.fields import (
     Digest,
     FileRef,
     MachineText,
+    OnlyTrue,
     PartyField,
     SidField,
 )
 from registry.ids import PartyId, Sid
+from registry.limits import (
+    LARGE,
+    ask_limits_of_issue,
+    remark_calendar,
+    remark_pay_term,
+    require_route,
+    require_term,
+)
 from registry.model import (
     ACCOUNTS,
     BUCKETS,
@@ -45,30 +55,23 @@ from registry.model import (
     VoucherNumber,
     VoucherStatus,
 )
+from registry.policy import rules_in_force
 from registry.refusals import (
-    AlreadyJoinedError,
     DeadlinePassedError,
     DueTooSoonError,
     NotHolderRoleError,
-    TooManyRecipientsError,
-    VoucherDueError,
     VoucherNumberTakenError,
-    VoucherStatusError,
 )
 from registry.rights import (
     end_instant,
-    known_voucher,
     require_account,
-    require_in_calendar,
     require_mandate,
     today_at,
 )
+from registry.standing import VoucherSilenceBegun, ask_consent, covering, silent_at
 from registry.statements import Body, Kind, Now, Statement
-from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many, replace
-
-CO_DEBTORS_MAX = 7
-"""The debtor and these are the recipients of notices: eight at the most."""
-
+from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many
+from registry.words import ConsentPurpose
 
 FACE_MAX = 1_000_000_000_000
 """10 billion yuan: no voucher comes near, and few could fill the ledger."""
@@ -97,29 +100,35 @@ class Evidence(Body):
     file: FileRef
 
 
-def _only_true(value: object) -> object:
-    """Refuses a 1, which equals true in Python and is another value in JSON."""
-    if value is not True:
-        raise ValueError("can only be true")
-    return value
-
-
-Promise = Annotated[Literal[True], BeforeValidator(_only_true)]
-
-
 class Promises(Body):
     """What the debtor represents and promises (SD-03, SD-04): each can only be true."""
 
-    trade_is_real: Promise
-    creditor_has_performed: Promise
-    payment_conditions_met: Promise
-    amount_agreed: Promise
-    unconditional: Promise
-    no_defence: Promise
-    no_set_off: Promise
-    consent_split: Promise
-    consent_transfer: Promise
-    consent_finance: Promise
+    trade_is_real: OnlyTrue
+    creditor_has_performed: OnlyTrue
+    payment_conditions_met: OnlyTrue
+    amount_agreed: OnlyTrue
+    unconditional: OnlyTrue
+    no_defence: OnlyTrue
+    no_set_off: OnlyTrue
+    consent_split: OnlyTrue
+    consent_transfer: OnlyTrue
+    consent_finance: OnlyTrue
+
+
+class Size(StrEnum):
+    """The size of an enterprise by the official classes, as its own side declares it (RG-16)."""
+
+    LARGE = LARGE
+    MEDIUM = "medium"
+    SMALL = "small"
+    MICRO = "micro"
+
+
+class Sizes(Body):
+    """The sizes of both sides of the underlying trade."""
+
+    debtor: Annotated[Size, LENIENT]
+    creditor: Annotated[Size, LENIENT]
 
 
 class VoucherIssue(Body):
@@ -134,26 +143,14 @@ class VoucherIssue(Body):
     promises: Promises
     evidence: Annotated[tuple[Evidence, ...], LENIENT, Field(min_length=3, max_length=32)]
     invoices: InvoiceUses
+    assignment_restriction: Annotated[Restriction, LENIENT]
     route: Annotated[Route, LENIENT]
     account: SidField
     mandate: SidField
     terms: Digest | None = None
-
-
-class Scope(StrEnum):
-    """How far a co-debtor joins the debt."""
-
-    FULL = "full"
-    CAPPED = "capped"
-
-
-class VoucherAccede(Body):
-    """Accession to the debt (债务加入), jointly with the debtor, towards every holder."""
-
-    scope: Annotated[Scope, LENIENT]
-    cap: Amount | None = None
-    addressee: Literal["holders"]
-    resolution: FileRef
+    delivered_on: BusinessDate | None = None
+    sizes: Sizes | None = None
+    term_justification: Digest | None = None
 
 
 class VoucherIssued(Effect, frozen=True, kw_only=True):
@@ -169,6 +166,9 @@ class VoucherIssued(Effect, frozen=True, kw_only=True):
     route: str
     account: Sid
     mandate: Sid
+    restriction: str
+    policy: Sid
+    flags: tuple[str, ...]
 
     def touched(self) -> tuple[Touch, ...]:
         """Touches the voucher."""
@@ -192,7 +192,11 @@ class VoucherIssued(Effect, frozen=True, kw_only=True):
             accept_by=self.accept_by,
             status=VoucherStatus.ISSUED,
             ordinal=None,
+            restriction=self.restriction,
+            guarantors=(),
             lot_salt=seal.lot_salt(0),
+            policy=self.policy,
+            flags=self.flags,
         )
         number = VoucherNumber(debtor=self.debtor, voucher_no=self.voucher_no, voucher=self.voucher)
         bucket = Bucket(
@@ -207,29 +211,15 @@ class VoucherIssued(Effect, frozen=True, kw_only=True):
         state.add(BUCKETS, bucket)
 
 
-class CoDebtorJoined(Effect, frozen=True, kw_only=True):
-    """A party owes the voucher too, and is told of every assignment from here on."""
-
-    voucher: Sid
-    co_debtor: PartyId
-
-    def touched(self) -> tuple[Touch, ...]:
-        """Touches the voucher."""
-        return (("voucher", self.voucher),)
-
-    def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Adds the co-debtor, last."""
-        voucher = known_voucher(state, self.voucher)
-        joined = (*voucher.co_debtors, self.co_debtor)
-        state.put(VOUCHERS, replace(voucher, co_debtors=joined))
-
-
-def reads_voucher_issue(statement: Statement[VoucherIssue], _now: Now) -> ReadPlan:
-    """Asks for the number, account, mandate, first holder, invoices, and what may be issued."""
+def reads_voucher_issue(statement: Statement[VoucherIssue], now: Now) -> ReadPlan:
+    """Asks for policy, consent, number, accounts, mandate, both sides, invoices and limits."""
     body = statement.body
+    yield from ask_limits_of_issue(now)
+    consent = yield from ask_consent(body.creditor, ConsentPurpose.ISSUE)
     yield from get(VOUCHER_NUMBERS, statement.by, body.voucher_no)
     yield from get(MANDATES, body.mandate)
-    yield from get(ACCOUNTS, body.account)
+    accounts = [body.account] if consent is None else [body.account, consent.account]
+    yield from get_many(ACCOUNTS, accounts)
     yield from get_many(PARTIES, (statement.by, body.creditor))
     yield from reads_uses(body.invoices)
     yield from reads_debtor(statement.by)
@@ -242,12 +232,15 @@ def decide_voucher_issue(
     """Promises to pay a first holder the face at the due date.
 
     Raises:
-        MalformedError: The evidence lacks a contract, an invoice or an acceptance (SD-02).
+        MalformedError: The evidence lacks a contract, an invoice or an acceptance (SD-02),
+            or the delivery is still to come (SD-08).
         NotHolderRoleError: The first holder is not admitted in a role that may hold, or
             is the debtor.
-        BeyondCalendarError: The ledger's calendar does not reach the due date.
         DueTooSoonError: The due date is not later than today.
         DeadlinePassedError: The last day for acceptance is past, or not before the due date.
+        TermTooLongError: The policy does not let a voucher run so long.
+        TermUnjustifiedError: Nor this one without a justification.
+        RouteRefusedError: The policy does not allow the route.
         VoucherNumberTakenError: The debtor has used the number before.
         AccountUnknownError, NotOwnerError, AccountNotVerifiedError: The account to debit.
         MandateMissingError: The mandate does not authorise debiting that account.
@@ -260,18 +253,20 @@ def decide_voucher_issue(
     body = statement.body
     if not set(EvidenceType) <= {evidence.type for evidence in body.evidence}:
         raise MalformedError(what="evidence", reason="needs contract, invoice and acceptance")
+    today = today_at(now)
+    if body.delivered_on is not None and body.delivered_on > today:
+        raise MalformedError(what="delivered_on", reason="is still to come")
     creditor = state.get(PARTIES, body.creditor)
     if creditor is None or not HOLDER_ROLES.intersection(creditor.roles):
         raise NotHolderRoleError(party=body.creditor)
     if body.creditor == statement.by:
         raise NotHolderRoleError(party=body.creditor)
-    require_in_calendar(body.due_on, now)
-    today = today_at(now)
     if body.due_on <= today:
         raise DueTooSoonError(due_on=body.due_on.isoformat(), today=today.isoformat())
     accept_by = end_instant(body.accept_by, now)
     if accept_by <= now.time or body.accept_by >= body.due_on:
         raise DeadlinePassedError(deadline=body.accept_by.isoformat())
+    flags = _judge(state, body, now)
     taken = state.get(VOUCHER_NUMBERS, statement.by, body.voucher_no)
     if taken is not None:
         raise VoucherNumberTakenError(voucher_no=body.voucher_no, voucher=taken.voucher)
@@ -293,41 +288,56 @@ def decide_voucher_issue(
         route=body.route,
         account=body.account,
         mandate=body.mandate,
+        restriction=body.assignment_restriction,
+        policy=now.facts.policy,
+        flags=flags,
     )
-    return (issued, *used, DeadlineSet(at=accept_by, kind="voucher.expire", id=statement.sid))
+    waits = (issued, *used, DeadlineSet(at=accept_by, kind="voucher.expire", id=statement.sid))
+    return (*waits, *_silence(state, statement, now, before=accept_by))
 
 
-def decide_voucher_accede(
-    state: Rows, statement: Statement[VoucherAccede], now: Now
-) -> tuple[Effect, ...]:
-    """Joins the debt of a voucher that waits or is active.
+def _judge(state: Rows, body: VoucherIssue, now: Now) -> tuple[str, ...]:
+    """Returns what the policy in force remarks on a voucher, sorted.
 
     Raises:
-        MalformedError: A cap without scope `capped`, or the reverse.
-        VoucherStatusError: The voucher is neither issued nor active.
-        VoucherDueError: The voucher is due.
-        AlreadyJoinedError: The signer owes the voucher already.
-        TooManyRecipientsError: Eight parties owe it.
+        TermTooLongError, TermUnjustifiedError, RouteRefusedError: It does not allow it.
     """
+    rules = rules_in_force(state, now.facts)
+    term = require_term(
+        rules,
+        issued_on=today_at(now),
+        due_on=body.due_on,
+        justified=body.term_justification is not None,
+    )
+    require_route(rules, body.route)
+    pay_term = remark_pay_term(
+        rules,
+        due_on=body.due_on,
+        delivered_on=body.delivered_on,
+        sizes=None if body.sizes is None else (body.sizes.debtor, body.sizes.creditor),
+    )
+    return tuple(sorted((*term, *pay_term, *remark_calendar(state, rules, body.due_on))))
+
+
+def _silence(
+    state: Rows, statement: Statement[VoucherIssue], now: Now, *, before: int
+) -> tuple[Effect, ...]:
+    """Returns by when the first holder's silence accepts a voucher, if it has consented to that."""
     body = statement.body
-    if (body.scope is Scope.CAPPED) != (body.cap is not None):
-        raise MalformedError(what="cap", reason="belongs to scope capped, and only there")
-    voucher = known_voucher(state, Sid(statement.re or ""))
-    if voucher.status not in (VoucherStatus.ISSUED, VoucherStatus.ACTIVE):
-        raise VoucherStatusError(
-            voucher=voucher.voucher, status=voucher.status, kind=statement.kind
-        )
-    today = today_at(now).isoformat()
-    if today >= voucher.due_on:
-        raise VoucherDueError(voucher=voucher.voucher, due_on=voucher.due_on)
-    if statement.by in (voucher.debtor, *voucher.co_debtors):
-        raise AlreadyJoinedError(voucher=voucher.voucher, party=statement.by)
-    if len(voucher.co_debtors) >= CO_DEBTORS_MAX:
-        raise TooManyRecipientsError(voucher=voucher.voucher, limit=CO_DEBTORS_MAX + 1)
-    return (CoDebtorJoined(voucher=voucher.voucher, co_debtor=statement.by),)
+    consent = covering(
+        state,
+        rules_in_force(state, now.facts),
+        party=body.creditor,
+        purpose=ConsentPurpose.ISSUE,
+        assignor=statement.by,
+        amount=body.face,
+    )
+    until = None if consent is None else silent_at(state, consent, now, before=before)
+    if consent is None or until is None:
+        return ()
+    begun = VoucherSilenceBegun(voucher=statement.sid, consent=consent.consent, until=until)
+    return (begun, DeadlineSet(at=until, kind="voucher.silence", id=statement.sid))
 
-
-_ANSWERS = {"voucher.issue": VOUCHERS}
 
 KINDS = (
     Kind(
@@ -337,13 +347,5 @@ KINDS = (
         relation="the debtor",
         reads=reads_voucher_issue,
         decide=decide_voucher_issue,
-    ),
-    Kind(
-        name="voucher.accede",
-        body=VoucherAccede,
-        signers=frozenset({Role.PARTICIPANT}),
-        relation="the co-debtor to be",
-        answers=_ANSWERS,
-        decide=decide_voucher_accede,
     ),
 )

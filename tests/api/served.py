@@ -107,14 +107,16 @@ class Street:
             "currency": "CNY",
             "zone": "+08:00",
             "clock": "manual",
-            "policy": "plain",
-            "calendar": {
-                "name": "tests",
-                "first": "2025-01-01",
-                "last": "2026-12-31",
-                "holidays": [],
-                "workdays": [],
-            },
+            "policy": {"name": "plain", "version": 1, "rules": {"pay_day": {"calendar": "tests"}}},
+            "calendars": [
+                {
+                    "name": "tests",
+                    "first": "2025-01-01",
+                    "last": "2026-12-31",
+                    "holidays": [],
+                    "workdays": [],
+                }
+            ],
         }
         return self.sign("operator", "genesis", body)
 
@@ -167,6 +169,7 @@ class Street:
             "accept_by": "2025-07-10",
             "basis": "goods-delivered",
             "promises": promises,
+            "assignment_restriction": "none",
             "evidence": [
                 {"type": kind, "file": {"digest": DIGEST, "name": f"{kind}.pdf"}}
                 for kind in ("contract", "invoice", "acceptance")

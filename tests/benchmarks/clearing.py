@@ -130,6 +130,8 @@ def _voucher(route: Route, due_on: str, *, first: int, count: int) -> Iterator[t
             status=VoucherStatus.ACTIVE,
             ordinal=first,
             lot_salt="A" * 22,
+            policy=_sid("policy", 0),
+            flags=(),
         ),
     )
     for n in range(count):

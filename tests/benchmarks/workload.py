@@ -223,6 +223,7 @@ class Builder:
             "accept_by": "2025-07-10",
             "basis": "goods-delivered",
             "promises": promises,
+            "assignment_restriction": "none",
             "evidence": [
                 {"type": kind, "file": {"digest": TERMS, "name": f"{kind}.pdf"}}
                 for kind in ("contract", "invoice", "acceptance")

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from clearing.direct import route_direct
 from clearing.plan import (
     PLAN_DOMAIN,
-    calendar_of,
     compile_plan,
     format_plan,
     pay_date,
@@ -23,29 +22,32 @@ from clearing.plan import (
     verify_outcome,
 )
 from clearing.routes import RoutedStep
-from clearing.rules.plans import find_due
+from clearing.rules.plans import find_due, pay_calendar
 from clearing.tiered import route_tiered
-from registry.calendars import CN_2025_2026
 from registry.canonical import b64url_encode, format_json, sha256
 from registry.errors import InvariantBrokenError
 from registry.model import Lot, Mandate, Route, Voucher
 from registry.refusals import BeyondCalendarError
+from tests.builders import CN_LEGAL
 from tests.clearing.world import DUE_ON, PAY_ON, World, gv01, ledger, party_id, sid
 
-GOLDEN = "tLoZmEdURu19BYjBphvy9v-KaQIhWEOr9zwwCrceBh8"
+GOLDEN = "_RnzkgUmVtve12VKFaEIfh_VvnSiX4RUlry2mQOVGyM"
 
 
 class TestPayDate:
-    def test_rolls_to_the_next_working_day_of_the_ledgers_calendar(self) -> None:
-        calendar = calendar_of(ledger())
-        assert calendar == CN_2025_2026
+    def test_rolls_to_the_next_working_day_of_the_calendar_that_the_policy_names(self) -> None:
+        calendar = pay_calendar(World().rows, ledger())
+        assert calendar == CN_LEGAL
         assert pay_date(DUE_ON, calendar) == PAY_ON
         assert pay_date(date(2026, 2, 28), calendar) == date(2026, 2, 28)  # a worked Saturday
         assert pay_date(date(2026, 2, 16), calendar) == date(2026, 2, 24)  # Spring Festival
 
     def test_is_refused_beyond_the_calendar(self) -> None:
         with pytest.raises(BeyondCalendarError):
-            pay_date(date(2027, 1, 4), calendar_of(ledger()))
+            pay_date(date(2027, 1, 4), CN_LEGAL)
+
+    def test_does_not_roll_without_such_a_rule(self) -> None:
+        assert pay_date(date(2026, 2, 16), None) == date(2026, 2, 16)
 
 
 class TestBytes:

@@ -91,6 +91,7 @@ class TestPlan:
             vouchers=1,
             total=Minor(100_000_000),
             gross=Minor(225_000_000),
+            withheld=Minor(0),
             posted=0,
             status="planned",
         )
@@ -134,7 +135,7 @@ class TestPlan:
             "now": PAY_TIME - 1,
         }
         right = stated(world)
-        for what in ("pay_on", "vouchers", "instructions", "total", "gross", "digest"):
+        for what in ("pay_on", "vouchers", "instructions", "total", "gross", "withheld", "digest"):
             with pytest.raises(PlanDiffersError) as differs:
                 world.decide(PLAN, body, by="operator")
             assert differs.value.facts == {
@@ -208,6 +209,7 @@ def stated_of_nothing() -> dict[str, Json]:
         "vouchers": 77,
         "total": "77",
         "gross": "77",
+        "withheld": "77",
     }
 
 

@@ -7,16 +7,18 @@ from datetime import date
 from clearing.kinds import TABLES as CLEARING_TABLES
 from clearing.plan import Plan
 from clearing.rules.plans import plan_due
-from registry.calendars import CN_2025_2026, start_of
+from registry.calendars import start_of
 from registry.canonical import Json, b64url_encode, parse_object, sha256
 from registry.effects import Effect, Seal, apply, format_effects
 from registry.ids import Kid, LotId, Origin, PartyId, Sid, lot_id, uscc_check_character
 from registry.model import (
     ACCOUNTS,
     BUCKETS,
+    CALENDARS,
     LOTS,
     MANDATES,
     PARTIES,
+    POLICIES,
     TABLES,
     VOUCHERS,
     Account,
@@ -33,6 +35,7 @@ from registry.model import (
 from registry.state import MemoryRows
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import Minor, replace
+from tests.builders import plain_rows
 from tests.declared import View
 
 DUE_ON = date(2026, 3, 1)
@@ -48,6 +51,9 @@ def sid(name: str) -> Sid:
     return Sid(b64url_encode(sha256(name.encode())))
 
 
+POLICY = sid("policy")
+
+
 def party_id(name: str) -> PartyId:
     """Makes a valid credit code of a name; the part from # on stays."""
     legal, mark, code = name.partition("#")
@@ -57,8 +63,7 @@ def party_id(name: str) -> PartyId:
 
 
 def ledger() -> Ledger:
-    """Makes the ledger's row, with the calendar of 2025 and 2026."""
-    calendar = CN_2025_2026
+    """Makes the ledger's row."""
     return Ledger(
         face_total=Minor(0),
         origin=ORIGIN,
@@ -68,13 +73,8 @@ def ledger() -> Ledger:
         currency="CNY",
         zone="+08:00",
         clock="manual",
-        policy="cn-2025",
+        policy=POLICY,
         time=0,
-        calendar=calendar.name,
-        calendar_first=calendar.first.isoformat(),
-        calendar_last=calendar.last.isoformat(),
-        holidays=tuple(day.isoformat() for day in calendar.holidays),
-        workdays=tuple(day.isoformat() for day in calendar.workdays),
     )
 
 
@@ -88,6 +88,11 @@ class World:
     entries: list[dict[str, Json]] = field(default_factory=list)
     changes: list[dict[str, Json]] = field(default_factory=list)
     """Effects of the registry, as far as a journal reads them."""
+
+    def __post_init__(self) -> None:
+        policy, calendar = plain_rows(POLICY)
+        self.rows.put(POLICIES, policy)
+        self.rows.put(CALENDARS, calendar)
 
     def party(self, name: str) -> PartyId:
         """Admits a party the first time that it is named."""
@@ -147,6 +152,8 @@ class World:
             status=VoucherStatus.ACTIVE,
             ordinal=0,
             lot_salt="",
+            policy=POLICY,
+            flags=(),
         )
         lot = Lot(
             lot=lot_id(voucher.voucher, 0),

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.calendars import (
-    CN_2025_2026,
     DAY_MS,
     Calendar,
     date_at,
@@ -18,8 +17,9 @@ from registry.calendars import (
 )
 from registry.errors import MalformedError, RefusalError
 from registry.refusals import BeyondCalendarError
+from tests.builders import CN_LEGAL
 
-days = st.dates(CN_2025_2026.first, CN_2025_2026.last)
+days = st.dates(CN_LEGAL.first, CN_LEGAL.last)
 middle_days = st.dates(date(2025, 4, 1), date(2026, 9, 30))
 offsets = st.integers(-14 * 60, 14 * 60)
 
@@ -186,27 +186,27 @@ class TestCalendar:
 
     @given(middle_days, st.integers(-20, 20).filter(bool))
     def test_counting_equals_looking_at_each_day(self, day: date, n: int) -> None:
-        found = CN_2025_2026.add_working_days(day, n)
+        found = CN_LEGAL.add_working_days(day, n)
         low, high = (day, found) if n > 0 else (found, day)
         passed = [low + timedelta(days=k) for k in range((high - low).days + 1)]
         passed.remove(day)
-        assert sum(map(CN_2025_2026.is_working_day, passed)) == abs(n)
-        assert CN_2025_2026.is_working_day(found)
+        assert sum(map(CN_LEGAL.is_working_day, passed)) == abs(n)
+        assert CN_LEGAL.is_working_day(found)
 
     @given(middle_days)
     def test_next_working_day_is_the_first_not_before(self, day: date) -> None:
-        found = CN_2025_2026.next_working_day(day)
-        assert CN_2025_2026.is_working_day(found)
+        found = CN_LEGAL.next_working_day(day)
+        assert CN_LEGAL.is_working_day(found)
         skipped = (day + timedelta(days=k) for k in range((found - day).days))
-        assert not any(map(CN_2025_2026.is_working_day, skipped))
+        assert not any(map(CN_LEGAL.is_working_day, skipped))
 
 
 class TestChina:
     def test_has_the_working_days_that_were_announced(self) -> None:
         counts = [0, 0]
-        day = CN_2025_2026.first
-        while day <= CN_2025_2026.last:
-            counts[day.year - 2025] += CN_2025_2026.is_working_day(day)
+        day = CN_LEGAL.first
+        while day <= CN_LEGAL.last:
+            counts[day.year - 2025] += CN_LEGAL.is_working_day(day)
             day += timedelta(days=1)
         # Also what counting in the calendar of the package `chinesecalendar` 1.11.0 gives.
         assert counts == [248, 248]
@@ -224,9 +224,9 @@ class TestChina:
         ],
     )
     def test_moves_a_due_date_out_of_the_holidays(self, day: str, want: str) -> None:
-        assert CN_2025_2026.next_working_day(parse_date(day)) == parse_date(want)
+        assert CN_LEGAL.next_working_day(parse_date(day)) == parse_date(want)
 
     @given(days)
     def test_works_a_weekend_only_where_it_is_listed(self, day: date) -> None:
-        listed = day in CN_2025_2026.workdays or day in CN_2025_2026.holidays
-        assert (CN_2025_2026.is_working_day(day) is (day.weekday() < 5)) is not listed
+        listed = day in CN_LEGAL.workdays or day in CN_LEGAL.holidays
+        assert (CN_LEGAL.is_working_day(day) is (day.weekday() < 5)) is not listed

@@ -166,19 +166,21 @@ def genesis_body() -> dict[str, Json]:
     }
     return {
         **founders,
-        "calendar": {
-            "first": "2025-01-01",
-            "holidays": ["2025-10-01"],
-            "last": "2025-12-31",
-            "name": "vectors",
-            "workdays": ["2025-09-28"],
-        },
+        "calendars": [
+            {
+                "first": "2025-01-01",
+                "holidays": ["2025-10-01"],
+                "last": "2025-12-31",
+                "name": "vectors",
+                "workdays": ["2025-09-28"],
+            }
+        ],
         "clock": "manual",
         "currency": "CNY",
         "format": 1,
         "key": jwk("operator"),
         "log_key": jwk("log"),
-        "policy": "plain",
+        "policy": {"name": "plain", "rules": {"pay_day": {"calendar": "vectors"}}, "version": 1},
         "zone": "+08:00",
     }
 
@@ -203,6 +205,7 @@ def issue_body(*, account: Sid, mandate: Sid) -> dict[str, Json]:
         "invoices": [{"fingerprint": DIGEST, "total": "100", "used": "100"}],
         "mandate": mandate,
         "promises": dict.fromkeys(promises, True),
+        "assignment_restriction": "none",
         "route": "direct",
         "voucher_no": "V-2025-1",
     }

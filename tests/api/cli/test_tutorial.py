@@ -55,14 +55,16 @@ def open_registry(t: Terminal) -> None:
         "currency": "CNY",
         "zone": "+08:00",
         "clock": "manual",
-        "policy": "plain",
-        "calendar": {
-            "name": "weekdays",
-            "first": f"{TODAY.year}-01-01",
-            "last": f"{TODAY.year + 1}-12-31",
-            "holidays": [],
-            "workdays": [],
-        },
+        "policy": {"name": "plain", "version": 1, "rules": {"pay_day": {"calendar": "weekdays"}}},
+        "calendars": [
+            {
+                "name": "weekdays",
+                "first": f"{TODAY.year}-01-01",
+                "last": f"{TODAY.year + 1}-12-31",
+                "holidays": [],
+                "workdays": [],
+            }
+        ],
     }
     assert t.json("genesis", by="operator", body=genesis)["index"] == 0
     for name in ("operator", "registrar"):
@@ -112,6 +114,7 @@ def voucher_body(t: Terminal, account: str, mandate: str) -> dict[str, Json]:
         "accept_by": (TODAY + timedelta(days=10)).isoformat(),
         "basis": "goods-delivered",
         "promises": promises,
+        "assignment_restriction": "none",
         "evidence": evidence,
         "route": "direct",
         "account": account,

@@ -5,11 +5,17 @@ from typing import Any
 import pytest
 
 from registry.canonical import Json
+from registry.encumbrance_refusals import (
+    MoveNotAllowedError,
+)
 from registry.errors import RegistryError
 from registry.model import ACCOUNTS, MANDATES
-from registry.refusals import NotBankError
+from registry.refusals import (
+    NotBankError,
+)
 from registry.rules.accounts import KINDS
 from tests.builders import World, uscc
+from tests.encumbered import RULING
 from tests.faults import account_faults, cases, fault, setting, verify_refused, verify_rows
 from tests.scenario import Draft, attempt, good, verify_everything
 
@@ -23,12 +29,28 @@ def _by_another_bank(world: World, draft: Draft) -> None:
     draft.by = "second bank"
 
 
+def _frozen(world: World, draft: Draft) -> None:
+    world.do("bank", "account.freeze", RULING, re=draft.re)
+
+
+def _unfrozen(world: World, draft: Draft) -> None:
+    world.do("bank", "account.unfreeze", RULING, re=draft.re)
+
+
 FAULTS = {
     "account.register": (
         fault(NotBankError, "no bank", _at_a_party_that_is_no_bank, "bank"),
         fault(NotBankError, "no party", setting(bank=uscc(999)), "bank"),
     ),
     "account.verify": (fault(NotBankError, "another bank", _by_another_bank, "by"),),
+    "account.freeze": (
+        fault(NotBankError, "another bank", _by_another_bank, "by"),
+        fault(MoveNotAllowedError, "frozen", _frozen, "world"),
+    ),
+    "account.unfreeze": (
+        fault(NotBankError, "another bank", _by_another_bank, "by"),
+        fault(MoveNotAllowedError, "not frozen", _unfrozen, "world"),
+    ),
     "mandate.grant": account_faults("s1"),
 }
 

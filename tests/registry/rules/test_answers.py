@@ -6,10 +6,14 @@ from typing import Any
 import pytest
 
 from registry.canonical import Json
+from registry.encumbrance_refusals import (
+    LotBurdenedError,
+)
 from registry.errors import RegistryError
 from registry.model import DEADLINES, NOTICES, OFFERS
 from registry.refusals import (
     AssigneeRefusedError,
+    BlackoutError,
     DeadlinePassedError,
     ExposureLimitError,
     NotAssigneeError,
@@ -18,6 +22,7 @@ from registry.refusals import (
 from registry.rules.answers import KINDS
 from registry.tables import replace
 from tests.builders import DIGEST, World, instant
+from tests.encumbered import freeze
 from tests.faults import account_faults, cases, fault, verify_refused, verify_rows
 from tests.scenario import Draft, attempt, cast_world, good, lots_of, verify_everything
 
@@ -34,6 +39,11 @@ def _by(name: str) -> Any:
 
 def _at_the_end(_world: World, draft: Draft) -> None:
     draft.time = END
+
+
+def _blackout_since(world: World, draft: Draft) -> None:
+    world.enforce(blackout={"calendar": "CN-LEGAL", "working_days": 30})
+    draft.time = instant(date(2025, 11, 20))
 
 
 def _joined_since(world: World, _draft: Draft) -> None:
@@ -54,11 +64,17 @@ def _over_its_limit(world: World, draft: Draft) -> None:
     world.do("factor", "exposure.limit", limit)
 
 
+def _frozen_since(world: World, draft: Draft) -> None:
+    freeze(world, f"{draft.re}.0")
+
+
 FAULTS = {
     "transfer.accept": (
         fault(NotAssigneeError, "by another", _by("s3"), "by"),
         fault(NotAssigneeError, "by the assignor", _by("s1"), "by"),
         fault(DeadlinePassedError, "at the deadline", _at_the_end, "time"),
+        fault(LotBurdenedError, "frozen since", _frozen_since, "lot"),
+        fault(BlackoutError, "in a blackout since", _blackout_since, "time"),
         fault(AssigneeRefusedError, "having joined the debt", _joined_since, "debt"),
         *account_faults("s2"),
         fault(ExposureLimitError, "over its own limit", _over_its_limit, "by", "debt", "account"),

@@ -10,13 +10,15 @@ from registry.errors import KeyRevokedError, MalformedError, RegistryError
 from registry.model import CONSENTS, GRANTS, OFFERS
 from registry.refusals import (
     AnswerMissingError,
+    CalendarUnknownError,
+    ModeRefusedError,
     NotGrantorError,
 )
 from registry.rights import CANCELLED_AT_ONCE
 from registry.rules.consents import ASSIGNORS_MAX, KINDS
 from tests.builders import World, key_of, uscc
 from tests.consents import changes_of, is_waiting, offer_to, sign_by_further
-from tests.faults import account_faults, cases, fault, verify_refused, verify_rows
+from tests.faults import account_faults, cases, fault, setting, verify_refused, verify_rows
 from tests.scenario import (
     Draft,
     attempt,
@@ -45,10 +47,22 @@ def _by(name: str) -> Any:
     return make
 
 
+def _explicit_only(world: World, _draft: Draft) -> None:
+    world.enforce(acceptance=["explicit"])
+
+
 FAULTS = {
     "consent.grant": (
         fault(MalformedError, "an assignor twice", _twice, "assignors"),
         fault(MalformedError, "assignors not sorted", _unsorted, "assignors"),
+        fault(MalformedError, "to vouchers at once", setting(purpose="issue"), "silence"),
+        fault(ModeRefusedError, "a policy of explicit words", _explicit_only, "mode"),
+        fault(
+            CalendarUnknownError,
+            "an unknown calendar",
+            setting(silence={"calendar": "x", "working_days": 5}),
+            "silence",
+        ),
         *account_faults("s2"),
     ),
     "consent.withdraw": (
@@ -76,6 +90,8 @@ def test_every_documented_refusal_has_a_row() -> None:
         ("minimum", "0"),
         ("minimum", 5),
         ("purpose", "pledge"),
+        ("silence", {"calendar": "CN-LEGAL", "working_days": 0}),
+        ("silence", {"working_days": 5}),
         ("collection_route", 1),
     ],
 )

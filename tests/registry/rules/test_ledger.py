@@ -53,6 +53,33 @@ def _weak_log_key(world: World, draft: Draft) -> None:
     draft.body["log_key"] = {**world.keys["registrar"].public.jwk(), "x": "A" * 43}
 
 
+def _calendar(**members: Json) -> Any:
+    """Returns what sets members of the first calendar."""
+
+    def make(_world: World, draft: Draft) -> None:
+        calendars: Any = draft.body["calendars"]
+        draft.body["calendars"] = [{**calendars[0], **members}, *calendars[1:]]
+
+    return make
+
+
+def _reversed_calendars(_world: World, draft: Draft) -> None:
+    calendars: Any = draft.body["calendars"]
+    draft.body["calendars"] = calendars[::-1]
+
+
+def _rules(**rules: Json) -> Any:
+    """Returns what sets rules of the policy."""
+
+    def make(_world: World, draft: Draft) -> None:
+        policy: Any = draft.body["policy"]
+        draft.body["policy"] = {**policy, "rules": rules}
+
+    return make
+
+
+SOFT: dict[str, Json] = {"hard_months": 6, "soft_months": 6, "justification": "issuance"}
+
 FAULTS = {
     "genesis": (
         fault(
@@ -71,9 +98,11 @@ FAULTS = {
             "registrar",
         ),
         fault(MalformedError, "no zone", setting(zone="+24:00"), "zone"),
-        fault(
-            MalformedError, "calendar backwards", _within("calendar", last="2001-01-01"), "calendar"
-        ),
+        fault(MalformedError, "calendar backwards", _calendar(last="2001-01-01"), "calendars"),
+        fault(MalformedError, "another calendar", _calendar(name="other"), "calendars"),
+        fault(MalformedError, "calendars out of order", _reversed_calendars, "calendars"),
+        fault(MalformedError, "a soft term of no use", _rules(tenor=SOFT), "policy"),
+        fault(MalformedError, "an unknown calendar", _rules(pay_day={"calendar": "x"}), "policy"),
     ),
     "clock.set": (
         fault(ClockNotManualError, "a system clock", _under_a_system_clock, "ledger"),

@@ -6,20 +6,29 @@ from typing import Any
 import pytest
 
 from registry.canonical import Json
+from registry.encumbrance_refusals import (
+    LotBurdenedError,
+)
 from registry.errors import MalformedError, RegistryError
 from registry.model import DEADLINES
 from registry.refusals import (
     AssigneeRefusedError,
+    BlackoutError,
     ChainTooLongError,
     DeadlinePassedError,
     InsufficientHoldingError,
     LotLockedError,
     LotNotFoundError,
+    LotTooSmallError,
     NotHolderError,
+    RecourseRefusedError,
+    TermUnjustifiedError,
+    TooManyPartsError,
     VoucherDueError,
 )
 from registry.rules.transfers import KINDS
 from tests.builders import DIGEST, World, instant, uscc
+from tests.encumbered import freeze
 from tests.faults import cases, fault, setting, verify_refused, verify_rows
 from tests.scenario import Draft, attempt, cast_world, good, lots_of, refusal, verify_everything
 
@@ -72,12 +81,46 @@ def _assigned_64_times(world: World, draft: Draft) -> None:
     draft.body["lot"] = lot
 
 
+def _frozen(world: World, draft: Draft) -> None:
+    freeze(world, str(draft.body["lot"]))
+
+
+def _accept_by_t_minus_2(world: World, draft: Draft) -> None:
+    world.enforce(blackout={"calendar": "CN-LEGAL", "working_days": 2})
+    draft.body["accept_by"] = "2025-12-17"
+
+
+def _with_recourse(world: World, draft: Draft) -> None:
+    world.enforce(no_recourse=True)
+    draft.body["recourse"] = True
+
+
+def _a_crumb(world: World, draft: Draft) -> None:
+    world.enforce(splitting={"min_lot": "10000"})
+    draft.body["amount"] = "9999"
+
+
+def _cut_before(world: World, draft: Draft) -> None:
+    world.enforce(splitting={"max_children": 2})
+    draft.body["lot"] = f"{world.offer(str(draft.body['lot']), 10_000_000, by='s1', to='s3')}.1"
+
+
+def _long_term(world: World, draft: Draft) -> None:
+    tenor: dict[str, Json] = {"hard_months": 12, "soft_months": 1, "justification": "financing"}
+    world.enforce(tenor=tenor)
+    lot = f"{world.issue()}.0"
+    draft.body |= {
+        "lot": lot, "assignee": world.ids["factor"], "purpose": "finance", "terms": DIGEST,
+    }  # fmt: skip
+
+
 FAULTS = {
     "transfer.offer": (
         fault(LotNotFoundError, "a consumed lot", _consumed, "lot"),
         fault(LotNotFoundError, "no lot", _never_made, "lot"),
         fault(NotHolderError, "another's lot", _by_another, "by"),
         fault(LotLockedError, "a lot on offer", _locked, "lot"),
+        fault(LotBurdenedError, "a frozen lot", _frozen, "lot"),
         fault(InsufficientHoldingError, "too much", setting(amount="100000001"), "amount"),
         fault(AssigneeRefusedError, "to itself", _to("s1"), "assignee", "by"),
         fault(AssigneeRefusedError, "to the debtor", _to("core"), "assignee"),
@@ -113,7 +156,12 @@ FAULTS = {
         fault(DeadlinePassedError, "accept by yesterday", setting(accept_by="2025-06-30"), "until"),
         fault(DeadlinePassedError, "accept by due date", setting(accept_by="2025-12-19"), "until"),
         fault(DeadlinePassedError, "accept by last date", setting(accept_by="9999-12-31"), "until"),
+        fault(BlackoutError, "accept by T-2bd", _accept_by_t_minus_2, "until"),
+        fault(RecourseRefusedError, "recourse", _with_recourse, "recourse"),
+        fault(LotTooSmallError, "a crumb", _a_crumb, "amount"),
+        fault(TooManyPartsError, "a third part", _cut_before, "lot"),
         fault(ChainTooLongError, "the 65th assignment", _assigned_64_times, "lot"),
+        fault(TermUnjustifiedError, "a long term financed", _long_term, "lot", "assignee"),
     )
 }  # fmt: skip
 

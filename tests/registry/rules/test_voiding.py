@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from registry.credit import DEBTORS, INVOICES
+from registry.encumbrance_refusals import LotBurdenedError
 from registry.errors import RegistryError
 from registry.model import LOTS, VOUCHERS
 from registry.refusals import (
@@ -18,7 +19,7 @@ from registry.refusals import (
 )
 from registry.rules.voiding import KINDS
 from tests.builders import World, instant
-from tests.credit import FILE
+from tests.encumbered import FILE, freeze
 from tests.faults import cases, fault, verify_refused, verify_rows
 from tests.scenario import Draft, attempt, cast_world, good, refusal, verify_everything
 
@@ -54,6 +55,10 @@ def _part_elsewhere(world: World, _draft: Draft) -> None:
     world.transfer(_first_lot(world), 5, by="s1", to="s2")
 
 
+def _part_frozen(world: World, _draft: Draft) -> None:
+    freeze(world, _first_lot(world))
+
+
 def _part_offered(world: World, _draft: Draft) -> None:
     world.offer(_first_lot(world), 5, by="s1", to="s2")
 
@@ -69,6 +74,7 @@ FAULTS = {
         fault(NotSoleHolderError, "by another", _by("s2"), "by"),
         fault(NotSoleHolderError, "a part is another's", _part_elsewhere, "lots"),
         fault(LotLockedError, "a part is offered", _part_offered, "lots"),
+        fault(LotBurdenedError, "a part is frozen", _part_frozen, "lots"),
         fault(VoucherDueError, "on the due date", _on_the_due_date, "time"),
     ),
 }

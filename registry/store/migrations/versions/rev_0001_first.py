@@ -116,8 +116,7 @@ def make_rows() -> None:
     rows(
         "ledger",
         "origin text, operator text, registrar text, log_key text, currency text, zone text, "
-        "clock text, policy text, time int, calendar text, calendar_first text, calendar_last "
-        "text, holidays text, workdays text, face_total money, voucher_count int, party_count "
+        "clock text, policy text, time int, face_total money, voucher_count int, party_count "
         "int, row text",
         key="row",
     )
@@ -136,7 +135,8 @@ def make_rows() -> None:
     rows(
         "offer",
         "offer text, lot text, voucher text, amount money, assignor text, assignee text, "
-        "purpose text, recourse bool, accept_by int, kid text, salt text",
+        "purpose text, recourse bool, accept_by int, kid text, salt text, consent text?, "
+        "silent_at int?",
         key="offer",
         indexes="lot assignee kid",
     )
@@ -146,11 +146,71 @@ def make_rows() -> None:
         key="consent",
     )
     rows(
+        "policy",
+        "policy text, name text, version int, effective_on text?, rules text",
+        key="policy",
+        indexes="name effective_on",
+    )
+    rows(
         "consent",
         "consent text, party text, purpose text, assignors text, minimum money, account text, "
-        "collection_route bool, kid text",
+        "collection_route bool, kid text, mode text, working_days int?, calendar text?",
         key="party purpose",
         indexes="party kid",
+    )
+    rows(
+        "calendar",
+        "name text, version int, statement text, first text, last text, holidays text, workdays "
+        "text",
+        key="name",
+    )
+    rows(
+        "pledge",
+        "pledge text, lot text, voucher text, pledgor text, pledgee text, amount money, secured "
+        "money, account text, own_account text, own_route bool, register_by int, kid text, "
+        "status text",
+        key="pledge",
+        indexes="lot pledgee",
+    )
+    rows(
+        "freeze",
+        "freeze text, lot text, voucher text, holder text, authority text, number text, order "
+        "text, status text, bank text?, account text?, objection_ends int?",
+        key="freeze",
+        indexes="lot",
+    )
+    rows(
+        "dispute",
+        "dispute text, voucher text, debtor text, creditor text, amount money, reason text, "
+        "status text, owed money?",
+        key="dispute",
+        indexes="voucher",
+    )
+    rows(
+        "filing",
+        "filing text, subject text, voucher text, party text, number text, registered_at int, "
+        "expires_on text, certificate text, calendar text, status text",
+        key="filing",
+        indexes="subject party",
+    )
+    rows(
+        "search",
+        "search text, lot text, voucher text, party text, searched_at int",
+        key="search",
+        indexes="lot party",
+    )
+    rows(
+        "task",
+        "task text, work text, subject text, party text, due_on text, is_overdue bool",
+        key="task",
+        indexes="subject party",
+    )
+    rows(
+        "accessory",
+        "accessory text, voucher text, provider text, right text, cap money, document text, "
+        "addressee text?, trigger text?, working_days_before int?, minute int?",
+        key="accessory",
+        indexes="voucher",
     )
     rows(
         "notice",
@@ -163,7 +223,7 @@ def make_rows() -> None:
         "lot",
         "lot text, voucher text, amount money, holder text, born int, due_on text, path text, "
         "tier int, acquired text, account text, collection_route bool, recourse bool, "
-        "acknowledged bool, status text, salt text",
+        "acknowledged bool, status text, burdens text, salt text, cuts int",
         key="lot",
         indexes="voucher holder acquired due_on",
     )
@@ -176,7 +236,8 @@ def make_rows() -> None:
         "voucher",
         "voucher text, voucher_no text, debtor text, creditor text, co_debtors text, face "
         "money, discharged money, cancelled money, due_on text, route text, account text, "
-        "mandate text, accept_by int, status text, ordinal int?, lot_salt text",
+        "mandate text, accept_by int, status text, ordinal int?, restriction text, guarantors "
+        "text, lot_salt text, policy text, flags text, consent text?, silent_at int?",
         key="voucher",
         indexes="debtor due_on",
     )
@@ -188,7 +249,8 @@ def make_rows() -> None:
     )
     rows(
         "account",
-        "account text, owner text, bank text, account_kind text, digest text, verified bool",
+        "account text, owner text, bank text, account_kind text, digest text, verified bool, "
+        "frozen bool",
         key="account",
         indexes="owner bank",
     )
@@ -251,13 +313,6 @@ def make_rows() -> None:
         indexes="party",
     )
     rows(
-        "support",
-        "support text, voucher text, promisor text, support_kind text, addressee text, cap "
-        "money?, trigger text, working_days_before int?, minute int?",
-        key="support",
-        indexes="voucher",
-    )
-    rows(
         "voiding",
         "voiding text, voucher text",
         key="voiding",
@@ -265,7 +320,7 @@ def make_rows() -> None:
     rows(
         "run",
         "plan text, due_on text, pay_on text, digest text, instructions int, vouchers int, "
-        "total money, gross money, posted int, status text",
+        "total money, gross money, withheld money, posted int, status text",
         key="plan",
         indexes="due_on",
     )

@@ -1,4 +1,4 @@
-"""A statement before it is signed."""
+"""Drafts: statements before they are signed."""
 
 from dataclasses import dataclass, field
 from typing import Any

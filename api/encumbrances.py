@@ -1,0 +1,82 @@
+"""What weighs on a claim and what secures it, as its reader sees it.
+
+A holder sees all of it. Whoever is offered a lot sees, before it accepts, that the lot is
+burdened, what is disputed and what secures it; but no earlier holder.
+"""
+
+from api.find import find_row
+from api.pages import shown
+from registry.accessory import cap_shares
+from registry.burdens import (
+    ACCESSORIES,
+    DISPUTES,
+    FILINGS,
+    FREEZES,
+    PLEDGES,
+    DisputeStatus,
+    FreezeStatus,
+    Pledge,
+    PledgeStatus,
+    Restriction,
+)
+from registry.canonical import Json
+from registry.model import LOTS, VOUCHERS, Lot, Voucher
+from registry.ports import LedgerStore
+
+ENDED = frozenset({PledgeStatus.RELEASED, PledgeStatus.LAPSED, FreezeStatus.LIFTED})
+OVER = frozenset({DisputeStatus.RESOLVED, DisputeStatus.WITHDRAWN})
+
+
+def pledges_of(store: LedgerStore, lot: str, *, as_of: int | None) -> list[Pledge]:
+    """Returns the pledges of a lot that stand or wait for their registration."""
+    rows = store.select(PLEDGES, field="lot", value=lot, as_of=as_of)
+    return [row for row in rows if row.status not in ENDED]
+
+
+def encumbrances_of(store: LedgerStore, lot: Lot, *, as_of: int | None) -> dict[str, Json]:
+    """Returns everything that weighs on a lot and secures it, for its holder or pledgee."""
+    pledges = pledges_of(store, lot.lot, as_of=as_of)
+    freezes = store.select(FREEZES, field="lot", value=lot.lot, as_of=as_of)
+    subjects = (lot.acquired, *(pledge.pledge for pledge in pledges))
+    return {
+        **concerns_of(store, lot, as_of=as_of),
+        "freezes": [shown(row) for row in freezes if row.status not in ENDED],
+        "pledges": [shown(row) for row in pledges],
+        "registrations": [
+            shown(row)
+            for subject in subjects
+            for row in store.select(FILINGS, field="subject", value=subject, as_of=as_of)
+        ],
+    }
+
+
+def concerns_of(store: LedgerStore, lot: Lot, *, as_of: int | None) -> dict[str, Json]:
+    """Returns what an assignee is told of a lot before it accepts."""
+    voucher = find_row(store, VOUCHERS, (lot.voucher,), as_of=as_of)
+    disputes = store.select(DISPUTES, field="voucher", value=lot.voucher, as_of=as_of)
+    return {
+        "accessories": _accessories(store, lot, as_of=as_of),
+        "burdens": list(lot.burdens),
+        "disputes": [shown(row) for row in disputes if row.status not in OVER],
+        "flags": _flags(voucher),
+    }
+
+
+def _flags(voucher: Voucher | None) -> list[Json]:
+    """Returns what to look out for; none of it stops a transfer (SD-17)."""
+    if voucher is None:
+        return []
+    restricted = voucher.restriction == Restriction.RESTRICTED
+    return [*voucher.flags, *(["assignment-restricted"] if restricted else [])]
+
+
+def _accessories(store: LedgerStore, lot: Lot, *, as_of: int | None) -> list[Json]:
+    """Returns the rights that secure a lot's voucher, each with this lot's part of its cap."""
+    rights = list(store.select(ACCESSORIES, field="voucher", value=lot.voucher, as_of=as_of))
+    if not rights:
+        return []
+    lots = list(store.select(LOTS, field="voucher", value=lot.voucher, as_of=as_of))
+    return [
+        {**shown(right), "cap_of_lot": str(cap_shares(right.cap, lots)[lot.lot])}
+        for right in rights
+    ]

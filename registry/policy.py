@@ -1,0 +1,198 @@
+"""Policies: rules of the trade that are data, published in the log and in force from a day.
+
+    {"blackout":{"calendar":"CN-LEGAL","working_days":2},"pay_day":{"calendar":"CN-LEGAL"},
+     "tenor":{"hard_months":12,"justification":"financing","soft_months":6}}
+
+A rule that is absent is no rule: nothing stands in its place. What is in force when a
+statement is sealed is what judges it, so a replay asks the same rules as the registry did,
+and a decision that has asked them names the policy in its effect. A new policy changes
+nothing about vouchers that exist but where they go from here.
+
+Source: docs/reference/policies.md, which says of each rule where it is from.
+"""
+
+from collections.abc import Generator
+from enum import StrEnum
+from functools import lru_cache
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from registry.canonical import format_json, parse_object
+from registry.effects import Effect, Seal
+from registry.errors import InvariantBrokenError, MalformedError
+from registry.fields import LENIENT, Amount, MachineText, OnlyTrue
+from registry.ids import Sid
+from registry.model import LEDGER, POLICIES, Ledger, Policy
+from registry.statements import Body, Now
+from registry.tables import MutableRows, Read, Rows, get, replace
+from registry.words import AcceptanceMode
+
+Months = Annotated[int, Field(ge=1, le=120)]
+WorkingDays = Annotated[int, Field(ge=1, le=30)]
+"""Of a named calendar."""
+
+
+Mode = Annotated[AcceptanceMode, LENIENT]
+
+
+class Justification(StrEnum):
+    """When a term beyond the soft limit has to be justified."""
+
+    ISSUANCE = "issuance"
+    FINANCING = "financing"
+
+
+class Tenor(Body):
+    """How long a voucher may run, in months from the day of its issue (RG-04, RG-05)."""
+
+    hard_months: Months
+    soft_months: Months | None = None
+    justification: Annotated[Justification, LENIENT] | None = None
+
+
+class PayTerm(Body):
+    """Days from delivery within which a large debtor has to pay a smaller supplier (RG-16)."""
+
+    days: Annotated[int, Field(ge=1, le=366)]
+
+
+class Splitting(Body):
+    """How far a voucher is passed on and cut up (RG-06, RG-44, RG-45).
+
+    `max_depth` counts the assignments behind a lot. `max_children` counts the parts into
+    which a holder cuts what it acquired. `min_lot` is the smallest part that may be offered,
+    unless it is a whole lot; what then remains may be smaller.
+    """
+
+    max_depth: Annotated[int, Field(ge=1, le=64)] | None = None
+    max_children: Annotated[int, Field(ge=1, le=1_000)] | None = None
+    min_lot: Amount | None = None
+
+
+class Blackout(Body):
+    """Working days before the due date on which nothing is transferred any more (RG-44)."""
+
+    calendar: MachineText
+    working_days: WorkingDays
+
+
+class PayDay(Body):
+    """The calendar by which a pay date rolls on to a working day; the due date never moves."""
+
+    calendar: MachineText
+
+
+class Rules(Body):
+    """The rules of a policy, each of which may be absent."""
+
+    acceptance: Annotated[tuple[Mode, ...], LENIENT, Field(max_length=3)] | None = None
+    """The ways in which an offer may become effective (PF-01); an explicit one always may."""
+    blackout: Blackout | None = None
+    direct_only: OnlyTrue | None = None
+    """No voucher is issued that clears tier by tier."""
+    financiers_only: OnlyTrue | None = None
+    """Lots go to financiers and vehicles alone (RG-44)."""
+    no_recourse: OnlyTrue | None = None
+    """No assignor answers for the debtor."""
+    pay_day: PayDay | None = None
+    pay_term: PayTerm | None = None
+    splitting: Splitting | None = None
+    tenor: Tenor | None = None
+
+    @property
+    def calendars(self) -> tuple[str, ...]:
+        """The calendars that the rules name, sorted."""
+        named = {rule.calendar for rule in (self.blackout, self.pay_day) if rule is not None}
+        return tuple(sorted(named))
+
+    def allows(self, mode: str) -> bool:
+        """Tells whether what is offered may become effective in a way."""
+        return self.acceptance is None or mode in self.acceptance
+
+
+class FirstPolicy(Body):
+    """The policy with which a ledger begins."""
+
+    name: MachineText
+    version: Annotated[int, Field(ge=1, le=9_999)]
+    rules: Rules
+
+
+def check_rules(rules: Rules) -> None:
+    """Checks what a model cannot say of rules.
+
+    Raises:
+        MalformedError: Modes out of order or without `explicit`; a soft term that is not
+            below the hard one, or is justified though there is none.
+    """
+    modes = rules.acceptance
+    if modes is not None and (AcceptanceMode.EXPLICIT not in modes or [*modes] != sorted({*modes})):
+        raise MalformedError(what="acceptance", reason="not sorted, or without explicit")
+    tenor = rules.tenor
+    if tenor is None:
+        return
+    if (tenor.soft_months is None) != (tenor.justification is None):
+        raise MalformedError(what="tenor", reason="a soft term says when it is to be justified")
+    if tenor.soft_months is not None and tenor.soft_months >= tenor.hard_months:
+        raise MalformedError(what="tenor", reason="the soft term is not below the hard one")
+
+
+def format_rules(rules: Rules) -> str:
+    """Returns rules as canonical JSON, as they stand in the statement that publishes them."""
+    return format_json(rules.model_dump(mode="json", exclude_none=True)).decode()
+
+
+@lru_cache(maxsize=64)
+def parse_rules(text: str) -> Rules:
+    """Reads rules as `format_rules` writes them."""
+    return Rules.model_validate(parse_object(text.encode(), what="rules"))
+
+
+class PolicyPublished(Effect, frozen=True, kw_only=True):
+    """A policy is known, and in force once its day has come."""
+
+    policy: Sid
+    name: str
+    version: int
+    effective_on: str | None
+    rules: str
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Writes the policy."""
+        row = Policy(
+            policy=self.policy,
+            name=self.name,
+            version=self.version,
+            effective_on=self.effective_on,
+            rules=self.rules,
+        )
+        state.put(POLICIES, row)
+
+
+class PolicyTookEffect(Effect, frozen=True, kw_only=True):
+    """A policy judges what is sealed from the next entry on."""
+
+    policy: Sid
+    replaces: Sid
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Names the policy in the ledger's row."""
+        ledger = state.get(LEDGER, "ledger")
+        if ledger is None or ledger.policy != self.replaces:
+            raise InvariantBrokenError(f"policy {self.replaces} is not in force")
+        state.put(LEDGER, replace(ledger, policy=self.policy))
+
+
+def ask_rules(now: Now) -> Generator[Read, Any, Rules]:
+    """Asks for the rules that are in force."""
+    row = yield from get(POLICIES, now.facts.policy)
+    return Rules() if row is None else parse_rules(row.rules)
+
+
+def rules_in_force(state: Rows, ledger: Ledger) -> Rules:
+    """Returns the rules that are in force."""
+    row = state.get(POLICIES, ledger.policy)
+    if row is None:
+        raise InvariantBrokenError(f"no policy {ledger.policy}")
+    return parse_rules(row.rules)

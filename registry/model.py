@@ -294,9 +294,8 @@ class Consent(Record, frozen=True, kw_only=True):
     mode: str
     """`auto` or `silence`."""
     working_days: int | None = None
-    """Of silence, counted from the offer."""
+    """Of silence, counted from the offer by the calendar."""
     calendar: str | None = None
-    """By which they are counted."""
 
     def covers(self, *, assignor: PartyId, amount: int) -> bool:
         """Tells whether an offer for its purpose is one that the party has consented to."""

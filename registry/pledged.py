@@ -64,6 +64,7 @@ class LotPledged(Effect, frozen=True, kw_only=True):
                     amount=amount,
                     born=seal.index,
                     burdens=burdens,
+                    cuts=lot.cuts + bool(self.remainder),
                     salt=seal.lot_salt(n),
                 )
                 state.add(LOTS, part)

@@ -12,6 +12,7 @@ from tests.draft import Draft
 
 FILE: dict[str, Json] = {"digest": DIGEST, "name": "paper.pdf"}
 RULING: dict[str, Json] = {"authority": "重庆市大渡口区人民法院", "number": DIGEST, "order": FILE}
+TERMS: dict[str, Json] = {"terms": DIGEST}
 REGISTER_BY = date(2025, 7, 15)
 
 

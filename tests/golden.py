@@ -43,6 +43,8 @@ from registry.store.memory import MemoryStore
 from registry.tables import to_json
 from registry.tiles import implied_files
 from tests.builders import ORIGIN, World, instant, key_of, possession_proof
+from tests.encumbered_story import tell_encumbrances
+from tests.policies import tell_silence
 
 DUE_ON = date(2025, 12, 19)
 SALT = bytes(range(16))
@@ -108,6 +110,8 @@ def story() -> Story:
     world.do("trustee#T1", "consent.withdraw", {}, re=granted)
     world.do("s2", "consent.grant", {"account": world.accounts["s2"], "collection_route": False,
                                      "purpose": "settle"})  # fmt: skip
+    tell_encumbrances(world)
+    tell_silence(world)
     offers = (to_s2, to_s3, to_factor, to_trust)
     world.do("core", "notice.acknowledge", {"notices": [f"{to_s2}.2!0"]})
     world.advance(instant(DUE_ON))

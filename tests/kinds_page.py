@@ -21,6 +21,7 @@ from registry.model import Role
 from registry.rights import CANCELLED_AT_ONCE
 from registry.statements import Kind
 from tests.builders import World, key_of
+from tests.encumbered import filing
 from tests.faults import documented
 from tests.golden import story
 from tests.scenario import GOOD, attempt, cast_world, good, grant
@@ -28,11 +29,18 @@ from tests.scenario import GOOD, attempt, cast_world, good, grant
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "kinds.md"
 
 WITHOUT_STATEMENT = {
+    "policy.take-effect": "The day with which a published policy takes effect begins.",
     "consent.cancel": "The key that signed a standing consent was revoked.",
+    "voucher.silence": "The first holder's silence has lasted as long as its consent says.",
     "voucher.expire": "The last day for accepting an issued voucher is over.",
     "transfer.expire": "The last day for accepting an offer is over.",
+    "transfer.silence": "The assignee's silence has lasted as long as its consent says.",
     "transfer.cancel": "The key that signed an open offer was revoked.",
     "transfer.cancel-more": "A revoked key had signed more of these than fit one entry.",
+    "pledge.lapse": "The last day for registering a pledge is over.",
+    "lot.court-final": "The time to object to a court's notice is over.",
+    "registration.expire": "A registration elsewhere was not renewed in time.",
+    "registration.overdue": "The last day of a task is over.",
     "day.cut-off": "A due date of some accepted voucher begins.",
     "state": "A cut-off or a `snapshot.request` asked for a commitment to the whole state.",
 }
@@ -68,6 +76,7 @@ def told_worlds() -> Iterator[World]:
         world.engine.submit([])
         yield world
     yield _over_time()
+    yield _with_an_expired_registration()
     yield _with_a_revocation()
 
 
@@ -76,6 +85,14 @@ def _over_time() -> World:
     world.offer(f"{world.issue()}.0", 5, by="s1", to="s2")
     world.do("core", "voucher.issue", world.issue_body())
     world.advance(world.time + 365 * 86_400_000)
+    world.engine.submit([])
+    return world
+
+
+def _with_an_expired_registration() -> World:
+    world = cast_world()
+    filing(world)
+    world.advance(world.time + 366 * 86_400_000)
     world.engine.submit([])
     return world
 

@@ -38,3 +38,7 @@ class PolicyFolds:
     def offer_silence_ended(self: Folding, offer: str, **_: Any) -> None:
         if (offer,) in self.rows["offer"]:
             self.change("offer", offer, consent=None, silent_at=None)
+
+    def offer_closed(self: Folding, offer: str, lot: str, **_: Any) -> None:
+        del self.rows["offer"][offer,]
+        self.change("lot", lot, status="free")

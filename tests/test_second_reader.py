@@ -14,16 +14,21 @@ from typing import Any
 
 import pytest
 
+from tests.encumbered_reader import EncumbranceFolds
+from tests.policies_reader import PolicyFolds
+
 VECTORS = Path(__file__).resolve().parent / "vectors" / "formats"
 TABLES = (
-    "ledger", "key_record", "registration", "offer", "consent_grant", "consent", "notice", "lot",
-    "voucher_number", "voucher", "mandate", "account", "party", "deadline", "state_request",
-    "bucket", "history", "committed", "invoice", "backing", "debtor", "exposure", "issuance_stop",
-    "support", "voiding", "run", "instruction", "balance",
+    "ledger", "key_record", "registration", "offer", "consent_grant", "policy", "consent",
+    "calendar", "pledge", "freeze", "dispute", "filing", "search", "task", "accessory", "notice",
+    "lot", "voucher_number", "voucher", "mandate", "account", "party", "deadline",
+    "state_request", "bucket", "history", "committed", "invoice", "backing", "debtor", "exposure",
+    "issuance_stop", "voiding", "run", "instruction", "balance",
 )  # fmt: skip
 KEYS = {
     "ledger": ["row"], "key_record": ["kid"], "registration": ["statement"],
     "consent_grant": ["consent"], "consent": ["party", "purpose"],
+    "calendar": ["name"],
     "voucher_number": ["debtor", "voucher_no"], "deadline": ["at", "kind", "id"],
     "state_request": ["at"], "bucket": ["family", "bucket"], "run": ["plan"],
     "history": ["family", "bucket"], "committed": ["row"],
@@ -88,7 +93,7 @@ def salt(domain: bytes, n: int, statement: str) -> str:
     return b64(sha(domain, b"\0", n.to_bytes(4, "big"), statement.encode())[:16])
 
 
-class Reader:
+class Reader(EncumbranceFolds, PolicyFolds):
     """Folds effects into rows, as the section "What each effect does to the rows" says."""
 
     def __init__(self) -> None:
@@ -169,7 +174,7 @@ class Reader:
         self.put("key_record", **key, added=self.index)
 
     def account_registered(self, **account: Any) -> None:
-        self.put("account", **account, verified=False)
+        self.put("account", **account, verified=False, frozen=False)
 
     def account_verified(self, account: str) -> None:
         self.change("account", account, verified=True)
@@ -178,6 +183,7 @@ class Reader:
         self.put("mandate", **mandate)
 
     def consent_granted(self, replaces: str = "", **consent: Any) -> None:
+        del consent["policy"]
         if replaces:
             del self.rows["consent_grant"][replaces,]
         self.put("consent", **consent)
@@ -191,7 +197,7 @@ class Reader:
     def voucher_issued(self, **issued: Any) -> None:
         lot_salt = salt(b"tallystick-salt/1", 0, self.statement)
         self.put("voucher", **issued, co_debtors=[], discharged="0", cancelled="0",
-                 status="issued", lot_salt=lot_salt)  # fmt: skip
+                 status="issued", lot_salt=lot_salt, guarantors=[])  # fmt: skip
         number = {name: issued[name] for name in ("debtor", "voucher_no", "voucher")}
         self.put("voucher_number", **number)
         self.found("voucher", issued["voucher"], salt(b"tallystick-bucket/1", 0, self.statement))
@@ -222,20 +228,24 @@ class Reader:
         self, voucher: str, creditor: str, account: str, collection_route: bool, ordinal: int
     ) -> None:
         row = self.get("voucher", voucher)
-        self.change("voucher", voucher, status="active", ordinal=ordinal)
+        self.change("voucher", voucher, status="active", ordinal=ordinal, consent=None,
+                    silent_at=None)  # fmt: skip
         self.change("bucket", "voucher", voucher, ordinal=ordinal, founded=self.index)
         total = int(self.get("ledger", "ledger")["face_total"]) + int(row["face"])
         self.change("ledger", "ledger", voucher_count=ordinal + 1, face_total=str(total))
         self.put("lot", lot=f"{voucher}.0", voucher=voucher, amount=row["face"], holder=creditor,
                  born=self.index, due_on=row["due_on"], path=[creditor], tier=1, acquired=voucher,
                  account=account, collection_route=collection_route, recourse=False,
-                 acknowledged=True, status="free", salt=row["lot_salt"])  # fmt: skip
+                 acknowledged=True, status="free", salt=row["lot_salt"], cuts=0,
+                 burdens=[])  # fmt: skip
 
     def lot_offered(self, offer: str, lot: str, remainder: str, **offered: Any) -> None:
+        del offered["policy"]
         row = self.rows["lot"].pop((lot,))
-        self.copy_lot(row, offer, 0, amount=offered["amount"], status="offered")
+        cuts = row["cuts"] + (remainder != "0")
+        self.copy_lot(row, offer, 0, amount=offered["amount"], status="offered", cuts=cuts)
         if remainder != "0":
-            self.copy_lot(row, offer, 1, amount=remainder)
+            self.copy_lot(row, offer, 1, amount=remainder, cuts=cuts)
         self.put("offer", **offered, offer=offer, lot=f"{offer}.0",
                  salt=salt(b"tallystick-salt/1", 2, self.statement))  # fmt: skip
 
@@ -244,16 +254,17 @@ class Reader:
                         **_: Any) -> None:  # fmt: skip
         row = self.rows["lot"].pop((lot,))
         if remainder != "0":
-            self.copy_lot(row, offer, 1, amount=remainder)
-        self.copy_lot(row, offer, 2, amount=amount, holder=assignee, path=[*row["path"], assignee],
-                      tier=row["tier"] + (purpose == "settle"), acquired=offer, account=account,
+            self.copy_lot(row, offer, 1, amount=remainder, cuts=row["cuts"] + 1)
+        self.copy_lot(row, offer, 2, amount=amount, holder=assignee, cuts=0,
+                      path=[*row["path"], assignee], tier=row["tier"] + (purpose == "settle"),
+                      acquired=offer, account=account,
                       collection_route=collection_route, recourse=recourse, acknowledged=False,
                       status="free")  # fmt: skip
 
     def lot_assigned(self, offer: str, assignee: str, account: str, collection_route: bool,
                      **_: Any) -> None:  # fmt: skip
         row, made = self.rows["lot"].pop((f"{offer}.0",)), self.rows["offer"].pop((offer,))
-        self.copy_lot(row, offer, 2, holder=assignee, path=[*row["path"], assignee],
+        self.copy_lot(row, offer, 2, cuts=0, holder=assignee, path=[*row["path"], assignee],
                       tier=row["tier"] + (made["purpose"] == "settle"), acquired=offer,
                       account=account, collection_route=collection_route,
                       recourse=made["recourse"], acknowledged=False, status="free",
@@ -286,6 +297,7 @@ class Reader:
         self.committed = at
 
     def plan_adopted(self, **run: Any) -> None:
+        del run["policy"]
         data = vector("plan")["input"]
         assert b64(sha(b"tallystick-plan/1", b"\0", data.encode())) == run["digest"]
         self.put("run", **run, posted=0, status="planned")
@@ -328,7 +340,8 @@ class Reader:
     def leaf(self, lot: Row) -> Node:
         salted = unb64(lot["salt"])
         facts = {name: lot[name] for name in ("acknowledged", "due_on", "recourse", "status")}
-        facts |= {"assignments": len(lot["path"]) - 1, "burdens": [], "tier": lot["tier"],
+        facts |= {"assignments": len(lot["path"]) - 1, "burdens": lot["burdens"],
+                  "tier": lot["tier"],
                   "payee": self.get("account", lot["account"])["digest"]}  # fmt: skip
         record = {name: lot[name] for name in ("amount", "born", "lot", "voucher")}
         record["detail"] = b64(sha(b"tallystick-detail/1\0", salted, jcs(facts)))

@@ -149,6 +149,19 @@ def rest(ledger: Ledger, names: Mapping[str, Sid]) -> None:
     accede: dict[str, Json] = {"addressee": "holders", "resolution": file, "scope": "full"}
     add: dict[str, Json] = {"key": jwk("core, second"), "proof": proof, "use": "read"}
     ledger.sign("operator", "clock.set", {"time": BEGIN + 1_000})
+    rules: dict[str, Json] = {
+        "blackout": {"calendar": "vectors", "working_days": 2},
+        "tenor": {"hard_months": 6},
+    }
+    policy: dict[str, Json] = {
+        "effective_on": "2025-08-01", "name": "plain", "rules": rules, "version": 2,
+    }  # fmt: skip
+    ledger.sign("operator", "policy.publish", policy)
+    calendar: dict[str, Json] = {
+        "first": "2025-01-01", "holidays": ["2025-10-01"], "last": "2026-12-31",
+        "name": "vectors", "workdays": ["2025-09-28"],
+    }  # fmt: skip
+    ledger.sign("operator", "calendar.publish", calendar)
     ledger.sign("core", "key.add", add)
     ledger.sign("core", "key.revoke", {"kid": key_of("core").public.kid, "suspect_from": 7})
     ledger.sign("s2", "consent.withdraw", {}, re=names["consent"])

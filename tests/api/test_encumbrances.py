@@ -1,0 +1,124 @@
+"""Reading what burdens and secures a claim: who is told what."""
+
+from typing import Any
+
+import pytest
+
+from api.client import RefusedError
+from tests.api.served import DIGEST, Street
+
+FILE = {"digest": DIGEST, "name": "paper.pdf"}
+RULING = {"authority": "重庆市大渡口区人民法院", "number": DIGEST, "order": FILE}
+
+
+def lot_of(town: Street, by: str, lot: str) -> dict[str, Any]:
+    return dict(town.client.get(f"/v1/lots/{lot}", by=town.ids[by]))
+
+
+def not_found(town: Street, by: str, path: str) -> None:
+    with pytest.raises(RefusedError) as refused:
+        town.client.get(path, by=town.ids[by])
+    assert refused.value.code == "not-found"
+
+
+def pledged(town: Street, voucher: str) -> str:
+    body = {
+        "lot": f"{voucher}.0",
+        "amount": "60000000",
+        "pledgee": town.ids["factor"],
+        "secured": "50000000",
+        "account": town.accounts["factor"],
+        "register_by": "2025-07-15",
+        "terms": DIGEST,
+    }
+    return town.do("s1", "pledge.create", body).sid
+
+
+def registered(town: Street, pledge: str) -> str:
+    body = {
+        "number": "18230000000000000001",
+        "registered_at": town.client.get("/v1/ledger")["time"],
+        "expires_on": "2026-07-01",
+        "certificate": FILE,
+        "calendar": "tests",
+    }
+    return town.do("factor", "pledge.register", body, re=pledge).sid
+
+
+def test_a_pledgee_sees_what_is_pledged_to_it_until_it_is_released(town: Street) -> None:
+    pledge = pledged(town, town.issue())
+    lot = f"{pledge}.0"
+    registration = registered(town, pledge)
+    for by in ("s1", "factor", "auditor"):
+        found = lot_of(town, by, lot)
+        assert found["burdens"] == [pledge]
+        assert [row["status"] for row in found["pledges"]] == ["registered"]
+        assert [row["filing"] for row in found["registrations"]] == [registration]
+    not_found(town, "s2", f"/v1/lots/{lot}")
+    not_found(town, "factor", f"/v1/lots/{pledge}.1")
+    for by, count in (("s1", 1), ("factor", 1), ("s3", 0), ("core", 0)):
+        rows = town.client.pages("/v1/pledges", by=town.ids[by], lot=lot)
+        assert len(list(rows)) == count
+    size = town.client.get("/v1/ledger")["size"]
+    town.do("factor", "pledge.release", {}, re=pledge)
+    not_found(town, "factor", f"/v1/lots/{lot}")
+    assert lot_of(town, "s1", lot)["pledges"] == []
+    then = town.client.get(f"/v1/lots/{lot}", by=town.ids["factor"], as_of=size)
+    assert then["burdens"] == [pledge]
+    (task,) = town.client.pages("/v1/tasks", by=town.ids["factor"], subject=pledge)
+    assert (task["work"], task["is_overdue"]) == ("deregister", False)
+    assert list(town.client.pages("/v1/tasks", by=town.ids["s1"], subject=pledge)) == []
+
+
+def test_a_holder_sees_who_froze_its_lot(town: Street) -> None:
+    lot = f"{town.issue()}.0"
+    freeze = town.do("registrar", "lot.freeze", {**RULING, "lot": lot}).sid
+    found = lot_of(town, "s1", lot)
+    assert found["burdens"] == [freeze]
+    assert found["freezes"][0]["authority"] == RULING["authority"]
+    statement = town.client.get(f"/v1/statements/{freeze}", by=town.ids["s1"])
+    assert statement["kind"] == "lot.freeze"
+    not_found(town, "s3", f"/v1/statements/{freeze}")
+
+
+def test_an_assignee_is_told_of_disputes_before_it_accepts(town: Street) -> None:
+    voucher = town.issue()
+    dispute = town.do(
+        "core", "dispute.raise", {"amount": "12000000", "terms": DIGEST}, re=voucher
+    ).sid
+    offer = town.do("s1", "transfer.offer", town.offer_body(f"{voucher}.0", 5, "s2")).sid
+    for by in ("s1", "s2"):
+        found = town.client.get(f"/v1/offers/{offer}", by=town.ids[by])
+        assert [row["dispute"] for row in found["disputes"]] == [dispute]
+        # No earlier holder, and no salt.
+        assert "path" not in found
+        assert "salt" not in found
+    not_found(town, "s3", f"/v1/offers/{offer}")
+    assert lot_of(town, "s1", f"{offer}.0")["disputes"][0]["amount"] == "12000000"
+    # It reduces nobody's lot.
+    town.accept("s2", offer)
+    assert lot_of(town, "s2", f"{offer}.2")["amount"] == "5"
+    town.do("core", "dispute.withdraw", {}, re=dispute)
+    assert lot_of(town, "s2", f"{offer}.2")["disputes"] == []
+
+
+def test_sd_18_each_lot_shows_its_part_of_a_guarantees_cap(town: Street) -> None:
+    voucher = town.issue()
+    body = {"right": "guarantee", "cap": "100000000", "document": FILE}
+    town.do("s3", "accessory.attach", body, re=voucher)
+    transfer = town.transfer(f"{voucher}.0", 60_000_000, by="s1", to="s2")
+    (kept,) = lot_of(town, "s1", f"{transfer}.1")["accessories"]
+    (passed,) = lot_of(town, "s2", f"{transfer}.2")["accessories"]
+    assert (kept["cap_of_lot"], passed["cap_of_lot"]) == ("40000000", "60000000")
+    assert kept["cap"] == passed["cap"] == "100000000"
+
+
+def test_sd_17_a_restricted_claim_is_transferred_and_flagged(town: Street) -> None:
+    body = town.issue_body(assignment_restriction="restricted")
+    voucher = town.do("core", "voucher.issue", body).sid
+    payee = {"account": town.accounts["s1"], "collection_route": True}
+    town.do("s1", "voucher.accept", payee, re=voucher)
+    transfer = town.transfer(f"{voucher}.0", 5, by="s1", to="s2")
+    assert "assignment-restricted" in lot_of(town, "s2", f"{transfer}.2")["flags"]
+    other = town.transfer(f"{town.issue()}.0", 5, by="s1", to="s2")
+    assert "assignment-restricted" not in lot_of(town, "s2", f"{other}.2")["flags"]

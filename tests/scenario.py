@@ -23,7 +23,7 @@ from registry.statements import Now, Statement, admit, typ_of
 from registry.store.memory import MemoryStore
 from tests.builders import DIGEST, ORIGIN, StoredKeys, World, key_of, possession_proof, uscc
 from tests.declared import View
-from tests.draft import Draft
+from tests.draft import Draft as Draft
 from tests.encumbered import ENCUMBERED
 from tests.policies import calendar_body, policy_body
 

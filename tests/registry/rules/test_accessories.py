@@ -1,6 +1,7 @@
 """Accessory rights: declared, told of assignments, pro rata (SD-18, RG-24)."""
 
 from datetime import date
+from functools import cache
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from registry.burdens import ACCESSORIES
 from registry.encumbrance_refusals import (
     TooManyAccessoriesError,
 )
+from registry.ids import lot_id
 from registry.model import LOTS, NOTICES, VOUCHERS, Lot
 from registry.refusals import (
     AlreadyJoinedError,
@@ -20,6 +22,7 @@ from registry.refusals import (
     VoucherStatusError,
 )
 from registry.rules.accessories import ACCESSORIES_MAX, KINDS
+from registry.tables import Minor, replace
 from tests.builders import World, instant
 from tests.encumbered import FILE, accessory_body
 from tests.faults import cases, fault, verify_refused, verify_rows
@@ -92,7 +95,7 @@ def test_a_guarantor_that_joins_the_debt_is_told_once() -> None:
     world = cast_world()
     voucher = world.issue()
     world.do("s3", "accessory.attach", accessory_body(), re=voucher)
-    accede = {"scope": "full", "addressee": "holders", "resolution": FILE}
+    accede: dict[str, Any] = {"scope": "full", "addressee": "holders", "resolution": FILE}
     world.do("s3", "voucher.accede", accede, re=voucher)
     world.transfer(f"{voucher}.0", 5, by="s1", to="s2")
     told = [row.recipient for row in world.store.select(NOTICES)]
@@ -125,25 +128,19 @@ def test_no_lot_has_no_share() -> None:
     assert cap_shares(100, []) == {}
 
 
-def _lots(amounts: list[int]) -> list[Lot]:
-    world_lot = next(iter(_one().store.select(LOTS)))
-    from registry.tables import replace
+@cache
+def _one_lot() -> Lot:
+    world = cast_world()
+    world.issue()
+    return next(iter(world.store.select(LOTS)))
 
+
+def _lots(amounts: list[int]) -> list[Lot]:
+    one = _one_lot()
     return [
-        replace(world_lot, lot=f"{world_lot.voucher}.{n}", amount=amount)
+        replace(one, lot=lot_id(one.voucher, n), amount=Minor(amount))
         for n, amount in enumerate(amounts)
     ]
-
-
-def _one() -> World:
-    if not _WORLDS:
-        world = cast_world()
-        world.issue()
-        _WORLDS.append(world)
-    return _WORLDS[0]
-
-
-_WORLDS: list[World] = []
 
 
 @given(st.integers(1, 10**15), st.lists(st.integers(1, 10**12), min_size=1, max_size=20))

@@ -215,9 +215,7 @@ def test_a_lot_that_was_offered_before_its_freeze_is_not_sold_after_it() -> None
     assert refusal(world, accept).facts == {"lot": f"{offer}.0", "burden": made}
     # Withdrawn, the lot is its holder's and still frozen.
     world.do("s1", "transfer.withdraw", {}, re=offer)
-    again = Draft(
-        by="s1", kind="transfer.offer", body=world.offer_body(f"{offer}.0", 5, "s2")
-    )
+    again = Draft(by="s1", kind="transfer.offer", body=world.offer_body(f"{offer}.0", 5, "s2"))
     assert isinstance(refusal(world, again), LotBurdenedError)
     assert lots_of(world)[f"{offer}.0"].burdens == (made,)
     verify_everything(world)
@@ -226,7 +224,11 @@ def test_a_lot_that_was_offered_before_its_freeze_is_not_sold_after_it() -> None
 def test_a_standing_consent_takes_no_frozen_lot() -> None:
     world = cast_world()
     lot = f"{world.issue()}.0"
-    body = {"purpose": "settle", "account": world.accounts["s2"], "collection_route": True}
+    body: dict[str, Any] = {
+        "purpose": "settle",
+        "account": world.accounts["s2"],
+        "collection_route": True,
+    }
     world.do("s2", "consent.grant", body)
     freeze(world, lot)
     draft = Draft(by="s1", kind="transfer.offer", body=world.offer_body(lot, 5, "s2"))

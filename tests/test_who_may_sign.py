@@ -20,6 +20,7 @@ from registry.errors import (
     RegistryError,
 )
 from registry.model import Role
+from registry.people_refusals import OtherPartyError
 from registry.refusals import (
     AlreadyAdmittedError,
     AlreadyStartedError,
@@ -40,6 +41,7 @@ from registry.refusals import (
 )
 from registry.rules.parties import ADMISSIBLE
 from tests.builders import ORIGIN, World, key_of, possession_proof, uscc
+from tests.people import engage, key_body
 from tests.scenario import GOOD, RULEBOOK, Draft, attempt, good, refusal, verify_everything
 
 ANYONE: set[str] = set(Role)
@@ -58,8 +60,18 @@ WHO: dict[str, set[str]] = {
     "party.admit": {"registrar"},
     "key.add": ANYONE,
     "key.revoke": ANYONE,
+    "key.recover": ANYONE,
+    "party.review": {"registrar"},
+    "party.suspend": {"registrar"},
+    "party.reinstate": {"registrar"},
+    "party.policy": ANYONE,
+    "approve": ANYONE,
+    "disapprove": ANYONE,
+    "affiliation.declare": {"registrar"},
+    "affiliation.end": {"registrar"},
     "account.register": HOLDERS,
     "account.verify": {"bank"},
+    "payee.change": HOLDERS,
     "mandate.grant": HOLDERS,
     "consent.grant": HOLDERS,
     "consent.withdraw": HOLDERS,
@@ -164,7 +176,7 @@ def test_a_key_in_no_entry_signs_nothing(kind: str) -> None:
 def test_a_party_that_was_never_admitted_signs_nothing(kind: str) -> None:
     world, draft = good(kind)
     _register_only(world)
-    draft.by = "waiting"
+    draft.by, draft.key = "waiting", None
     assert isinstance(refusal(world, draft), KeyUnknownError)
 
 
@@ -235,11 +247,28 @@ def _key_proved_for_s2(world: World, draft: Draft) -> None:
     draft.body["proof"] = possession_proof(key_of("further"), origin=ORIGIN, party=world.ids["s2"])
 
 
+def _keys_proved_for_s2(world: World, draft: Draft) -> None:
+    new = key_body(world, "s2", "s1 anew")
+    del new["use"]
+    draft.body["keys"] = [new]
+
+
+def _as_a_person_of_s2(world: World, draft: Draft) -> None:
+    draft.by, draft.key = "s2", engage(world, "s2", "chen")
+
+
 NAMES_ANOTHERS: dict[str, list[tuple[str, type[RegistryError], Any]]] = {
     "vehicle.register": [("vehicle", NotTrusteeError, _vehicle_of_the_trustee)],
     "key.add": [("key", PossessionError, _key_proved_for_s2)],
     "key.revoke": [("key", KeyUnknownError, _kid_of_s2)],
+    "key.recover": [("key", PossessionError, _keys_proved_for_s2)],
+    "approve": [("statement", OtherPartyError, _as_a_person_of_s2)],
+    "disapprove": [("statement", OtherPartyError, _as_a_person_of_s2)],
     "account.verify": [("account", NotBankError, _as_another_bank)],
+    "payee.change": [
+        ("lot", NotHolderError, _as("s3")),
+        ("account", NotOwnerError, _account_of("s2")),
+    ],
     "mandate.grant": [("account", NotOwnerError, _account_of("s2"))],
     "consent.grant": [("account", NotOwnerError, _account_of("s1"))],
     "consent.withdraw": [
@@ -312,6 +341,12 @@ NAMES_NOTHING_OF_ANOTHERS = {
     "calendar.publish",
     "party.register",  # names the signer; gives no right
     "party.admit",  # one registrar answers all registrations
+    "party.review",  # one registrar looks after all parties
+    "party.suspend",
+    "party.reinstate",
+    "party.policy",  # names kinds
+    "affiliation.declare",  # names anybody, by the registrar's word
+    "affiliation.end",
     "account.register",  # names a bank, which then verifies or does not
     "lot.freeze",  # one registrar hears the courts
     "lot.unfreeze",  # one registrar hears the courts

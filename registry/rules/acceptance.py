@@ -267,6 +267,7 @@ def reads_voucher_silence(due: Due, now: Now) -> ReadPlan:
     consent = yield from ask_consent(voucher.creditor, ConsentPurpose.ISSUE)
     if consent is not None:
         yield from get(ACCOUNTS, consent.account)
+    yield from get(PARTIES, voucher.creditor)
     yield from get(DEADLINES, *_cut_off_key(voucher, now))
 
 
@@ -317,6 +318,7 @@ KINDS = (
         answers=_ANSWERS,
         reads=reads_voucher_accept,
         decide=decide_voucher_accept,
+        amount=lambda state, statement: known_voucher(state, statement.re or Sid("")).face,
     ),
     Kind(
         name="voucher.refuse",
@@ -333,6 +335,7 @@ KINDS = (
         relation="the debtor",
         answers=_ANSWERS,
         decide=decide_voucher_withdraw,
+        while_suspended=True,
     ),
 )
 

@@ -245,6 +245,7 @@ KINDS = (
         answers=_ANSWERS,
         reads=reads_transfer_accept,
         decide=decide_transfer_accept,
+        amount=lambda state, statement: _answered(state, statement).amount,
     ),
     Kind(
         name="transfer.reject",
@@ -263,6 +264,7 @@ KINDS = (
         answers=_ANSWERS,
         reads=reads_answer,
         decide=decide_transfer_withdraw,
+        while_suspended=True,
     ),
 )
 

@@ -4,7 +4,7 @@ from registry.assignment import answered_deadlines, assign, offered_lot
 from registry.effects import DeadlineCleared, Due, Effect
 from registry.errors import InvariantBrokenError
 from registry.limits import ask_limits_of_transfer, blackout_from
-from registry.model import ACCOUNTS, CONSENTS, LOTS, OFFERS, VOUCHERS, LotStatus, Offer
+from registry.model import ACCOUNTS, CONSENTS, LOTS, OFFERS, PARTIES, VOUCHERS, LotStatus, Offer
 from registry.policy import rules_in_force
 from registry.rights import known_voucher, today_at
 from registry.standing import OfferSilenceEnded, SilenceEnd, ask_consent, covering
@@ -23,6 +23,7 @@ def reads_transfer_silence(due: Due, now: Now) -> ReadPlan:
     yield from get(VOUCHERS, offer.voucher)
     if consent is not None:
         yield from get(ACCOUNTS, consent.account)
+    yield from get(PARTIES, offer.assignee)
 
 
 def decide_transfer_silence(state: Rows, due: Due, now: Now) -> tuple[Effect, ...]:

@@ -380,5 +380,6 @@ KINDS = (
         relation="the lot's holder",
         reads=reads_transfer_offer,
         decide=decide_transfer_offer,
+        amount=lambda _, statement: statement.body.amount,
     ),
 )

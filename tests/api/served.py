@@ -15,7 +15,15 @@ from api.client import Client, Result
 from registry.canonical import Json
 from registry.ids import PartyId
 from registry.signing import PrivateKey
-from tests.builders import FIRST_DAY, ORIGIN, instant, key_of, possession_proof, uscc
+from tests.builders import (
+    FIRST_DAY,
+    ORIGIN,
+    admission,
+    instant,
+    key_of,
+    possession_proof,
+    uscc,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0
@@ -107,13 +115,15 @@ class Street:
             "zone": "+08:00",
             "clock": "manual",
             "policy": {"name": "plain", "version": 1, "rules": {"pay_day": {"calendar": "tests"}}},
-            "calendars": [{
-                "name": "tests",
-                "first": "2025-01-01",
-                "last": "2026-12-31",
-                "holidays": [],
-                "workdays": [],
-            }],
+            "calendars": [
+                {
+                    "name": "tests",
+                    "first": "2025-01-01",
+                    "last": "2026-12-31",
+                    "holidays": [],
+                    "workdays": [],
+                }
+            ],
         }
         return self.sign("operator", "genesis", body)
 
@@ -132,7 +142,7 @@ class Street:
         party = self.name(name, 100 + len(self.ids))
         body: dict[str, Json] = {"name": name, "key": dict(key_of(name).public.jwk())}
         made = self.do(name, "party.register", body)
-        self.do("registrar", "party.admit", {"roles": [*roles]}, re=made.sid)
+        self.do("registrar", "party.admit", admission(*roles), re=made.sid)
         self.client.submit(self.read_key(name))
         return party
 
@@ -140,7 +150,7 @@ class Street:
         """Registers and admits a trust vehicle."""
         vehicle = PartyId(f"{self.ids[trustee]}#{code}")
         made = self.do(trustee, "vehicle.register", {"vehicle": vehicle, "name": code})
-        self.do("registrar", "party.admit", {"roles": ["vehicle"]}, re=made.sid)
+        self.do("registrar", "party.admit", admission("vehicle"), re=made.sid)
         self.ids[f"{trustee}#{code}"] = vehicle
         return vehicle
 

@@ -14,7 +14,7 @@ from registry.calendars import start_of
 from registry.canonical import Json
 from tests.api.cli.terminal import Terminal
 from tests.api.served import PROMISES, server
-from tests.builders import DIGEST, OFFSET, key_of, uscc
+from tests.builders import DIGEST, OFFSET, admission, key_of, uscc
 
 TODAY = datetime.now(UTC).date()
 DUE_ON = TODAY + timedelta(days=60 - TODAY.weekday())
@@ -54,13 +54,15 @@ def open_registry(t: Terminal) -> None:
         "zone": "+08:00",
         "clock": "manual",
         "policy": {"name": "plain", "version": 1, "rules": {"pay_day": {"calendar": "weekdays"}}},
-        "calendars": [{
-            "name": "weekdays",
-            "first": f"{TODAY.year}-01-01",
-            "last": f"{TODAY.year + 1}-12-31",
-            "holidays": [],
-            "workdays": [],
-        }],
+        "calendars": [
+            {
+                "name": "weekdays",
+                "first": f"{TODAY.year}-01-01",
+                "last": f"{TODAY.year + 1}-12-31",
+                "holidays": [],
+                "workdays": [],
+            }
+        ],
     }
     assert t.json("genesis", by="operator", body=genesis)["index"] == 0
     for name in ("operator", "registrar"):
@@ -79,7 +81,7 @@ def join(t: Terminal, name: str, role: str) -> None:
     key = t.json("key new", t.path(f"{name}.pem"))["key"]
     body = {"name": f"[b]{name}[/] Ltd.", "key": key}
     registered = t.json("party register", by=name, body=body)
-    t.run("party admit --re", registered["sid"], by="registrar", body={"roles": [role]})
+    t.run("party admit --re", registered["sid"], by="registrar", body=admission(role))
     add_read_key(t, name)
 
 

@@ -45,6 +45,7 @@ class Result:
         effects: What changed.
         problem: Why it was refused; empty if it was sealed.
         receipt: The proof of inclusion, if it was asked for.
+        approval: How its approval stands, if its party's rules made it wait.
     """
 
     sid: Sid
@@ -55,6 +56,7 @@ class Result:
     effects: Mapping[str, Any] = field(default_factory=dict)
     problem: Mapping[str, Any] = field(default_factory=dict)
     receipt: Mapping[str, Any] = field(default_factory=dict)
+    approval: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def replayed(self) -> bool:
@@ -134,6 +136,7 @@ def result_of(line: Mapping[str, Any], *, sid: Sid | None = None) -> Result:
         leaf_hash=line["leaf_hash"],
         effects=line["effects"],
         receipt=line.get("receipt", {}),
+        approval=line.get("approval", {}),
     )
 
 

@@ -13,7 +13,8 @@ from api.errors import TokenMissingError, TokenRefusedError
 from registry.canonical import Json, b64url_decode, format_json, parse_object
 from registry.errors import RegistryError
 from registry.ids import Origin, PartyId, parse_party_id, trustee_of
-from registry.model import KEYS, PARTIES, KeyRecord, KeyUse, Party, Role
+from registry.model import PARTIES, Party, Role
+from registry.people import KEYS, KeyRecord, KeyUse
 from registry.ports import LedgerStore
 from registry.signing import (
     Jws,

@@ -7,6 +7,7 @@ from registry.entries import open_entry
 from registry.errors import RegistryError
 from registry.ids import parse_lot_id
 from registry.model import LOTS, Lot
+from registry.people import WAITED
 from registry.ports import LedgerStore
 from registry.tables import Get, Key, Record, Table
 
@@ -33,6 +34,10 @@ def find_lot(store: LedgerStore, lot: str, *, as_of: int | None) -> Lot | None:
     index = store.find_statements([sid]).get(sid)
     if index is None:
         return None
+    (waited,) = store.fetch([Get(WAITED, ((sid,),))])[0]
+    if waited is not None:
+        # What it numbers was made by the entry that approved it.
+        index = waited.index
     entry = open_entry(next(iter(store.entries(index, index + 1))))
     vouchers = {str(change["voucher"]) for change in changes_of(entry) if "voucher" in change}
     for voucher in sorted(vouchers):

@@ -18,7 +18,7 @@ import clearing.errors
 import registry.writer
 from api.titles import FAMILY_TITLES, TITLES
 from clearing.errors import AmountDiffersError, InstructionNotFoundError, PlanDiffersError
-from registry import errors, refusals
+from registry import errors, people_refusals, refusals
 from registry.errors import RegistryError
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -47,6 +47,13 @@ STATUSES: Final[Mapping[type[RegistryError], int]] = {
     errors.KeyRevokedError: 403,
     api.errors.OperationNotAllowedError: 403,
     refusals.RoleMissingError: 403,
+    people_refusals.SuspendedError: 403,
+    people_refusals.DutyMissingError: 403,
+    people_refusals.OverLimitError: 403,
+    people_refusals.PersonMissingError: 403,
+    people_refusals.OtherPartyError: 403,
+    people_refusals.MakerIsCheckerError: 403,
+    people_refusals.FinalReviewMissingError: 403,
     refusals.NotTrusteeError: 403,
     refusals.NotBankError: 403,
     refusals.NotOwnerError: 403,
@@ -58,12 +65,15 @@ STATUSES: Final[Mapping[type[RegistryError], int]] = {
     refusals.NotGrantorError: 403,
     # Not there.
     api.errors.NotFoundError: 404,
+    people_refusals.PartyUnknownError: 404,
     refusals.AccountUnknownError: 404,
     refusals.LotNotFoundError: 404,
     refusals.NoticeNotFoundError: 404,
     refusals.SnapshotUnknownError: 404,
     InstructionNotFoundError: 404,
     # Well formed, and no state of the ledger would make it right.
+    people_refusals.NotSuspendableError: 422,
+    people_refusals.TooFewPeopleError: 422,
     refusals.AssigneeRefusedError: 422,
     refusals.BeyondCalendarError: 422,
     refusals.DueTooSoonError: 422,

@@ -13,10 +13,11 @@ from typing import Any, Final, TypeVar
 
 from registry.batch import Change
 from registry.canonical import b64url_encode, parse_object
+from registry.checks import RootAt
 from registry.entries import Entry, open_entry
 from registry.errors import EntryInvalidError, HeadMovedError
 from registry.ids import Origin, PartyId, Sid
-from registry.kinds import RootAt, Rulebook
+from registry.kinds import Rulebook
 from registry.logtree import LogTree, stored_hashes
 from registry.merkle import hash_leaf, root_at
 from registry.ports import Commit, LedgerStore, NewEntry

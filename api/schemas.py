@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
 
+from registry.people import WaitEnd
 from registry.statements import Kind
 
 _REF: Final = "#/components/schemas/{model}"
@@ -39,6 +40,15 @@ RESULT: Final = {
         "time": {"type": "integer", "description": "Milliseconds since 1970."},
         "leaf_hash": _SID,
         "effects": {"type": "object"},
+        "approval": {
+            "type": "object",
+            "description": "How the approval stands of a statement that its party's rules hold.",
+            "required": ["status"],
+            "properties": {
+                "status": {"enum": ["pending", *(end.value for end in WaitEnd)]},
+                "index": {"type": "integer", "minimum": 0},
+            },
+        },
         "receipt": {
             "type": "object",
             "required": ["checkpoint", "index", "leaf_hash", "path"],

@@ -13,9 +13,11 @@ from registry.burdens import Dispute, Filing, Pledge, Task
 from registry.canonical import Json, parse_object
 from registry.entries import Entry, open_entry
 from registry.ids import Sid
-from registry.model import LOTS, Account, Consent, Lot, Notice, Offer, Voucher
+from registry.model import LOTS, Account, Consent, Lot, Notice, Offer, Party, Role, Voucher
+from registry.people import WAITED, Affiliation, Pending, WaitEnd
 from registry.ports import LedgerStore
 from registry.signing import split_jws
+from registry.tables import Get
 
 READERS: Final[Mapping[str, tuple[str, ...]]] = {
     "genesis": (),
@@ -27,8 +29,20 @@ READERS: Final[Mapping[str, tuple[str, ...]]] = {
     "party.admit": ("party",),
     "key.add": ("party",),
     "key.revoke": ("party",),
+    "key.recover": ("party",),
+    "party.review": ("party",),
+    "party.suspend": ("party",),
+    "party.reinstate": ("party",),
+    "party.policy": ("party",),
+    # Whose what was approved is, says the approved statement's own kind; see `readers_of`.
+    "approve": ("party",),
+    "disapprove": ("party",),
+    # Either may be no party here, and the other one's other affiliates are no business of it.
+    "affiliation.declare": ("first", "second"),
+    "affiliation.end": ("first", "second"),
     "account.register": ("owner", "bank"),
     "account.verify": (),
+    "payee.change": ("holder",),
     "mandate.grant": ("owner",),
     # It may name several assignors, who must not see one another.
     "consent.grant": ("party",),
@@ -94,19 +108,47 @@ def sees_statement(caller: Caller, entry: Entry, store: LedgerStore) -> bool:
 
 
 def readers_of(entry: Entry, store: LedgerStore) -> Iterator[str]:
-    """Yields the parties of a sealed statement."""
+    """Yields the parties of a sealed statement.
+
+    What a statement that waited has changed stands in its last approval's entry; both are
+    seen by whoever would see it, had it not waited.
+    """
     payload = payload_of(entry)
     yield str(payload["by"])
+    yield from _named_in(entry)
+    answered = _sealed(store, payload.get("re"))
+    if entry.kind == "approve" and answered is not None:
+        answered = _sealed(store, payload_of(answered).get("re"))
     for change in changes_of(entry):
-        for member in READERS.get(entry.kind, ()):
+        if change["effect"] == "statement-pending":
+            yield from _named_by_approval(store, Sid(str(change["statement"])))
+    if answered is not None and answered.kind in _ANSWERS_SHOWN:
+        yield from readers_of(answered, store)
+
+
+def _named_in(entry: Entry) -> Iterator[str]:
+    """Yields the parties that an entry's changes name as readers of its kind."""
+    kind = entry.kind
+    for change in changes_of(entry):
+        if change["effect"] == "statement-approved":
+            # What follows is another kind's.
+            kind = str(change["kind"])
+        for member in READERS.get(kind, ()):
             if isinstance(name := change.get(member), str):
                 yield name
-    re = payload.get("re")
-    index = store.find_statements([Sid(str(re))]).get(Sid(str(re))) if re else None
-    if index is not None:
-        answered = open_entry(next(iter(store.entries(index, index + 1))))
-        if answered.kind in _ANSWERS_SHOWN:
-            yield from readers_of(answered, store)
+
+
+def _named_by_approval(store: LedgerStore, sid: Sid) -> Iterator[str]:
+    """Yields the parties that a statement which waited names, once it is approved."""
+    (waited,) = store.fetch([Get(WAITED, ((sid,),))])[0]
+    if waited is not None and waited.end == WaitEnd.APPROVED:
+        yield from _named_in(open_entry(next(iter(store.entries(waited.index, waited.index + 1)))))
+
+
+def _sealed(store: LedgerStore, sid: object) -> Entry | None:
+    """Returns the entry of a statement, if there is one."""
+    index = store.find_statements([Sid(sid)]).get(Sid(sid)) if isinstance(sid, str) else None
+    return None if index is None else open_entry(next(iter(store.entries(index, index + 1))))
 
 
 def payload_of(entry: Entry) -> Mapping[str, Json]:
@@ -120,6 +162,28 @@ def changes_of(entry: Entry) -> Iterator[Mapping[str, Json]]:
     for change in changes if isinstance(changes, list) else ():
         if isinstance(change, dict):
             yield change
+
+
+def sees_pending(caller: Caller, pending: Pending) -> bool:
+    """Tells whether what waits is the caller's own to approve."""
+    return caller.is_auditor or caller.is_or_manages(pending.party)
+
+
+def sees_party_file(caller: Caller, party: Party) -> bool:
+    """Tells whether a caller sees who acts in a party, and on what evidence it was admitted."""
+    return caller.is_auditor or Role.REGISTRAR in caller.roles or caller.is_or_manages(party.party)
+
+
+AFFILIATION_READERS: Final = frozenset(
+    {Role.AUDITOR, Role.FINANCIER, Role.OPERATOR, Role.REGISTRAR, Role.TRUSTEE}
+)
+"""Who counts related parties (SD-35, EL-22) or looks for claims that come back (FR-05)."""
+
+
+def sees_affiliation(caller: Caller, pair: Affiliation) -> bool:
+    """Tells whether a caller has to count with affiliations, or is one of the two."""
+    counts = not AFFILIATION_READERS.isdisjoint(caller.roles)
+    return counts or any(map(caller.is_or_manages, (pair.first, pair.second)))
 
 
 def sees_lot(caller: Caller, lot: Lot) -> bool:

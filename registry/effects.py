@@ -18,9 +18,11 @@ from json.encoder import encode_basestring as _quoted
 from typing import ClassVar
 
 from registry.canonical import b64url_encode, plain_json, sha256
+from registry.errors import InvariantBrokenError
 from registry.ids import Kid, PartyId, Sid
-from registry.model import DEADLINES, KEYS, Deadline, KeyRecord
-from registry.tables import MutableRows, Record, format_record
+from registry.model import DEADLINES, Deadline
+from registry.people import KEYS, KeyRecord
+from registry.tables import Minor, MutableRows, Record, format_record, replace
 
 SALT_LOT = b"tallystick-salt/1"
 SALT_BUCKET = b"tallystick-bucket/1"
@@ -43,7 +45,8 @@ class Seal(Record, frozen=True, kw_only=True):
         index: The entry's index.
         time: The entry's time, in milliseconds.
         leaf_hash: The entry's Merkle leaf hash.
-        statement: The entry's statement as JWS text, "" without one: for salts alone.
+        statement: The JWS text of the statement that numbers what the entry makes, its own or
+            the one that it approves; "" without one. For salts alone.
     """
 
     index: int
@@ -87,6 +90,23 @@ class Effect(Record, frozen=True, kw_only=True):
         raise NotImplementedError
 
 
+class Numbering(Effect, frozen=True, kw_only=True):
+    """Begins what follows from an earlier statement, which numbers all that its entry makes.
+
+    `text` is that statement's JWS text, from which its salts are derived.
+    """
+
+    derived: ClassVar[frozenset[str]] = frozenset({"text"})
+
+    text: str = ""
+
+
+def numbering_text(effects: Sequence[Effect], statement: str) -> str:
+    """Returns the JWS text whose statement numbers what an entry makes: usually its own."""
+    first = effects[0] if effects else None
+    return first.text if isinstance(first, Numbering) else statement
+
+
 class DeadlineSet(Effect, frozen=True, kw_only=True):
     """Time will bring about an entry of this kind at this instant."""
 
@@ -119,22 +139,50 @@ class KeyAdded(Effect, frozen=True, kw_only=True):
     use: str
     suite: str
     x: str
+    person: str | None = None
+    duty: str | None = None
+    limit: Minor | None = None
 
     def touched(self) -> tuple[Touch, ...]:
         """Touches the party, so that its history holds all its keys."""
         return (("holder", self.party),)
 
-    def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Writes the key's record."""
-        row = KeyRecord(
+    def record(self, *, added: int) -> KeyRecord:
+        """Returns the key's record, as added in an entry."""
+        return KeyRecord(
             kid=self.kid,
             party=self.party,
             use=self.use,
             suite=self.suite,
             x=self.x,
-            added=seal.index,
+            added=added,
+            person=self.person,
+            duty=self.duty,
+            limit=self.limit,
         )
-        state.put(KEYS, row)
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Writes the key's record."""
+        state.put(KEYS, self.record(added=seal.index))
+
+
+class KeyRevoked(Effect, frozen=True, kw_only=True):
+    """A key signs nothing after this entry."""
+
+    kid: Kid
+    party: PartyId
+    suspect_from: int | None = None
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches the party."""
+        return (("holder", self.party),)
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Closes the key's record."""
+        key = state.get(KEYS, self.kid)
+        if key is None:
+            raise InvariantBrokenError(f"revocation of no key {self.kid}")
+        state.put(KEYS, replace(key, revoked=seal.index, suspect_from=self.suspect_from))
 
 
 class Due(Record, frozen=True, kw_only=True):

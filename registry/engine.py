@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from registry.batch import Batch, KeptRows
-from registry.effects import Due, Effect, Seal, apply, format_effects
+from registry.effects import Due, Effect, Seal, apply, format_effects, numbering_text
 from registry.entries import BEFORE_FIRST, Entry, open_entry, seal_entry
 from registry.errors import (
     ClockUnsureError,
@@ -313,9 +313,8 @@ class Engine:
     ) -> Sealed:
         """Applies a sealed entry to the batch's rows; what is raised here ends the batch."""
         leaf_hash = hash_leaf(data)
-        seal = Seal(
-            index=entry.index, time=entry.time, leaf_hash=leaf_hash, statement=entry.statement
-        )
+        text = numbering_text(effects, entry.statement)
+        seal = Seal(index=entry.index, time=entry.time, leaf_hash=leaf_hash, statement=text)
         work.rows.index = entry.index
         apply(work.rows, effects, seal)
         work.states_requested += work.rows.has_put(STATE_REQUESTS, entry.index + 1)

@@ -146,7 +146,7 @@ class KeyNotOfPartyError(AuthenticationError):
 class KeyUseError(AuthenticationError):
     """The key is for another use."""
 
-    template = "key {kid} is for use {use}, statements need use sign"
+    template = "key {kid} is for use {use}, and this needs use {needed}"
 
 
 class KeyRevokedError(AuthenticationError):

@@ -21,6 +21,7 @@ from pydantic_core import CoreSchema, core_schema
 from registry.errors import RegistryError
 from registry.ids import LotId, NoticeId, Origin, PartyId, Sid, parse_origin, parse_party_id
 from registry.money import format_amount
+from registry.people import Duty
 from registry.statements import Body
 
 
@@ -159,3 +160,14 @@ class KeyField(Body):
     crv: MachineText
     kty: MachineText
     x: MachineText
+
+
+class HandField(Body):
+    """Whose hand a signing key is: a pseudonym, and what its person may do in the party.
+
+    Without a duty the person makes and checks, without a limit for any amount.
+    """
+
+    person: MachineText
+    duty: Annotated[Duty, LENIENT] | None = None
+    limit: Amount | None = None

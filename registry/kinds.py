@@ -4,28 +4,36 @@ The engine, the auditor and the stores are handed a rulebook and import no rule;
 package exports its `KINDS`, `TIMED` and `TABLES`, and the sum of them is the program.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from registry.canonical import b64url_encode
-from registry.effects import Due, Effect
-from registry.errors import KeyNotOfPartyError, KeyRevokedError, KeyUnknownError, KeyUseError
-from registry.ids import trustee_of
-from registry.model import KEYS, PARTIES, TABLES, KeyUse
-from registry.refusals import (
-    AnswerMissingError,
-    LifetimeError,
-    NotStartedError,
-    RoleMissingError,
-    SeenDiffersError,
+from registry.checks import (
+    RootAt,
+    check_answer,
+    check_key,
+    check_lifetime,
+    check_limit,
+    check_seen,
+    check_signer,
+    needed_approvals,
+    reads_signer,
+    require_person,
 )
+from registry.effects import Due, Effect, Numbering
+from registry.model import TABLES
+from registry.people import KEYS, PENDING, Pending
+from registry.refusals import NotStartedError
+from registry.rights import known_pending
 from registry.rules import (
     acceptance,
     accession,
     accessories,
     accounts,
+    affiliations,
     answers,
+    approvals,
     consents,
+    controls,
     cutoffs,
     disputes,
     freezes,
@@ -34,17 +42,19 @@ from registry.rules import (
     limits,
     notices,
     parties,
+    payees,
     pledges,
     policies,
     registrations,
     searches,
     silences,
     stops,
+    suspensions,
     transfers,
     voiding,
     vouchers,
 )
-from registry.statements import CLOCK_SKEW, LIFETIME_MAX, Kind, Now, Statement, TimedKind
+from registry.statements import Kind, Now, Statement, TimedKind, reopen_statement
 from registry.tables import ReadPlan, Rows, Table, get
 
 KINDS: tuple[Kind[Any], ...] = (
@@ -52,7 +62,12 @@ KINDS: tuple[Kind[Any], ...] = (
     *policies.KINDS,
     *parties.KINDS,
     *keys.KINDS,
+    *controls.KINDS,
+    *approvals.KINDS,
+    *suspensions.KINDS,
+    *affiliations.KINDS,
     *accounts.KINDS,
+    *payees.KINDS,
     *consents.KINDS,
     *limits.KINDS,
     *stops.KINDS,
@@ -72,6 +87,8 @@ KINDS: tuple[Kind[Any], ...] = (
     *cutoffs.KINDS,
 )
 TIMED: tuple[TimedKind, ...] = (
+    *approvals.TIMED,
+    *payees.TIMED,
     *policies.TIMED,
     *consents.TIMED,
     *acceptance.TIMED,
@@ -82,9 +99,6 @@ TIMED: tuple[TimedKind, ...] = (
     *silences.TIMED,
     *cutoffs.TIMED,
 )
-
-RootAt = Callable[[int], bytes]
-"""Returns the log's root at an earlier size."""
 
 
 class Rulebook:
@@ -111,10 +125,19 @@ class Rulebook:
             return
         if not kind.key_in_body:
             yield from get(KEYS, statement.kid)
+        yield from self._reads_rules(statement, kind, now)
+        if kind is approvals.APPROVE:
+            pending = yield from get(PENDING, statement.re or "")
+            if pending is not None:
+                waiting = self._reopen(pending, statement)
+                yield from self._reads_rules(waiting, self.kinds[waiting.kind], now)
+
+    def _reads_rules(self, statement: Statement[Any], kind: Kind[Any], now: Now) -> ReadPlan:
+        """Asks for what a statement's rules see, whoever has signed it."""
         for table in self._answered[kind.name]:
             yield from get(table, statement.re or "")
         yield from kind.reads(statement, now)
-        yield from get(PARTIES, statement.by)
+        yield from reads_signer(statement, kind)
 
     def decide(
         self, state: Rows, statement: Statement[Any], now: Now, *, root_at: RootAt
@@ -126,31 +149,56 @@ class Rulebook:
         Raises:
             NotStartedError: There is no genesis yet.
             KeyNotOfPartyError: The key is not the signer's, nor its trustee's.
-            KeyUseError: The key is for another use than to sign.
+            KeyUseError: The key is for another use than the kind's.
             KeyRevokedError: An earlier entry has revoked the key.
+            DutyMissingError: The key's person has another duty.
             LifetimeError: The entry's time is outside [iat - 300, exp), or that is too long.
             SeenDiffersError: The signer saw another log.
             AnswerMissingError: `re` names nothing open that this kind may answer.
             RoleMissingError: The signer is not admitted in a role that may sign this.
-            RegistryError: The kind's own refusals, in their documented order.
+            SuspendedError: The signer is suspended.
+            OverLimitError: The amount is above the key's limit.
+            PersonMissingError: Approvals are needed, and the key names no person.
+            RegistryError: The kind's own refusals, in their documented order; then those of the
+                statement that is approved.
         """
         kind = self.kinds[statement.kind]
         if now.ledger is None and kind.name != "genesis":
             raise NotStartedError(kind=kind.name)
-        # 6. The key: whose it is, what for, since and until when.
-        if not kind.key_in_body:
-            _check_key(state, statement)
+        # 6. The key: whose it is, what for, since and until when, whose hand.
+        key = None if kind.key_in_body else check_key(state, statement, kind)
         # 7. Lifetime, the log that the signer saw, what it answers.
-        _check_lifetime(statement, now)
-        _check_seen(statement, now, root_at)
-        _check_answer(state, statement, kind, self._answered[kind.name])
-        # 8. Who may sign, then the kind's own rules.
-        if kind.signers:
-            party = state.get(PARTIES, statement.by)
-            if party is None or not kind.signers.intersection(party.roles):
-                roles = " or ".join(sorted(kind.signers))
-                raise RoleMissingError(by=statement.by, roles=roles)
+        check_lifetime(statement, now)
+        check_seen(statement, now, root_at)
+        check_answer(state, statement, kind, self._answered[kind.name])
+        # 8. Who may sign, for how much, with whom; then the kind's own rules.
+        party = check_signer(state, statement, kind)
+        check_limit(state, statement, kind, key)
+        needed = needed_approvals(state, statement, kind, party)
+        person = require_person(key) if needed is not None and key is not None else ""
+        if kind is controls.POLICY:
+            controls.check_names(statement, self.kinds)
+        effects = kind.decide(state, statement, now)
+        if needed is not None:
+            # Decided to refuse early; what follows is decided again when nobody is missing.
+            amount = 0 if kind.amount is None else kind.amount(state, statement)
+            return approvals.wait(statement, needed, person=person, amount=amount, now=now)
+        if kind is approvals.APPROVE and isinstance(effects[0], Numbering):
+            # It was the last approval.
+            return (*effects, *self._decide_waiting(state, statement, now))
+        return effects
+
+    def _decide_waiting(self, state: Rows, approve: Statement[Any], now: Now) -> tuple[Effect, ...]:
+        """Decides a statement again that has its approvals: as of now, but for its key and time."""
+        statement = self._reopen(known_pending(state, approve.re or ""), approve)
+        kind = self.kinds[statement.kind]
+        check_answer(state, statement, kind, self._answered[kind.name])
+        check_signer(state, statement, kind)
         return kind.decide(state, statement, now)
+
+    def _reopen(self, pending: Pending, approve: Statement[Any]) -> Statement[Any]:
+        """Returns the statement that waits."""
+        return reopen_statement(pending.text, kinds=self.kinds, origin=approve.aud)
 
     def reads_due(self, due: Due, now: Now) -> ReadPlan:
         """Asks for what the decision on a deadline sees."""
@@ -159,45 +207,3 @@ class Rulebook:
     def decide_due(self, state: Rows, due: Due, now: Now) -> tuple[Effect, ...]:
         """Decides what follows from a deadline that has come; cannot refuse."""
         return self.timed[due.kind].decide(state, due, now)
-
-
-def _check_key(state: Rows, statement: Statement[Any]) -> None:
-    """Checks that the key may sign for the party that the statement names."""
-    key = state.get(KEYS, statement.kid)
-    if key is None:
-        raise KeyUnknownError(kid=statement.kid)
-    if key.party != trustee_of(statement.by):
-        raise KeyNotOfPartyError(kid=statement.kid, by=statement.by)
-    if key.use != KeyUse.SIGN:
-        raise KeyUseError(kid=statement.kid, use=key.use)
-    if key.revoked is not None:
-        raise KeyRevokedError(kid=statement.kid, revoked=key.revoked)
-
-
-def _check_lifetime(statement: Statement[Any], now: Now) -> None:
-    """Checks that the entry's time lies in the statement's lifetime."""
-    seconds = now.time // 1000
-    first, end = statement.iat - CLOCK_SKEW, statement.exp
-    if not first <= seconds < end or statement.exp - statement.iat > LIFETIME_MAX:
-        raise LifetimeError(time=seconds, first=first, end=end)
-
-
-def _check_seen(statement: Statement[Any], now: Now, root_at: RootAt) -> None:
-    """Checks that the log which the signer saw is this one."""
-    if statement.seen is None:
-        return
-    seen = statement.seen
-    if seen.size > now.index or root_at(seen.size) != seen.root:
-        raise SeenDiffersError(size=seen.size, root=b64url_encode(seen.root))
-
-
-def _check_answer(
-    state: Rows, statement: Statement[Any], kind: Kind[Any], tables: Sequence[Table[Any]]
-) -> None:
-    """Checks that `re` names something open that this kind answers."""
-    if not tables and statement.re is None:
-        return
-    if statement.re is None or not any(state.get(table, statement.re) for table in tables):
-        raise AnswerMissingError(
-            kind=kind.name, answers=" or ".join(kind.answers) or "nothing", re=statement.re or ""
-        )

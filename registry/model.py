@@ -9,9 +9,18 @@ so that the live state grows with live lots and not with history.
 from enum import StrEnum
 
 from registry import burdens, credit
-from registry.canonical import b64url_decode
 from registry.ids import Kid, LotId, NoticeId, Origin, PartyId, Sid
-from registry.signing import PublicKey
+from registry.people import (
+    AFFILIATIONS,
+    APPROVAL_RULES,
+    APPROVALS,
+    KEYS,
+    PENDING,
+    REGISTRATIONS,
+    SUSPENSIONS,
+    WAITED,
+    Binding,
+)
 from registry.tables import Minor, Record, Table
 
 
@@ -35,14 +44,6 @@ HOLDER_ROLES = frozenset({Role.PARTICIPANT, Role.FINANCIER, Role.VEHICLE})
 """Who may hold lots: never the operator, the registrar or a bank as such (RG-02, I11)."""
 
 
-class KeyUse(StrEnum):
-    """The one thing that a key is for."""
-
-    SIGN = "sign"
-    READ = "read"
-    RECEIPT = "receipt"
-
-
 class VoucherStatus(StrEnum):
     """Where a voucher is in its life; the last five are final."""
 
@@ -60,6 +61,8 @@ class LotStatus(StrEnum):
 
     FREE = "free"
     OFFERED = "offered"
+    HELD = "held"
+    """Its payee account has changed within a day (FR-12)."""
 
 
 class Purpose(StrEnum):
@@ -123,43 +126,28 @@ class CalendarRecord(Record, frozen=True, kw_only=True):
 
 
 class Party(Record, frozen=True, kw_only=True):
-    """An admitted party; its bucket's ordinal is its rank of admission."""
+    """An admitted party; its bucket's ordinal is its rank of admission.
+
+    Attributes:
+        evidence: Digests of what the registrar has seen.
+        binding: How firmly its key was bound to it.
+        contact_from: Who introduced its contact, if that was another party.
+        manual_review: Its admission is still to be looked at again (FR-04).
+        policy: The statement that set its approval rules; None if it has none.
+        suspended: The statement that suspended it; None if it is not.
+    """
 
     party: PartyId
     name: str
     roles: tuple[str, ...]
     statement: Sid
     ordinal: int
-
-
-class Registration(Record, frozen=True, kw_only=True):
-    """A request to be admitted, with the key that signed it (none for a trust vehicle)."""
-
-    statement: Sid
-    party: PartyId
-    name: str
-    kid: Kid | None
-    suite: str | None
-    x: str | None
-    salt: str
-
-
-class KeyRecord(Record, frozen=True, kw_only=True):
-    """A party's public key; it signs in entries `added < j < revoked`, and its own revocation."""
-
-    kid: Kid
-    party: PartyId
-    use: str
-    suite: str
-    x: str
-    added: int
-    revoked: int | None = None
-    suspect_from: int | None = None
-
-    @property
-    def public(self) -> PublicKey:
-        """The key itself."""
-        return PublicKey(suite=self.suite, raw=b64url_decode(self.x, what="x", length=32))
+    evidence: tuple[str, ...] = ()
+    binding: str = Binding.DOCUMENTS
+    contact_from: PartyId | None = None
+    manual_review: bool = False
+    policy: Sid | None = None
+    suspended: Sid | None = None
 
 
 class Account(Record, frozen=True, kw_only=True):
@@ -372,10 +360,8 @@ class Committed(Record, frozen=True, kw_only=True):
 
 
 LEDGER = Table(name="ledger", row=Ledger, key=("row",))
-KEYS = Table(name="key_record", row=KeyRecord, key=("kid",), indexes=("party",))
 POLICIES = Table(name="policy", row=Policy, key=("policy",), indexes=("name", "effective_on"))
 CALENDARS = Table(name="calendar", row=CalendarRecord, key=("name",))
-REGISTRATIONS = Table(name="registration", row=Registration, key=("statement",))
 OFFERS = Table(name="offer", row=Offer, key=("offer",), indexes=("lot", "assignee", "kid"))
 GRANTS = Table(name="consent_grant", row=Grant, key=("consent",))
 CONSENTS = Table(name="consent", row=Consent, key=("party", "purpose"), indexes=("party", "kid"))
@@ -393,9 +379,10 @@ HISTORIES = Table(name="history", row=History, key=("family", "bucket"))
 COMMITTED = Table(name="committed", row=Committed, key=("row",))
 
 TABLES = (
-    LEDGER, KEYS, REGISTRATIONS, OFFERS, GRANTS, POLICIES, CONSENTS, CALENDARS,
+    LEDGER, KEYS, PENDING, APPROVALS, WAITED, SUSPENSIONS, AFFILIATIONS,
+    REGISTRATIONS, OFFERS, GRANTS, POLICIES, CONSENTS, CALENDARS,
     *burdens.TABLES, NOTICES, LOTS,
-    VOUCHER_NUMBERS, VOUCHERS, MANDATES, ACCOUNTS, PARTIES, DEADLINES, STATE_REQUESTS, BUCKETS,
-    HISTORIES, COMMITTED, *credit.TABLES,
+    VOUCHER_NUMBERS, VOUCHERS, MANDATES, ACCOUNTS, PARTIES, APPROVAL_RULES,
+    DEADLINES, STATE_REQUESTS, BUCKETS, HISTORIES, COMMITTED, *credit.TABLES,
 )  # fmt: skip
 """The registry's tables, in the order in which batches read them and digests hash them."""

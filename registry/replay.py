@@ -13,15 +13,26 @@ from typing import Any
 from msgspec import Struct
 
 from registry.canonical import parse_object
+from registry.checks import RootAt
 from registry.commitments import Commitments, StateCommitted
-from registry.effects import Due, Effect, Seal, Touch, apply, format_effects, touches_of
+from registry.effects import (
+    Due,
+    Effect,
+    Seal,
+    Touch,
+    apply,
+    format_effects,
+    numbering_text,
+    touches_of,
+)
 from registry.entries import BEFORE_FIRST, Entry, open_entry, seal_entry
 from registry.errors import EntryInvalidError, RegistryError
 from registry.histories import Histories, merged
 from registry.ids import Kid, Origin
-from registry.kinds import RootAt, Rulebook
+from registry.kinds import Rulebook
 from registry.merkle import hash_leaf
-from registry.model import HISTORIES, KEYS, LEDGER, STATE_REQUESTS, History
+from registry.model import HISTORIES, LEDGER, STATE_REQUESTS, History
+from registry.people import KEYS
 from registry.readings import Reading
 from registry.signing import PublicKey
 from registry.state import MemoryRows, replay_digest
@@ -306,7 +317,7 @@ class Replay:
     def _adopt(self, leaf_hash: bytes, reading: Reading, following: _Following) -> None:
         """Applies the entry and remembers what later ones are judged by."""
         past, statement, effects = self.past, reading.statement, following.effects
-        text = "" if statement is None else statement.text
+        text = numbering_text(effects, "" if statement is None else statement.text)
         seal = Seal(index=past.size, time=reading.time, leaf_hash=leaf_hash, statement=text)
         apply(self.rows, effects, seal)
         if following.kind == "state":

@@ -1,5 +1,6 @@
 """Checks that several groups of rules share: whose account, which mandate, what day."""
 
+from collections.abc import Iterable
 from datetime import date
 
 from registry.calendars import DAY_MS, date_at, parse_offset, start_of
@@ -7,6 +8,8 @@ from registry.effects import DeadlineSet
 from registry.errors import InvariantBrokenError
 from registry.ids import Kid, PartyId, Sid
 from registry.model import ACCOUNTS, CONSENTS, MANDATES, OFFERS, VOUCHERS, Account, Voucher
+from registry.people import APPROVALS, PENDING, ApprovalRule, Duty, KeyRecord, KeyUse, Pending
+from registry.people_refusals import TooFewPeopleError
 from registry.refusals import (
     AccountNotVerifiedError,
     AccountUnknownError,
@@ -50,13 +53,15 @@ def require_mandate(state: Rows, mandate: Sid, *, account: Sid) -> None:
 
 
 def reads_signed(kid: str) -> ReadPlan:
-    """Asks for what ends with a key: the standing consents and open offers that it signed."""
+    """Asks for what ends with a key: approvals, consents, offers and what it made wait."""
+    yield from where(PENDING, "kid", kid)
+    yield from where(APPROVALS, "kid", kid)
     yield from where(CONSENTS, "kid", kid)
     yield from where(OFFERS, "kid", kid)
 
 
 def cancel_signed(state: Rows, kid: Kid, *, at: int) -> tuple[DeadlineSet, ...]:
-    """Sets the end of the consents and open offers that a revoked key has signed.
+    """Sets the end of what a revoked key has signed and what still depends on it.
 
     Args:
         state: Shows them by the key.
@@ -66,9 +71,14 @@ def cancel_signed(state: Rows, kid: Kid, *, at: int) -> tuple[DeadlineSet, ...]:
     Returns:
         A deadline each, as many as fit an entry, and one for the others if there are more.
     """
+    approvals = sorted(row.approval for row in state.where(APPROVALS, "kid", kid))
     consents = sorted(row.consent for row in state.where(CONSENTS, "kid", kid))
+    waiting = sorted(row.statement for row in state.where(PENDING, "kid", kid))
     offers = sorted(row.offer for row in state.where(OFFERS, "kid", kid))
-    ends = [("consent.cancel", consent) for consent in consents]
+    # In the order in which deadlines of one instant come.
+    ends = [("approval.cancel", approval) for approval in approvals]
+    ends += [("consent.cancel", consent) for consent in consents]
+    ends += [("pending.cancel", statement) for statement in waiting]
     ends += [("transfer.cancel", offer) for offer in offers]
     deadlines = [DeadlineSet(at=at, kind=kind, id=sid) for kind, sid in ends[:CANCELLED_AT_ONCE]]
     if len(ends) > CANCELLED_AT_ONCE:
@@ -101,3 +111,37 @@ def known_voucher(state: Rows, voucher: Sid) -> Voucher:
     if row is None:
         raise InvariantBrokenError(f"no voucher {voucher}")
     return row
+
+
+def known_pending(state: Rows, statement: str) -> Pending:
+    """Returns a statement that waits."""
+    row = state.get(PENDING, statement)
+    if row is None:
+        raise InvariantBrokenError(f"statement {statement} does not wait")
+    return row
+
+
+def require_people(
+    party: PartyId, keys: Iterable[KeyRecord], rules: Iterable[ApprovalRule]
+) -> None:
+    """Checks that a party has the people to meet its rules: one who makes, others who approve.
+
+    Raises:
+        TooFewPeopleError: It does not; nothing that the rules hold back could ever stand.
+    """
+    hands = {
+        (key.person, key.duty)
+        for key in keys
+        if key.use == KeyUse.SIGN and key.revoked is None and key.person is not None
+    }
+    makers = {person for person, duty in hands if duty in (None, Duty.MAKER)}
+    checkers = {person for person, duty in hands if duty != Duty.MAKER}
+    finals = {person for person, duty in hands if duty == Duty.FINAL}
+    for rule in rules:
+        if not any(
+            len(checkers - {maker}) >= rule.approvals and (not rule.final or finals - {maker})
+            for maker in makers
+        ):
+            needed = f"a maker, {rule.approvals} who approve{', one in the end' * rule.final}"
+            people = ", ".join(sorted({str(person) for person, _ in hands})) or "nobody"
+            raise TooFewPeopleError(party=party, people=people, needed=needed)

@@ -16,7 +16,7 @@ from typing import Any
 from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
 from registry.ids import PartyId, Sid
-from registry.model import ACCOUNTS, CONSENTS, OFFERS, VOUCHERS, Consent
+from registry.model import ACCOUNTS, CONSENTS, OFFERS, PARTIES, VOUCHERS, Consent
 from registry.policy import Rules
 from registry.refusals import BeyondCalendarError
 from registry.rights import end_instant, known_voucher, today_at
@@ -133,7 +133,9 @@ def covering(
         return None
     account = state.get(ACCOUNTS, consent.account)
     serves = account is not None and account.verified and rules.allows(consent.mode)
-    return consent if serves else None
+    row = state.get(PARTIES, party)
+    # What a suspended party may not sign is not signed in its place either.
+    return consent if serves and row is not None and row.suspended is None else None
 
 
 def silent_at(state: Rows, consent: Consent, now: Now, *, before: int) -> int | None:

@@ -25,6 +25,7 @@ from registry.errors import (
 from registry.ids import Kid, Origin, PartyId, Sid, parse_party_id, parse_sid, parse_uuid7
 from registry.merkle import TreeHead
 from registry.model import Ledger, Role
+from registry.people import Duty, KeyUse
 from registry.signing import (
     Jws,
     PrivateKey,
@@ -100,6 +101,10 @@ class Now:
         return self.ledger
 
 
+SIGNING = frozenset({KeyUse.SIGN})
+MAKING = frozenset({Duty.MAKER})
+
+
 def reads_nothing(_subject: object, _now: Now) -> ReadPlan:
     """Declares no reads."""
     yield from ()
@@ -118,6 +123,13 @@ class Kind(Generic[B]):
         reads: Asks for the rows that the decision sees.
         decide: The pure decision: effects or a refusal.
         key_in_body: It is signed by the key in its own body.
+        amount: What it is about in minor units, over its body and what it answers; None for
+            kinds without an amount. Limits of keys and approval rules go by it.
+        uses: Uses of which the key must have one.
+        duties: Duties of which the key's person must have one, if it has any.
+        while_suspended: A suspended party may sign it.
+        waits: A party's rules may have it wait for approvals.
+        guards: It changes who controls the party: the strictest of its rules holds.
     """
 
     name: str
@@ -128,6 +140,12 @@ class Kind(Generic[B]):
     reads: Callable[[Statement[B], Now], ReadPlan] = reads_nothing
     decide: Callable[[Rows, Statement[B], Now], tuple[Effect, ...]]
     key_in_body: bool = False
+    amount: Callable[[Rows, Statement[B]], int] | None = None
+    uses: frozenset[KeyUse] = SIGNING
+    duties: frozenset[Duty] = MAKING
+    while_suspended: bool = False
+    waits: bool = True
+    guards: bool = False
 
     @property
     def summary(self) -> str:
@@ -214,16 +232,8 @@ def read_statement(
     """
     # 1. Size, canonical form, audience, id against iat. The kind is needed to know the
     #    body's model, so the header is parsed here and compared in step 3.
-    if len(text) > 2 * PAYLOAD_MAX:
-        raise TooLargeError(what="statement", size=len(text), limit=2 * PAYLOAD_MAX)
-    jws = split_jws(text, what="statement")
-    if len(jws.payload) > PAYLOAD_MAX:
-        raise TooLargeError(what="payload", size=len(jws.payload), limit=PAYLOAD_MAX)
-    typ, kid = _open_header(jws.header)
-    kind = kinds.get(typ[3:-4]) if typ == typ_of(typ[3:-4]) else None
-    if kind is None:
-        raise MalformedError(what="header", reason=f"typ {typ!r} names no known kind of statement")
-    statement = _parse(text, jws, kind=kind, kid=kid, origin=origin)
+    jws, kind, statement = _open(text, kinds=kinds, origin=origin)
+    kid, typ = statement.kid, typ_of(kind.name)
     # 2. The key stands in a committed entry.
     if kind.key_in_body:
         key: PublicKey | None = parse_jwk(statement.body.model_dump()["key"])
@@ -237,6 +247,29 @@ def read_statement(
     return Unverified(
         statement=statement, key=key, message=jws.signing_input, signature=jws.signature
     )
+
+
+def reopen_statement(
+    text: str, *, kinds: Mapping[str, Kind[Any]], origin: Origin
+) -> Statement[Any]:
+    """Reads a statement that was admitted before, from the JWS text that the state holds."""
+    return _open(text, kinds=kinds, origin=origin)[2]
+
+
+def _open(
+    text: str, *, kinds: Mapping[str, Kind[Any]], origin: Origin
+) -> tuple[Jws, Kind[Any], Statement[Any]]:
+    """Splits a statement and parses it by the kind that its header names: step 1."""
+    if len(text) > 2 * PAYLOAD_MAX:
+        raise TooLargeError(what="statement", size=len(text), limit=2 * PAYLOAD_MAX)
+    jws = split_jws(text, what="statement")
+    if len(jws.payload) > PAYLOAD_MAX:
+        raise TooLargeError(what="payload", size=len(jws.payload), limit=PAYLOAD_MAX)
+    typ, kid = _open_header(jws.header)
+    kind = kinds.get(typ[3:-4]) if typ == typ_of(typ[3:-4]) else None
+    if kind is None:
+        raise MalformedError(what="header", reason=f"typ {typ!r} names no known kind of statement")
+    return jws, kind, _parse(text, jws, kind=kind, kid=kid, origin=origin)
 
 
 @lru_cache(maxsize=16_384)

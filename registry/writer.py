@@ -24,7 +24,7 @@ from registry.errors import (
     StorageUnknownError,
 )
 from registry.ids import Kid
-from registry.model import KEYS
+from registry.people import KEYS
 from registry.ports import LedgerStore
 from registry.signer import CheckpointSigner
 from registry.signing import PublicKey

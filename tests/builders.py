@@ -17,8 +17,9 @@ from registry.errors import RegistryError
 from registry.ids import Kid, Origin, PartyId, Sid, format_uuid7, uscc_check_character
 from registry.invoices import fingerprint
 from registry.kinds import Rulebook
-from registry.model import KEYS, POLICIES, CalendarRecord, Policy
+from registry.model import POLICIES, CalendarRecord, Policy
 from registry.packs import calendar_pack, packed_calendar, policy_pack
+from registry.people import KEYS
 from registry.policy import FirstPolicy, format_rules
 from registry.ports import LedgerStore
 from registry.rules.keys import POSSESSION_TYP, possession_payload
@@ -205,7 +206,7 @@ class World:
             self.ids[name] = uscc(number or 100 + len(self.ids))
             body: dict[str, Json] = {"name": name, "key": dict(self.keys[name].public.jwk())}
             made = self.do(name, "party.register", body)
-        self.do("registrar", "party.admit", {"roles": [*roles]}, re=made.sid)
+        self.do("registrar", "party.admit", admission(*roles), re=made.sid)
         return self.ids[name]
 
     def bank_account(self, name: str, *, bank: str = "bank", kind: str = "settlement") -> Sid:
@@ -344,6 +345,12 @@ class World:
     def entries(self) -> Sequence[bytes]:
         """Returns all entries."""
         return list(self.store.entries(0, self.store.size()))
+
+
+def admission(*roles: str, **members: Json) -> dict[str, Json]:
+    """Returns the body of an admission in these roles."""
+    evidence: list[Json] = [{"digest": DIGEST, "name": "licence.pdf"}]
+    return {"roles": [*roles], "binding": "in-person", "evidence": evidence, **members}
 
 
 def possession_proof(key: PrivateKey, *, origin: Origin, party: PartyId) -> str:

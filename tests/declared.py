@@ -2,9 +2,10 @@
 
 from typing import Any, TypeVar
 
+from registry.checks import RootAt
 from registry.effects import Due, Effect
 from registry.errors import InvariantBrokenError
-from registry.kinds import RootAt, Rulebook
+from registry.kinds import Rulebook
 from registry.state import answer
 from registry.statements import Now, Statement
 from registry.tables import Get, Key, Read, ReadPlan, Record, Rows, Table, Value

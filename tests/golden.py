@@ -44,6 +44,7 @@ from registry.tables import to_json
 from registry.tiles import implied_files
 from tests.builders import ORIGIN, World, instant, key_of, possession_proof
 from tests.encumbered_story import tell_encumbrances
+from tests.golden_people import tell_of_people
 from tests.policies import tell_silence
 
 DUE_ON = date(2025, 12, 19)
@@ -114,6 +115,7 @@ def story() -> Story:
     tell_silence(world)
     offers = (to_s2, to_s3, to_factor, to_trust)
     world.do("core", "notice.acknowledge", {"notices": [f"{to_s2}.2!0"]})
+    tell_of_people(world, lot_of_s3=f"{to_s3}.2", lot_of_s1=f"{to_s2}.1")
     world.advance(instant(DUE_ON))
     world.engine.submit([])
     state_index = world.store.size() - 1

@@ -21,12 +21,22 @@ from registry.signing import seal_jws, split_jws
 from registry.state import MemoryRows
 from registry.statements import Now, Statement, admit, typ_of
 from registry.store.memory import MemoryStore
-from tests.builders import DIGEST, ORIGIN, StoredKeys, World, key_of, possession_proof, uscc
+from tests.builders import (
+    DIGEST,
+    ORIGIN,
+    StoredKeys,
+    World,
+    admission,
+    key_of,
+    possession_proof,
+    uscc,
+)
 from tests.credit import CREDIT
 from tests.declared import View
 from tests.draft import Draft as Draft
 from tests.encumbered import ENCUMBERED
 from tests.policies import calendar_body, policy_body
+from tests.staffed import STAFFED
 
 RULEBOOK = Rulebook()
 
@@ -191,7 +201,7 @@ def _vehicle_register(world: World) -> Draft:
 def _party_admit(world: World) -> Draft:
     made = attempt(world, _party_register(world))
     assert not isinstance(made, RegistryError)
-    return Draft(by="registrar", kind="party.admit", body={"roles": ["participant"]}, re=made.sid)
+    return Draft(by="registrar", kind="party.admit", body=admission("participant"), re=made.sid)
 
 
 def key_add(world: World, *, by: str, name: str = "further", use: str = "sign") -> Draft:
@@ -346,6 +356,7 @@ GOOD: dict[str, Callable[[World], Draft]] = {
     "snapshot.request": _snapshot_request,
     **CREDIT,
     **ENCUMBERED,
+    **STAFFED,
 }
 
 

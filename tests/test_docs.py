@@ -55,8 +55,14 @@ def effects() -> list[type[Effect]]:
     """Returns every effect, by name."""
     rulebook()
     # A class with slots is made twice; the one that is used comes later.
-    found = {cls.effect: cls for cls in Effect.__subclasses__() if cls.__module__[:5] != "tests"}
+    found = {cls.effect: cls for cls in effects_below(Effect) if cls.__module__[:5] != "tests"}
     return [found[name] for name in sorted(found)]
+
+
+def effects_below(effect: type[Effect]) -> Iterator[type[Effect]]:
+    """Yields the effects that derive from a class, without the classes between."""
+    for each in effect.__subclasses__():
+        yield from effects_below(each) if each.__subclasses__() else (each,)
 
 
 def type_name(hint: Any) -> str:

@@ -14,19 +14,23 @@ from typing import Any
 
 import pytest
 
+from tests.credit_reader import CreditFolds
 from tests.encumbered_reader import EncumbranceFolds
+from tests.people_reader import PeopleFolds
 from tests.policies_reader import PolicyFolds
 
 VECTORS = Path(__file__).resolve().parent / "vectors" / "formats"
 TABLES = (
-    "ledger", "key_record", "registration", "offer", "consent_grant", "policy", "consent",
+    "ledger", "key_record", "pending", "approval", "waited", "suspension", "affiliation",
+    "registration", "offer", "consent_grant", "policy", "consent",
     "calendar", "pledge", "freeze", "dispute", "filing", "search", "task", "accessory", "notice",
-    "lot", "voucher_number", "voucher", "mandate", "account", "party", "deadline",
-    "state_request", "bucket", "history", "committed", "invoice", "backing", "debtor", "exposure",
-    "issuance_stop", "voiding", "run", "instruction", "balance",
+    "lot", "voucher_number", "voucher", "mandate", "account", "party", "approval_rule",
+    "deadline", "state_request", "bucket", "history", "committed", "invoice", "backing", "debtor",
+    "exposure", "issuance_stop", "voiding", "run", "instruction", "balance",
 )  # fmt: skip
 KEYS = {
-    "ledger": ["row"], "key_record": ["kid"], "registration": ["statement"],
+    "ledger": ["row"], "key_record": ["kid"], "pending": ["statement"], "waited": ["statement"],
+    "approval_rule": ["party", "kind", "minimum"], "registration": ["statement"],
     "consent_grant": ["consent"], "consent": ["party", "purpose"],
     "calendar": ["name"],
     "voucher_number": ["debtor", "voucher_no"], "deadline": ["at", "kind", "id"],
@@ -93,7 +97,7 @@ def salt(domain: bytes, n: int, statement: str) -> str:
     return b64(sha(domain, b"\0", n.to_bytes(4, "big"), statement.encode())[:16])
 
 
-class Reader(EncumbranceFolds, PolicyFolds):
+class Reader(CreditFolds, EncumbranceFolds, PeopleFolds, PolicyFolds):
     """Folds effects into rows, as the section "What each effect does to the rows" says."""
 
     def __init__(self) -> None:
@@ -134,6 +138,9 @@ class Reader(EncumbranceFolds, PolicyFolds):
         self.index, self.time = entry["index"], entry["time"]
         self.statement = "".join(entry["statements"])
         effects = entry["effects"]
+        if effects["changes"] and effects["changes"][0]["effect"] == "statement-approved":
+            # What follows is numbered by the statement that waited.
+            self.statement = self.get("pending", effects["changes"][0]["statement"])["text"]
         for change in effects["changes"]:
             members = {name: value for name, value in change.items() if name != "effect"}
             fold: Callable[..., None] = getattr(self, change["effect"].replace("-", "_"))
@@ -152,7 +159,8 @@ class Reader(EncumbranceFolds, PolicyFolds):
         self.put("ledger", **ledger)
 
     def founder_admitted(self, role: str, kid: str, suite: str, x: str, **party: Any) -> None:
-        self.put("party", roles=[role], **party)
+        self.put("party", roles=[role], **party, binding="documents", evidence=[],
+                 manual_review=False)  # fmt: skip
         self.put("key_record", kid=kid, suite=suite, x=x, party=party["party"], use="sign",
                  added=self.index)  # fmt: skip
         salted = salt(b"tallystick-bucket/1", party["ordinal"], self.statement)
@@ -172,6 +180,10 @@ class Reader(EncumbranceFolds, PolicyFolds):
 
     def key_added(self, **key: Any) -> None:
         self.put("key_record", **key, added=self.index)
+
+    def offer_closed(self, offer: str, lot: str, **_: Any) -> None:
+        del self.rows["offer"][offer,]
+        self.change("lot", lot, status="free")
 
     def account_registered(self, **account: Any) -> None:
         self.put("account", **account, verified=False, frozen=False)
@@ -202,27 +214,6 @@ class Reader(EncumbranceFolds, PolicyFolds):
         self.put("voucher_number", **number)
         self.found("voucher", issued["voucher"], salt(b"tallystick-bucket/1", 0, self.statement))
         self.owe(issued["debtor"], int(issued["face"]))
-
-    def owe(self, party: str, amount: int) -> None:
-        row = self.rows["debtor"].setdefault(
-            (party,), {"party": party, "outstanding": "0", "allocated": "0"}
-        )
-        row["outstanding"] = str(int(row["outstanding"]) + amount)
-
-    def invoice_used(self, voucher: str, fingerprint: str, total: str, amount: str) -> None:
-        known = self.rows["invoice"].get((fingerprint,), {"used": "0"})
-        used = str(int(known["used"]) + int(amount))
-        self.put("invoice", fingerprint=fingerprint, total=total, used=used)
-        self.put("backing", voucher=voucher, fingerprint=fingerprint, amount=amount)
-
-    def invoice_freed(self, voucher: str, fingerprint: str, amount: str) -> None:
-        used = int(self.get("invoice", fingerprint)["used"]) - int(amount)
-        self.change("invoice", fingerprint, used=str(used))
-        del self.rows["backing"][voucher, fingerprint]
-
-    def exposure_changed(self, financier: str, debtor: str, held: str) -> None:
-        row = self.rows["exposure"].get((financier, debtor), {})
-        self.put("exposure", **{**row, "financier": financier, "debtor": debtor, "held": held})
 
     def voucher_activated(
         self, voucher: str, creditor: str, account: str, collection_route: bool, ordinal: int

@@ -20,6 +20,7 @@ from registry.errors import (
     RegistryError,
 )
 from registry.model import Role
+from registry.people_refusals import OtherPartyError
 from registry.refusals import (
     AllocationError,
     AlreadyAdmittedError,
@@ -42,68 +43,9 @@ from registry.refusals import (
 )
 from registry.rules.parties import ADMISSIBLE
 from tests.builders import ORIGIN, World, key_of, possession_proof, uscc
+from tests.people import engage, key_body
 from tests.scenario import GOOD, RULEBOOK, Draft, attempt, good, refusal, verify_everything
-
-ANYONE: set[str] = set(Role)
-HOLDERS = {"participant", "financier", "vehicle"}
-PLEDGEES = {"financier", "vehicle"}
-IN_BODY: set[str] = set()
-"""Signed with the key in the body, before there is any role."""
-
-WHO: dict[str, set[str]] = {
-    "genesis": IN_BODY,
-    "clock.set": {"operator"},
-    "policy.publish": {"operator"},
-    "calendar.publish": {"operator"},
-    "party.register": IN_BODY,
-    "vehicle.register": {"trustee"},
-    "party.admit": {"registrar"},
-    "key.add": ANYONE,
-    "key.revoke": ANYONE,
-    "account.register": HOLDERS,
-    "account.verify": {"bank"},
-    "mandate.grant": HOLDERS,
-    "consent.grant": HOLDERS,
-    "consent.withdraw": HOLDERS,
-    "limit.set": {"registrar"},
-    "limit.allocate": {"participant"},
-    "exposure.limit": {"financier"},
-    "issuance.stop": {"registrar"},
-    "issuance.resume": {"registrar"},
-    "voucher.issue": {"participant"},
-    "voucher.accede": {"participant"},
-    "voucher.void": {"participant"},
-    "voucher.agree-void": HOLDERS,
-    "voucher.accept": HOLDERS,
-    "voucher.refuse": HOLDERS,
-    "voucher.withdraw": {"participant"},
-    "transfer.offer": HOLDERS,
-    "transfer.accept": HOLDERS,
-    "transfer.reject": HOLDERS,
-    "transfer.withdraw": HOLDERS,
-    "notice.acknowledge": {"participant"},
-    "snapshot.request": {"vehicle"},
-    "pledge.create": HOLDERS,
-    "pledge.register": PLEDGEES,
-    "pledge.enforce": PLEDGEES,
-    "pledge.release": PLEDGEES,
-    "lot.freeze": {"registrar"},
-    "lot.unfreeze": {"registrar"},
-    "lot.pay-to-court": {"registrar"},
-    "lot.object": {"participant"},
-    "account.freeze": {"bank"},
-    "account.unfreeze": {"bank"},
-    "dispute.raise": {"participant"},
-    "dispute.answer": HOLDERS,
-    "dispute.resolve": HOLDERS,
-    "dispute.withdraw": {"participant"},
-    "registration.undertake": HOLDERS,
-    "registration.record": HOLDERS,
-    "registration.change": HOLDERS,
-    "registration.cancel": HOLDERS,
-    "registration.search": HOLDERS,
-    "accessory.attach": {"participant", "financier"},
-}
+from tests.signers import IN_BODY, WHO
 
 PARTY_IN_ROLE = {
     "operator": "operator",
@@ -173,7 +115,7 @@ def test_a_key_in_no_entry_signs_nothing(kind: str) -> None:
 def test_a_party_that_was_never_admitted_signs_nothing(kind: str) -> None:
     world, draft = good(kind)
     _register_only(world)
-    draft.by = "waiting"
+    draft.by, draft.key = "waiting", None
     assert isinstance(refusal(world, draft), KeyUnknownError)
 
 
@@ -244,11 +186,28 @@ def _key_proved_for_s2(world: World, draft: Draft) -> None:
     draft.body["proof"] = possession_proof(key_of("further"), origin=ORIGIN, party=world.ids["s2"])
 
 
+def _keys_proved_for_s2(world: World, draft: Draft) -> None:
+    new = key_body(world, "s2", "s1 anew")
+    del new["use"]
+    draft.body["keys"] = [new]
+
+
+def _as_a_person_of_s2(world: World, draft: Draft) -> None:
+    draft.by, draft.key = "s2", engage(world, "s2", "chen")
+
+
 NAMES_ANOTHERS: dict[str, list[tuple[str, type[RegistryError], Any]]] = {
     "vehicle.register": [("vehicle", NotTrusteeError, _vehicle_of_the_trustee)],
     "key.add": [("key", PossessionError, _key_proved_for_s2)],
     "key.revoke": [("key", KeyUnknownError, _kid_of_s2)],
+    "key.recover": [("key", PossessionError, _keys_proved_for_s2)],
+    "approve": [("statement", OtherPartyError, _as_a_person_of_s2)],
+    "disapprove": [("statement", OtherPartyError, _as_a_person_of_s2)],
     "account.verify": [("account", NotBankError, _as_another_bank)],
+    "payee.change": [
+        ("lot", NotHolderError, _as("s3")),
+        ("account", NotOwnerError, _account_of("s2")),
+    ],
     "mandate.grant": [("account", NotOwnerError, _account_of("s2"))],
     "consent.grant": [("account", NotOwnerError, _account_of("s1"))],
     "consent.withdraw": [
@@ -328,6 +287,12 @@ NAMES_NOTHING_OF_ANOTHERS = {
     "calendar.publish",
     "party.register",  # names the signer; gives no right
     "party.admit",  # one registrar answers all registrations
+    "party.review",  # one registrar looks after all parties
+    "party.suspend",
+    "party.reinstate",
+    "party.policy",  # names kinds
+    "affiliation.declare",  # names anybody, by the registrar's word
+    "affiliation.end",
     "account.register",  # names a bank, which then verifies or does not
     "lot.freeze",  # one registrar hears the courts
     "lot.unfreeze",  # one registrar hears the courts

@@ -41,6 +41,7 @@ app.command("audit")(verify.audit)
 app.command("verify")(verify.verify)
 
 WORDS = {
+    "affiliation": "Who belongs together 关联关系.",
     "account": "Bank accounts 账户.",
     "calendar": "Working days by name 日历.",
     "clearing": "Maturity 清分: proposals, runs, instructions.",
@@ -53,7 +54,9 @@ WORDS = {
     "consent": "Standing consent to offers that are effective at once, or by silence 预先同意.",
     "mandate": "Authority to debit an account 扣款授权.",
     "notice": "Notices of assignment 转让通知.",
-    "party": "Parties: registration and admission.",
+    "party": "Parties: registration, admission, suspension, rules 审批规则.",
+    "payee": "On which account a lot is paid 收款账户.",
+    "pending": "Statements that wait for approval 待复核.",
     "policy": "Rules by the day with which they take effect 业务规则.",
     "snapshot": "Holder snapshots 持有人名册（快照）.",
     "terms": "Confidential terms.",

@@ -130,6 +130,7 @@ def _send(
             "leaf_hash": result.leaf_hash,
             "time": result.time,
             "effects": result.effects,
+            **({"approval": result.approval} if result.approval else {}),
         }
     )
 
@@ -177,14 +178,20 @@ def prove_key(
     file: Annotated[Path, typer.Argument(help="The new key.")],
     party: Party,
     origin: Annotated[str, typer.Option(envvar="TALLYSTICK_ORIGIN", help="The log's name.")],
-    use: Annotated[str, typer.Option(help="sign, read or receipt.")] = "sign",
+    use: Annotated[str, typer.Option(help="sign, read, receipt or recovery.")] = "sign",
+    person: Annotated[str, typer.Option(help="Whose hand a signing key is, a pseudonym.")] = "",
+    duty: Annotated[str, typer.Option(help="maker, checker or final; none for all.")] = "",
+    limit: Annotated[str, typer.Option(help="The largest amount that it signs for, in fen.")] = "",
 ) -> None:
     """Prints the body of `key add` for a new key, with the proof of its possession."""
     with told():
         key = PrivateKey.from_pem(file.read_bytes())
         payload = possession_payload(origin=Origin(origin), party=PartyId(party), key=key.public)
         proof = seal_jws(key, typ=POSSESSION_TYP, payload=payload)
-    print_json({"key": key.public.jwk(), "use": use, "proof": proof})
+    members = {"person": person, "duty": duty, "limit": limit}
+    hand = {name: value for name, value in members.items() if value}
+    body: dict[str, Json] = {"key": dict(key.public.jwk()), "use": use, "proof": proof}
+    print_json({**body, "hand": hand} if hand else body)
 
 
 def kinds() -> None:

@@ -71,7 +71,12 @@ def admit_everybody(desk: Desk) -> None:
         else:
             body = {"name": actor.name, "key": dict(actor.key.public.jwk())}
             registration = desk.say(actor.short, "party.register", body)
-        desk.say(REGISTRAR, "party.admit", {"roles": [*actor.roles]}, re=registration)
+        admission: dict[str, Json] = {
+            "roles": [*actor.roles],
+            "binding": "documents" if code else "in-person",
+            "evidence": [desk.file(f"{actor.party.replace('#', '-')}-licence.pdf")],
+        }
+        desk.say(REGISTRAR, "party.admit", admission, re=registration)
     desk.flush()
     for short, key in read_keys(desk.cast, seed=desk.seed).items():
         actor = desk.cast[short]

@@ -18,14 +18,17 @@ from api.pages import (
     shown,
 )
 from api.requests import GUARDS, AsOf, CallerOf, ServiceOf, answer
+from api.results import approval_of, suspicion_of
 from api.service import Service
 from api.visibility import (
+    changes_of,
     has_held,
     sees_account,
     sees_consent,
     sees_lot,
     sees_notice,
     sees_offer,
+    sees_party_file,
     sees_pledge,
     sees_statement,
     sees_voucher,
@@ -34,17 +37,8 @@ from registry.canonical import b64url_encode
 from registry.entries import open_entry
 from registry.ids import Sid
 from registry.merkle import hash_leaf
-from registry.model import (
-    ACCOUNTS,
-    CONSENTS,
-    KEYS,
-    LOTS,
-    NOTICES,
-    OFFERS,
-    PARTIES,
-    VOUCHERS,
-    Voucher,
-)
+from registry.model import ACCOUNTS, CONSENTS, LOTS, NOTICES, OFFERS, PARTIES, VOUCHERS, Voucher
+from registry.people import KEYS
 
 R = TypeVar("R")
 
@@ -54,6 +48,10 @@ Cursor = Annotated[str, Query(max_length=1024)]
 
 HIDDEN = frozenset({"lot_salt", "salt"})
 """Salts open commitments; a holder gets its lots' own salts and nobody else's."""
+
+PARTY_FILE = frozenset(
+    {"contact_from", "duty", "evidence", "limit", "manual_review", "person", "policy"}
+)
 
 router = APIRouter(prefix="/v1", dependencies=GUARDS)
 
@@ -75,17 +73,20 @@ async def read_statement(
     entry = open_entry(data)
     if not sees_statement(caller, entry, service.store):
         raise NotFoundError(what="statement", name=sid)
-    return answer(
-        {
-            "sid": sid,
-            "index": index,
-            "time": entry.time,
-            "leaf_hash": b64url_encode(hash_leaf(data)),
-            "effects": entry.effects,
-            "kind": entry.kind,
-            "entry": b64url_encode(data),
-        }
-    )
+    found: dict[str, Any] = {
+        "sid": sid,
+        "index": index,
+        "time": entry.time,
+        "leaf_hash": b64url_encode(hash_leaf(data)),
+        "effects": entry.effects,
+        "kind": entry.kind,
+        "entry": b64url_encode(data),
+    }
+    if any(change["effect"] == "statement-pending" for change in changes_of(entry)):
+        found["approval"] = approval_of(service.store, Sid(sid))
+    if (suspect := suspicion_of(service.store, entry)) is not None:
+        found["suspect"] = suspect
+    return answer(found)
 
 
 @router.get("/lots", operation_id="lots.list")
@@ -244,13 +245,17 @@ async def list_notices(
 
 
 @router.get("/parties/{party}", operation_id="parties.read")
-async def read_party(service: ServiceOf, as_of: AsOf, party: str) -> JSONResponse:
+async def read_party(service: ServiceOf, caller: CallerOf, as_of: AsOf, party: str) -> JSONResponse:
     """Shows a party, its roles and its keys: whom one deals with is no secret among parties."""
     row = await asyncio.to_thread(find_row, service.store, PARTIES, (party,), as_of=as_of)
     if row is None:
         raise NotFoundError(what="party", name=party)
     keys = service.store.select(KEYS, field="party", value=party, as_of=as_of)
-    return answer({**shown(row), "keys": [shown(key) for key in keys]})
+    # Whose hands its keys are is the party's own affair, what was seen of it the registrar's.
+    hidden = frozenset() if sees_party_file(caller, row) else PARTY_FILE
+    return answer(
+        {**shown(row, hidden=hidden), "keys": [shown(key, hidden=hidden) for key in keys]}
+    )
 
 
 @router.get("/accounts", operation_id="accounts.list")

@@ -114,7 +114,7 @@ def _write(kind: Kind[Any]) -> Endpoint:
         if waits:
             note = await asyncio.wrap_future(service.writer.wait_checkpoint(outcome.index + 1))
             receipt = receipt_of(service.store, outcome, note=note)
-        return _Result(outcome, result_of(outcome, receipt=receipt))
+        return _Result(outcome, result_of(outcome, service.store, receipt=receipt))
 
     return write
 
@@ -164,6 +164,7 @@ async def submit_many(request: Request) -> Response:
         # Nothing was sealed: the whole request may come again.
         raise first
     language = language_of(request.headers.get("accept-language", ""))
+    store = service_of(request).store
     lines: list[bytes] = []
     for outcome in outcomes:
         if isinstance(outcome, RegistryError):
@@ -171,7 +172,7 @@ async def submit_many(request: Request) -> Response:
             lines.append(_dump({"status": problem["status"], "problem": problem}).encode())
         else:
             status = b"200" if outcome.replayed else b"201"
-            lines.append(b'{"status":%b,%b' % (status, result_of(outcome)[1:]))
+            lines.append(b'{"status":%b,%b' % (status, result_of(outcome, store)[1:]))
     retry = next((e for e in outcomes if isinstance(e, StorageError)), None)
     return Response(
         b"".join(b"%b\n" % line for line in lines),

@@ -253,5 +253,7 @@ KINDS = (
         answers={"clearing.plan": RUNS},
         reads=reads_clearing_confirm,
         decide=decide_clearing_confirm,
+        amount=lambda _, statement: statement.body.amount,
+        while_suspended=True,
     ),
 )

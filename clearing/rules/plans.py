@@ -309,5 +309,6 @@ KINDS = (
         relation="the operator",
         reads=reads_clearing_plan,
         decide=decide_clearing_plan,
+        amount=lambda _, statement: statement.body.total,
     ),
 )

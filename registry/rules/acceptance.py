@@ -338,6 +338,7 @@ KINDS = (
         answers=_ANSWERS,
         reads=reads_voucher_accept,
         decide=decide_voucher_accept,
+        amount=lambda state, statement: known_voucher(state, statement.re or Sid("")).face,
     ),
     Kind(
         name="voucher.refuse",
@@ -356,6 +357,7 @@ KINDS = (
         answers=_ANSWERS,
         reads=reads_closing,
         decide=decide_voucher_withdraw,
+        while_suspended=True,
     ),
 )
 

@@ -53,6 +53,11 @@ class CoDebtorJoined(Effect, frozen=True, kw_only=True):
         state.put(VOUCHERS, replace(voucher, co_debtors=joined))
 
 
+def amount_acceded(state: Rows, statement: Statement[VoucherAccede]) -> int:
+    """Returns what the signer is to owe at most."""
+    return statement.body.cap or known_voucher(state, Sid(statement.re or "")).face
+
+
 def decide_voucher_accede(
     state: Rows, statement: Statement[VoucherAccede], now: Now
 ) -> tuple[Effect, ...]:
@@ -92,5 +97,6 @@ KINDS = (
         relation="the co-debtor to be",
         answers={"voucher.issue": VOUCHERS},
         decide=decide_voucher_accede,
+        amount=amount_acceded,
     ),
 )

@@ -169,10 +169,10 @@ def decide_accessory_attach(
         right=body.right,
         cap=Minor(body.cap),
         document=body.document.digest,
-        addressee=promise and promise.addressee,
-        trigger=promise and promise.trigger,
-        working_days_before=promise and promise.working_days_before,
-        minute=promise and promise.minute,
+        addressee=None if promise is None else promise.addressee,
+        trigger=None if promise is None else promise.trigger,
+        working_days_before=None if promise is None else promise.working_days_before,
+        minute=None if promise is None else promise.minute,
     )
     return (attached,)
 

@@ -250,6 +250,7 @@ KINDS = (
         answers=_ANSWERS,
         reads=reads_transfer_accept,
         decide=decide_transfer_accept,
+        amount=lambda state, statement: _answered(state, statement).amount,
     ),
     Kind(
         name="transfer.reject",
@@ -268,6 +269,7 @@ KINDS = (
         answers=_ANSWERS,
         reads=reads_answer,
         decide=decide_transfer_withdraw,
+        while_suspended=True,
     ),
 )
 

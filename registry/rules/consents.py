@@ -239,6 +239,7 @@ KINDS = (
         relation="who granted the consent",
         answers={"consent.grant": GRANTS},
         decide=decide_consent_withdraw,
+        while_suspended=True,
     ),
 )
 

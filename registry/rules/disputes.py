@@ -253,5 +253,6 @@ KINDS = (
         relation="the debtor that raised it",
         answers=_ANSWERS,
         decide=decide_dispute_withdraw,
+        while_suspended=True,
     ),
 )

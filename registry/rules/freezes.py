@@ -281,6 +281,7 @@ KINDS = (
         answers=_ANSWERS,
         reads=reads_lot_object,
         decide=decide_lot_object,
+        while_suspended=True,
     ),
 )
 

@@ -22,18 +22,8 @@ from registry.fields import (
     PlainText,
 )
 from registry.ids import Kid, PartyId, Sid
-from registry.model import (
-    BUCKETS,
-    KEYS,
-    LEDGER,
-    PARTIES,
-    Bucket,
-    KeyRecord,
-    KeyUse,
-    Ledger,
-    Party,
-    Role,
-)
+from registry.model import BUCKETS, LEDGER, PARTIES, Bucket, Ledger, Party, Role
+from registry.people import KEYS, KeyRecord, KeyUse
 from registry.policy import FirstPolicy, PolicyPublished, check_rules, format_rules
 from registry.refusals import AlreadyStartedError, ClockBackError, ClockNotManualError
 from registry.signing import parse_jwk

@@ -94,5 +94,6 @@ KINDS = (
         relation="the notices' recipient",
         reads=reads_notice_acknowledge,
         decide=decide_notice_acknowledge,
+        while_suspended=True,
     ),
 )

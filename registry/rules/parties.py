@@ -1,7 +1,9 @@
 """Who takes part: registration, admission, trust vehicles, and keys.
 
 A registration proves possession of its key by being signed with it, and gives no
-right until the registrar's `party.admit` answers it. A trust vehicle
+right until the registrar's `party.admit` answers it, which says what the registrar has
+seen and how firmly the key is bound to the party. Whoever is introduced by another party
+is flagged: the forged debtors of the known cases were (FR-04). A trust vehicle
 (`<trustee>#<code>`) has no key: its trustee signs for it.
 """
 
@@ -11,35 +13,30 @@ from pydantic import Field
 
 from registry.effects import Effect, KeyAdded, Seal, Touch
 from registry.errors import InvariantBrokenError, MalformedError
-from registry.fields import LENIENT, KeyField, PartyField, PlainText
+from registry.fields import LENIENT, FileRef, HandField, KeyField, PartyField, PlainText
 from registry.ids import Kid, PartyId, Sid, is_vehicle, trustee_of
-from registry.model import (
-    BUCKETS,
-    KEYS,
-    LEDGER,
-    PARTIES,
-    REGISTRATIONS,
-    Bucket,
-    KeyUse,
-    Party,
-    Registration,
-    Role,
-)
+from registry.model import BUCKETS, LEDGER, PARTIES, Bucket, Party, Role
+from registry.people import KEYS, REGISTRATIONS, Binding, KeyUse, Registration
+from registry.people_refusals import PartyUnknownError
 from registry.refusals import AlreadyAdmittedError, KeyTakenError, NotTrusteeError
 from registry.signing import parse_jwk
 from registry.statements import Body, Kind, Now, Statement
-from registry.tables import MutableRows, ReadPlan, Rows, get, replace
+from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, replace
 
 ADMISSIBLE = frozenset(
     {Role.PARTICIPANT, Role.FINANCIER, Role.TRUSTEE, Role.BANK, Role.AUDITOR, Role.VEHICLE}
 )
 
 
+Evidence = Annotated[tuple[FileRef, ...], LENIENT, Field(min_length=1, max_length=16)]
+
+
 class PartyRegister(Body):
-    """A legal person's request to be admitted, with its first signing key."""
+    """A legal person's request to be admitted, with its first signing key and whose hand it is."""
 
     name: PlainText
     key: KeyField
+    hand: HandField | None = None
 
 
 class VehicleRegister(Body):
@@ -50,11 +47,25 @@ class VehicleRegister(Body):
 
 
 class PartyAdmit(Body):
-    """The registrar's admission of a registration, in these roles."""
+    """The registrar's admission of a registration, in these roles, on this evidence.
+
+    `contact_from` is the party that introduced the contact, if it was not found otherwise.
+    """
 
     roles: Annotated[
         tuple[Annotated[Role, LENIENT], ...], LENIENT, Field(min_length=1, max_length=4)
     ]
+    binding: Annotated[Binding, LENIENT]
+    evidence: Evidence
+    contact_from: PartyField | None = None
+
+
+class PartyReview(Body):
+    """The registrar's second look at a party: what it has seen now, and how firmly it binds."""
+
+    party: PartyField
+    binding: Annotated[Binding, LENIENT]
+    evidence: Evidence
 
 
 class RegistrationMade(Effect, frozen=True, kw_only=True):
@@ -66,6 +77,9 @@ class RegistrationMade(Effect, frozen=True, kw_only=True):
     kid: Kid | None = None
     suite: str | None = None
     x: str | None = None
+    person: str | None = None
+    duty: str | None = None
+    limit: Minor | None = None
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Keeps the registration, with the salt of the bucket that it may found."""
@@ -77,18 +91,28 @@ class RegistrationMade(Effect, frozen=True, kw_only=True):
             suite=self.suite,
             x=self.x,
             salt=seal.bucket_salt(),
+            person=self.person,
+            duty=self.duty,
+            limit=self.limit,
         )
         state.put(REGISTRATIONS, row)
 
 
 class PartyAdmitted(Effect, frozen=True, kw_only=True):
-    """A party exists, in these roles; `ordinal` is its rank in the holder family."""
+    """A party exists, in these roles; `ordinal` is its rank in the holder family.
+
+    `manual_review` says that a person must look at the evidence again.
+    """
 
     registration: Sid
     party: PartyId
     name: str
     roles: tuple[str, ...]
     ordinal: int
+    binding: str
+    evidence: tuple[str, ...]
+    contact_from: PartyId | None = None
+    manual_review: bool
 
     def touched(self) -> tuple[Touch, ...]:
         """Touches the party."""
@@ -106,6 +130,10 @@ class PartyAdmitted(Effect, frozen=True, kw_only=True):
             roles=self.roles,
             statement=self.registration,
             ordinal=self.ordinal,
+            binding=self.binding,
+            evidence=self.evidence,
+            contact_from=self.contact_from,
+            manual_review=self.manual_review,
         )
         bucket = Bucket(
             family="holder",
@@ -118,6 +146,26 @@ class PartyAdmitted(Effect, frozen=True, kw_only=True):
         state.put(BUCKETS, bucket)
         state.put(LEDGER, replace(ledger, party_count=self.ordinal + 1))
         state.delete(REGISTRATIONS, self.registration)
+
+
+class PartyReviewed(Effect, frozen=True, kw_only=True):
+    """A party's evidence was looked at again."""
+
+    party: PartyId
+    binding: str
+    evidence: tuple[str, ...]
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches the party."""
+        return (("holder", self.party),)
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Puts the new evidence in the place of the old."""
+        party = state.get(PARTIES, self.party)
+        if party is None:
+            raise InvariantBrokenError(f"a review of no party {self.party}")
+        reviewed = replace(party, binding=self.binding, evidence=self.evidence, manual_review=False)
+        state.put(PARTIES, reviewed)
 
 
 def reads_party_register(statement: Statement[PartyRegister], _now: Now) -> ReadPlan:
@@ -143,6 +191,7 @@ def decide_party_register(
         raise AlreadyAdmittedError(party=statement.by)
     if state.get(KEYS, key.kid) is not None or key.jwk()["x"] == now.facts.log_key:
         raise KeyTakenError(kid=key.kid)
+    hand = statement.body.hand
     made = RegistrationMade(
         statement=statement.sid,
         party=statement.by,
@@ -150,6 +199,9 @@ def decide_party_register(
         kid=key.kid,
         suite=key.suite,
         x=key.jwk()["x"],
+        person=None if hand is None else hand.person,
+        duty=None if hand is None else hand.duty,
+        limit=None if hand is None or hand.limit is None else Minor(hand.limit),
     )
     return (made,)
 
@@ -194,7 +246,8 @@ def decide_party_admit(
 
     Raises:
         MalformedError: The roles are not sorted and unique, are not the registrar's to
-            give, or do not fit (a vehicle is a vehicle and nothing else is).
+            give, or do not fit (a vehicle is a vehicle and nothing else is); the party is
+            said to have introduced itself.
         AlreadyAdmittedError: Another registration of the party was admitted.
         KeyTakenError: Another registration of the key was admitted.
     """
@@ -208,6 +261,9 @@ def decide_party_admit(
         Role.VEHICLE in roles and len(roles) > 1
     ):
         raise MalformedError(what="roles", reason="vehicle is the role of a vehicle and no other")
+    body = statement.body
+    if body.contact_from == registration.party:
+        raise MalformedError(what="contact_from", reason="is the party itself")
     if state.get(PARTIES, registration.party) is not None:
         raise AlreadyAdmittedError(party=registration.party)
     if registration.kid is not None and state.get(KEYS, registration.kid) is not None:
@@ -220,6 +276,10 @@ def decide_party_admit(
         name=registration.name,
         roles=tuple(roles),
         ordinal=now.facts.party_count,
+        binding=body.binding,
+        evidence=tuple(file.digest for file in body.evidence),
+        contact_from=body.contact_from,
+        manual_review=body.contact_from is not None,
     )
     if registration.kid is None or registration.suite is None or registration.x is None:
         return (admitted,)
@@ -229,8 +289,31 @@ def decide_party_admit(
         use=KeyUse.SIGN,
         suite=registration.suite,
         x=registration.x,
+        person=registration.person,
+        duty=registration.duty,
+        limit=registration.limit,
     )
     return (admitted, added)
+
+
+def reads_party_review(statement: Statement[PartyReview], _now: Now) -> ReadPlan:
+    """Asks for the party."""
+    yield from get(PARTIES, statement.body.party)
+
+
+def decide_party_review(
+    state: Rows, statement: Statement[PartyReview], _now: Now
+) -> tuple[Effect, ...]:
+    """Reviews a party's evidence, which ends the flag that its admission asks for one.
+
+    Raises:
+        PartyUnknownError: There is no such admitted party.
+    """
+    body = statement.body
+    if state.get(PARTIES, body.party) is None:
+        raise PartyUnknownError(party=body.party)
+    evidence = tuple(file.digest for file in body.evidence)
+    return (PartyReviewed(party=body.party, binding=body.binding, evidence=evidence),)
 
 
 KINDS = (
@@ -259,5 +342,13 @@ KINDS = (
         answers={"party.register": REGISTRATIONS, "vehicle.register": REGISTRATIONS},
         reads=reads_party_admit,
         decide=decide_party_admit,
+    ),
+    Kind(
+        name="party.review",
+        body=PartyReview,
+        signers=frozenset({Role.REGISTRAR}),
+        relation="the registrar",
+        reads=reads_party_review,
+        decide=decide_party_review,
     ),
 )

@@ -42,7 +42,6 @@ from registry.filings import (
 from registry.model import (
     ACCOUNTS,
     HOLDER_ROLES,
-    KEYS,
     LOTS,
     PARTIES,
     VOUCHERS,
@@ -51,6 +50,7 @@ from registry.model import (
     Role,
     Voucher,
 )
+from registry.people import KEYS
 from registry.pledged import (
     LAPSE,
     LotPledged,
@@ -336,6 +336,7 @@ KINDS = (
         relation="the lot's holder",
         reads=reads_pledge_create,
         decide=decide_pledge_create,
+        amount=lambda _, statement: statement.body.amount,
     ),
     Kind(
         name="pledge.register",
@@ -362,6 +363,7 @@ KINDS = (
         answers=_ANSWERS,
         reads=reads_pledge_release,
         decide=decide_pledge_release,
+        while_suspended=True,
     ),
 )
 

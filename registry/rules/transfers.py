@@ -284,12 +284,9 @@ def decide_transfer_offer(
         require_justified(voucher, justified=body.term_justification is not None)
 
     # Past this line the offer must succeed.
-    remainder = Minor(lot.amount - body.amount)
     consent = _covering(state, statement, voucher, rules)
     if consent is not None and consent.mode == AcceptanceMode.AUTO:
-        held = moved(state, voucher.debtor, body.amount, giver=statement.by, taker=body.assignee)
-        sent = _transferred(statement, lot, voucher, consent, now, remainder=remainder)
-        return (*sent, *held)
+        return _transferred(state, statement, lot, voucher, consent, now)
     offered = LotOffered(
         offer=statement.sid,
         lot=lot.lot,
@@ -297,7 +294,7 @@ def decide_transfer_offer(
         assignor=lot.holder,
         assignee=body.assignee,
         amount=Minor(body.amount),
-        remainder=remainder,
+        remainder=Minor(lot.amount - body.amount),
         purpose=body.purpose,
         recourse=body.recourse,
         accept_by=accept_by,
@@ -332,15 +329,14 @@ def _covering(
 
 
 def _transferred(
+    state: Rows,
     statement: Statement[TransferOffer],
     lot: Lot,
     voucher: Voucher,
     consent: Consent,
     now: Now,
-    *,
-    remainder: Minor,
 ) -> tuple[Effect, ...]:
-    """Returns what follows from an offer under a standing consent: transfer and notices."""
+    """Returns what follows under a standing consent: transfer, notices, what is held then."""
     body = statement.body
     transferred = LotTransferred(
         offer=statement.sid,
@@ -349,7 +345,7 @@ def _transferred(
         assignor=lot.holder,
         assignee=body.assignee,
         amount=Minor(body.amount),
-        remainder=remainder,
+        remainder=Minor(lot.amount - body.amount),
         purpose=body.purpose,
         recourse=body.recourse,
         account=consent.account,
@@ -364,7 +360,8 @@ def _transferred(
         assignee=body.assignee,
         amount=Minor(body.amount),
     )
-    return (transferred, *notices)
+    held = moved(state, voucher.debtor, body.amount, giver=lot.holder, taker=body.assignee)
+    return (transferred, *notices, *held)
 
 
 def _require_assignee(
@@ -399,5 +396,6 @@ KINDS = (
         relation="the lot's holder",
         reads=reads_transfer_offer,
         decide=decide_transfer_offer,
+        amount=lambda _, statement: statement.body.amount,
     ),
 )

@@ -347,5 +347,6 @@ KINDS = (
         relation="the debtor",
         reads=reads_voucher_issue,
         decide=decide_voucher_issue,
+        amount=lambda _, statement: statement.body.face,
     ),
 )

@@ -16,7 +16,15 @@ from registry.canonical import Json
 from registry.ids import PartyId
 from registry.invoices import fingerprint
 from registry.signing import PrivateKey
-from tests.builders import FIRST_DAY, ORIGIN, instant, key_of, possession_proof, uscc
+from tests.builders import (
+    FIRST_DAY,
+    ORIGIN,
+    admission,
+    instant,
+    key_of,
+    possession_proof,
+    uscc,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0
@@ -135,7 +143,7 @@ class Street:
         party = self.name(name, 100 + len(self.ids))
         body: dict[str, Json] = {"name": name, "key": dict(key_of(name).public.jwk())}
         made = self.do(name, "party.register", body)
-        self.do("registrar", "party.admit", {"roles": [*roles]}, re=made.sid)
+        self.do("registrar", "party.admit", admission(*roles), re=made.sid)
         self.client.submit(self.read_key(name))
         return party
 
@@ -143,7 +151,7 @@ class Street:
         """Registers and admits a trust vehicle."""
         vehicle = PartyId(f"{self.ids[trustee]}#{code}")
         made = self.do(trustee, "vehicle.register", {"vehicle": vehicle, "name": code})
-        self.do("registrar", "party.admit", {"roles": ["vehicle"]}, re=made.sid)
+        self.do("registrar", "party.admit", admission("vehicle"), re=made.sid)
         self.ids[f"{trustee}#{code}"] = vehicle
         return vehicle
 

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from api.client import RefusedError
+from registry.canonical import Json
 from tests.api.served import DIGEST, Street
 
-FILE = {"digest": DIGEST, "name": "paper.pdf"}
-RULING = {"authority": "重庆市大渡口区人民法院", "number": DIGEST, "order": FILE}
+FILE: dict[str, Json] = {"digest": DIGEST, "name": "paper.pdf"}
+RULING: dict[str, Json] = {"authority": "重庆市大渡口区人民法院", "number": DIGEST, "order": FILE}
 
 
 def lot_of(town: Street, by: str, lot: str) -> dict[str, Any]:
@@ -104,7 +105,7 @@ def test_an_assignee_is_told_of_disputes_before_it_accepts(town: Street) -> None
 
 def test_sd_18_each_lot_shows_its_part_of_a_guarantees_cap(town: Street) -> None:
     voucher = town.issue()
-    body = {"right": "guarantee", "cap": "100000000", "document": FILE}
+    body: dict[str, Json] = {"right": "guarantee", "cap": "100000000", "document": FILE}
     town.do("s3", "accessory.attach", body, re=voucher)
     transfer = town.transfer(f"{voucher}.0", 60_000_000, by="s1", to="s2")
     (kept,) = lot_of(town, "s1", f"{transfer}.1")["accessories"]
@@ -116,7 +117,7 @@ def test_sd_18_each_lot_shows_its_part_of_a_guarantees_cap(town: Street) -> None
 def test_sd_17_a_restricted_claim_is_transferred_and_flagged(town: Street) -> None:
     body = town.issue_body(assignment_restriction="restricted")
     voucher = town.do("core", "voucher.issue", body).sid
-    payee = {"account": town.accounts["s1"], "collection_route": True}
+    payee: dict[str, Json] = {"account": town.accounts["s1"], "collection_route": True}
     town.do("s1", "voucher.accept", payee, re=voucher)
     transfer = town.transfer(f"{voucher}.0", 5, by="s1", to="s2")
     assert "assignment-restricted" in lot_of(town, "s2", f"{transfer}.2")["flags"]

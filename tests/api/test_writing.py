@@ -18,7 +18,7 @@ from registry.statements import Unverified
 from registry.writer import Writer, WriterBusyError
 from tests.api.local import client_of, code_of, local_service, post, raw, street
 from tests.api.served import Street
-from tests.builders import ORIGIN, key_of
+from tests.builders import ORIGIN, admission, key_of
 
 LOG_KEY = key_of("log").public
 
@@ -250,7 +250,7 @@ class TestBulk:
             admit = empty.sign(
                 "registrar",
                 "party.admit",
-                {"roles": ["participant"]},
+                admission("participant"),
                 re=jws_id(register.encode()),
             )
             texts = [genesis, register, admit, empty.read_key("new"), empty.read_key("operator")]

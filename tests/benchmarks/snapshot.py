@@ -27,7 +27,7 @@ from tests.benchmarks import workload, write_path
 from tests.benchmarks.measure import machine, median, tell
 from tests.benchmarks.transfers import TERMS, Hand, Holding, Scale, offer_body, party_id, party_key
 from tests.benchmarks.workload import Built, Sealer
-from tests.builders import ORIGIN, key_of, uscc
+from tests.builders import ORIGIN, admission, key_of, uscc
 
 TRUSTEE: Final = uscc(5)
 VEHICLE: Final = PartyId(f"{TRUSTEE}#T1")
@@ -58,7 +58,7 @@ def found_vehicle(sealer: Sealer, hand: Hand) -> None:
         return sealer.seal([text])[0]
 
     def admit(made: str, role: str) -> None:
-        seal(hand.sign(registrar, REGISTRAR, "party.admit", {"roles": [role]}, re=made))
+        seal(hand.sign(registrar, REGISTRAR, "party.admit", admission(role), re=made))
 
     body: dict[str, Json] = {"name": "trustee", "key": {**key.public.jwk()}}
     admit(seal(hand.sign(key, TRUSTEE, "party.register", body)), "trustee")

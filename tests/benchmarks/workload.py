@@ -53,6 +53,7 @@ from tests.builders import (
     ORIGIN,
     FixedClock,
     World,
+    admission,
     key_of,
 )
 
@@ -129,7 +130,7 @@ class Builder:
                 for number in everybody
             ]
         )
-        body: dict[str, Json] = {"roles": ["participant"]}
+        body = admission("participant")
         registrar = key_of("registrar")
         self._do(
             [

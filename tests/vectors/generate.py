@@ -36,6 +36,10 @@ BEGIN: Final = 1_751_331_600_000
 """2025-07-01 09:00 in the ledger's zone, in milliseconds."""
 
 DIGEST: Final = b64url_encode(bytes(range(32)))
+ADMISSION: Final[Mapping[str, Json]] = {
+    "binding": "in-person",
+    "evidence": [{"digest": DIGEST, "name": "licence.pdf"}],
+}
 NAMES: Final = ("operator", "registrar", "bank", "core", "s1", "s2", "trustee")
 
 
@@ -111,10 +115,10 @@ def tell() -> tuple[Ledger, dict[str, Sid]]:
     for name, role in (("bank", "bank"), ("core", "participant"), ("s1", "participant"),
                        ("s2", "participant"), ("trustee", "trustee")):  # fmt: skip
         made = ledger.seal(name, "party.register", {"key": jwk(name), "name": name})
-        ledger.seal("registrar", "party.admit", {"roles": [role]}, re=made)
+        ledger.seal("registrar", "party.admit", {**ADMISSION, "roles": [role]}, re=made)
     vehicle: dict[str, Json] = {"name": "T1", "vehicle": party_of("trustee#T1")}
     made = ledger.seal("trustee", "vehicle.register", vehicle)
-    ledger.seal("registrar", "party.admit", {"roles": ["vehicle"]}, re=made)
+    ledger.seal("registrar", "party.admit", {**ADMISSION, "roles": ["vehicle"]}, re=made)
     accounts, mandates = {}, {}
     for name in ("core", "s1", "s2"):
         body: dict[str, Json] = {

@@ -16,7 +16,7 @@ from registry.ids import PartyId
 from registry.invoices import fingerprint
 from tests.api.cli.terminal import Terminal
 from tests.api.served import PROMISES, server
-from tests.builders import DIGEST, OFFSET, key_of, uscc
+from tests.builders import DIGEST, OFFSET, admission, key_of, uscc
 
 TODAY = datetime.now(UTC).date()
 DUE_ON = TODAY + timedelta(days=60 - TODAY.weekday())
@@ -83,7 +83,7 @@ def join(t: Terminal, name: str, role: str) -> None:
     key = t.json("key new", t.path(f"{name}.pem"))["key"]
     body = {"name": f"[b]{name}[/] Ltd.", "key": key}
     registered = t.json("party register", by=name, body=body)
-    t.run("party admit --re", registered["sid"], by="registrar", body={"roles": [role]})
+    t.run("party admit --re", registered["sid"], by="registrar", body=admission(role))
     add_read_key(t, name)
 
 

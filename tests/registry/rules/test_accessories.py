@@ -1,6 +1,7 @@
 """Accessory rights: declared, told of assignments, pro rata (SD-18, RG-24)."""
 
 from datetime import date
+from functools import cache
 from typing import Any
 
 import pytest
@@ -9,9 +10,12 @@ from hypothesis import strategies as st
 
 from registry.accessory import cap_shares
 from registry.burdens import ACCESSORIES
+from registry.canonical import Json
 from registry.encumbrance_refusals import (
     TooManyAccessoriesError,
 )
+from registry.errors import MalformedError
+from registry.ids import lot_id
 from registry.model import LOTS, NOTICES, VOUCHERS, Lot
 from registry.refusals import (
     AlreadyJoinedError,
@@ -20,9 +24,10 @@ from registry.refusals import (
     VoucherStatusError,
 )
 from registry.rules.accessories import ACCESSORIES_MAX, KINDS
+from registry.tables import Minor, replace
 from tests.builders import World, instant
-from tests.encumbered import FILE, accessory_body
-from tests.faults import cases, fault, verify_refused, verify_rows
+from tests.encumbered import FILE, PROMISE, accessory_body
+from tests.faults import cases, fault, setting, verify_refused, verify_rows
 from tests.scenario import Draft, attempt, cast_world, pending_voucher, verify_everything
 
 
@@ -51,8 +56,32 @@ def _eight_told(world: World, draft: Draft) -> None:
         world.do(name, "accessory.attach", accessory_body(), re=draft.re)
 
 
+def _without_a_promise(_world: World, draft: Draft) -> None:
+    del draft.body["promise"]
+
+
+def _promising(**terms: Json) -> Any:
+    def make(_world: World, draft: Draft) -> None:
+        draft.body["promise"] = {**PROMISE, **terms}
+
+    return make
+
+
 FAULTS = {
     "accessory.attach": (
+        fault(
+            MalformedError, "a promise of a mortgage", setting(right="mortgage"), "body", "world"
+        ),
+        fault(MalformedError, "no promise", _without_a_promise, "body", "world"),
+        fault(MalformedError, "a time of `due`", _promising(minute=900), "body", "world"),
+        fault(MalformedError, "no time", _promising(trigger="unpaid-at"), "body", "world"),
+        fault(
+            MalformedError,
+            "a day without a time",
+            _promising(trigger="unpaid-at", working_days_before=1),
+            "body",
+            "world",
+        ),
         fault(VoucherStatusError, "withdrawn", _withdrawn, "world", "time"),
         fault(VoucherDueError, "due", _due, "time"),
         fault(AlreadyJoinedError, "by the debtor", _by_the_debtor, "by"),
@@ -69,6 +98,19 @@ def test_refuses_in_documented_order(kind: str, faults: Any) -> None:
 
 def test_every_documented_refusal_has_a_row() -> None:
     verify_rows(KINDS, FAULTS)
+
+
+def test_a_promise_is_kept_as_it_was_declared() -> None:
+    # SD-09, SD-27: to the trust alone, if unpaid on the working day before at 15:00.
+    world = cast_world()
+    terms: dict[str, Json] = {"addressee": "trust", "trigger": "unpaid-at"}
+    terms |= {"working_days_before": 1, "minute": 900}
+    body = accessory_body("shortfall", "500") | {"promise": terms}
+    world.do("factor", "accessory.attach", body, re=world.issue())
+    (row,) = world.store.select(ACCESSORIES)
+    assert (row.right, row.addressee, row.cap) == ("shortfall", "trust", 500)
+    assert (row.trigger, row.working_days_before, row.minute) == ("unpaid-at", 1, 900)
+    verify_everything(world)
 
 
 def test_a_guarantor_is_told_of_every_assignment_and_a_mortgagor_is_not() -> None:
@@ -92,7 +134,7 @@ def test_a_guarantor_that_joins_the_debt_is_told_once() -> None:
     world = cast_world()
     voucher = world.issue()
     world.do("s3", "accessory.attach", accessory_body(), re=voucher)
-    accede = {"scope": "full", "addressee": "holders", "resolution": FILE}
+    accede: dict[str, Any] = {"scope": "full", "addressee": "holders", "resolution": FILE}
     world.do("s3", "voucher.accede", accede, re=voucher)
     world.transfer(f"{voucher}.0", 5, by="s1", to="s2")
     told = [row.recipient for row in world.store.select(NOTICES)]
@@ -125,25 +167,19 @@ def test_no_lot_has_no_share() -> None:
     assert cap_shares(100, []) == {}
 
 
-def _lots(amounts: list[int]) -> list[Lot]:
-    world_lot = next(iter(_one().store.select(LOTS)))
-    from registry.tables import replace
+@cache
+def _one_lot() -> Lot:
+    world = cast_world()
+    world.issue()
+    return next(iter(world.store.select(LOTS)))
 
+
+def _lots(amounts: list[int]) -> list[Lot]:
+    one = _one_lot()
     return [
-        replace(world_lot, lot=f"{world_lot.voucher}.{n}", amount=amount)
+        replace(one, lot=lot_id(one.voucher, n), amount=Minor(amount))
         for n, amount in enumerate(amounts)
     ]
-
-
-def _one() -> World:
-    if not _WORLDS:
-        world = cast_world()
-        world.issue()
-        _WORLDS.append(world)
-    return _WORLDS[0]
-
-
-_WORLDS: list[World] = []
 
 
 @given(st.integers(1, 10**15), st.lists(st.integers(1, 10**12), min_size=1, max_size=20))

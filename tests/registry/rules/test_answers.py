@@ -68,6 +68,9 @@ def _frozen_since(world: World, draft: Draft) -> None:
     freeze(world, f"{draft.re}.0")
 
 
+_ANOTHER_OFFER = ("by", "debt", "account", "lot", "time")
+"""What differs for an offer to a financier."""
+
 FAULTS = {
     "transfer.accept": (
         fault(NotAssigneeError, "by another", _by("s3"), "by"),
@@ -77,7 +80,16 @@ FAULTS = {
         fault(BlackoutError, "in a blackout since", _blackout_since, "time"),
         fault(AssigneeRefusedError, "having joined the debt", _joined_since, "debt"),
         *account_faults("s2"),
-        fault(ExposureLimitError, "over its own limit", _over_its_limit, "by", "debt", "account"),
+        fault(
+            ExposureLimitError,
+            "over its own limit",
+            _over_its_limit,
+            "by",
+            "debt",
+            "account",
+            "lot",
+            "time",
+        ),
     ),
     "transfer.reject": (
         fault(NotAssigneeError, "by another", _by("s3"), "by"),

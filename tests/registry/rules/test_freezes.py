@@ -224,7 +224,11 @@ def test_a_lot_that_was_offered_before_its_freeze_is_not_sold_after_it() -> None
 def test_a_standing_consent_takes_no_frozen_lot() -> None:
     world = cast_world()
     lot = f"{world.issue()}.0"
-    body = {"purpose": "settle", "account": world.accounts["s2"], "collection_route": True}
+    body: dict[str, Any] = {
+        "purpose": "settle",
+        "account": world.accounts["s2"],
+        "collection_route": True,
+    }
     world.do("s2", "consent.grant", body)
     freeze(world, lot)
     draft = Draft(by="s1", kind="transfer.offer", body=world.offer_body(lot, 5, "s2"))

@@ -13,12 +13,14 @@ from registry.errors import (
     RegistryError,
 )
 from registry.ids import Origin
-from registry.model import KEYS
+from registry.people import KEYS
+from registry.people_refusals import RecoveryKeyExistsError, TooFewPeopleError, TooManyKeysError
 from registry.refusals import KeyTakenError, PossessionError
-from registry.rules.keys import KINDS
+from registry.rules.keys import KEYS_MAX, KINDS
 from registry.signing import seal_jws
 from tests.builders import ORIGIN, World, key_of, possession_proof
 from tests.faults import cases, fault, setting, verify_refused, verify_rows
+from tests.people import key_body, live_kids, rule, staffed
 from tests.scenario import Draft, attempt, cast_world, key_add, refusal, verify_everything
 
 
@@ -61,9 +63,55 @@ def _by_the_vehicle(_world: World, draft: Draft) -> None:
     draft.by = "trustee#T1"
 
 
+HAND: Json = {"person": "ma"}
+
+
+def _as_many_keys_as_there_can_be(world: World, _draft: Draft) -> None:
+    bodies = [key_body(world, "s1", f"s1 {n}", use="read") for n in range(KEYS_MAX - 1)]
+    world.submit(*(world.sign("s1", "key.add", body) for body in bodies))
+    assert len(live_kids(world, "s1")) == KEYS_MAX
+
+
+def _a_second_recovery_key(world: World, draft: Draft) -> None:
+    world.do("s1", "key.add", key_body(world, "s1", "s1 recovery", use="recovery"))
+    draft.body["use"] = "recovery"
+
+
+def _the_recovery_key(world: World, draft: Draft) -> None:
+    world.do("s1", "key.add", key_body(world, "s1", "s1 recovery", use="recovery"))
+    draft.body["kid"] = key_of("s1 recovery").public.kid
+
+
+def _recovery_for_the_vehicle(world: World, draft: Draft) -> None:
+    body = key_body(world, "trustee", "trustee recovery", use="recovery")
+    world.do("trustee", "key.add", body)
+    draft.by, draft.key = "trustee#T1", key_of("trustee recovery")
+
+
+def _new_keys(*names: str, **members: Json) -> Any:
+    def make(world: World, draft: Draft) -> None:
+        bodies = [key_body(world, "s1", name) for name in names]
+        draft.body["keys"] = [
+            {name: value for name, value in {**body, **members}.items() if name != "use"}
+            for body in bodies
+        ]
+
+    return make
+
+
+def _proof_of_s2(world: World, draft: Draft) -> None:
+    body = key_body(world, "s2", "s1 anew")
+    draft.body["keys"] = [{"key": body["key"], "proof": body["proof"]}]
+
+
+def _rules_for_two(world: World, _draft: Draft) -> None:
+    staffed(world, "s1", rule("transfer.offer"))
+
+
 FAULTS = {
     "key.add": (
         fault(MalformedError, "for a vehicle", _by_the_vehicle, "by"),
+        fault(MalformedError, "a hand that reads", setting(use="read", hand=HAND), "use"),
         fault(MalformedError, "no JWS for proof", setting(proof="x"), "proof"),
         fault(KeyTakenError, "somebody's key", _key_of_s2, "key"),
         fault(PossessionError, "another party's proof", _proof_by("further", party="s2"), "proof"),
@@ -76,12 +124,24 @@ FAULTS = {
         ),
         fault(PossessionError, "a proof of another type", _proof_of_another_type, "proof"),
         fault(PossessionError, "a tampered proof", _tampered_proof, "proof"),
+        fault(TooManyKeysError, "64 keys", _as_many_keys_as_there_can_be, "by", "many"),
+        fault(RecoveryKeyExistsError, "a second one", _a_second_recovery_key, "by", "use", "many"),
     ),
     "key.revoke": (
         fault(KeyUnknownError, "another's key", _kid_of_s2, "kid"),
         fault(KeyUnknownError, "no key", setting(kid="A" * 43), "kid"),
-        fault(KeyUnknownError, "revoked before", _revoked_before, "revoked"),
+        fault(KeyUnknownError, "revoked before", _revoked_before, "kid"),
+        fault(KeyUseError, "the recovery key", _the_recovery_key, "kid"),
         fault(MalformedError, "suspect from later on", setting(suspect_from=10_000), "suspect"),
+    ),
+    "key.recover": (
+        fault(MalformedError, "for a vehicle", _recovery_for_the_vehicle, "by", "keys"),
+        fault(MalformedError, "a key twice", _new_keys("s1 anew", "s1 anew"), "keys"),
+        fault(MalformedError, "no JWS for proof", _new_keys("s1 anew", proof="x"), "keys"),
+        fault(MalformedError, "suspect from later on", setting(suspect_from=10_000), "suspect"),
+        fault(KeyTakenError, "somebody's key", _new_keys("s2"), "keys"),
+        fault(PossessionError, "another's proof", _proof_of_s2, "keys"),
+        fault(TooFewPeopleError, "rules for two", _rules_for_two, "by"),
     ),
 }
 
@@ -139,7 +199,7 @@ def test_a_key_signs_its_own_revocation_and_nothing_after() -> None:
     verify_everything(world)
 
 
-@pytest.mark.parametrize("use", ["read", "receipt"])
+@pytest.mark.parametrize("use", ["read", "receipt", "recovery"])
 def test_a_key_of_another_use_signs_no_statement(use: str) -> None:
     world = cast_world()
     assert not isinstance(attempt(world, key_add(world, by="s1", use=use)), RegistryError)

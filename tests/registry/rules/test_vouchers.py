@@ -103,7 +103,7 @@ def _tiered_not_allowed(world: World, draft: Draft) -> None:
     draft.body["route"] = "tiered"
 
 
-_ISSUES = ("invoices", "limit", "stop", "mandate", "account")
+_ISSUES = ("invoices", "limit", "stop", "mandate", "account", "tenor")
 """What an issue before this one needs to be as it was."""
 
 FAULTS = {

@@ -123,13 +123,43 @@ def make_rows() -> None:
     rows(
         "key_record",
         "kid text, party text, use text, suite text, x text, added int, revoked int?, "
-        "suspect_from int?",
+        "suspect_from int?, person text?, duty text?, limit money?",
         key="kid",
         indexes="party",
     )
     rows(
+        "pending",
+        "statement text, party text, kind text, kid text, person text, amount money, approvals "
+        "int, final bool, approve_by int, text text",
+        key="statement",
+        indexes="party kid",
+    )
+    rows(
+        "approval",
+        "approval text, statement text, party text, kid text, person text, final bool",
+        key="approval",
+        indexes="statement kid party",
+    )
+    rows(
+        "waited",
+        "statement text, party text, end text, index int",
+        key="statement",
+    )
+    rows(
+        "suspension",
+        "suspension text, party text, reason text, evidence text",
+        key="suspension",
+    )
+    rows(
+        "affiliation",
+        "affiliation text, first text, second text, basis text, evidence text",
+        key="affiliation",
+        indexes="first second",
+    )
+    rows(
         "registration",
-        "statement text, party text, name text, kid text?, suite text?, x text?, salt text",
+        "statement text, party text, name text, kid text?, suite text?, x text?, salt text, "
+        "person text?, duty text?, limit money?",
         key="statement",
     )
     rows(
@@ -256,8 +286,15 @@ def make_rows() -> None:
     )
     rows(
         "party",
-        "party text, name text, roles text, statement text, ordinal int",
+        "party text, name text, roles text, statement text, ordinal int, evidence text, binding "
+        "text, contact_from text?, manual_review bool, policy text?, suspended text?",
         key="party",
+    )
+    rows(
+        "approval_rule",
+        "party text, kind text, minimum money, approvals int, final bool, hours int",
+        key="party kind minimum",
+        indexes="party",
     )
     rows(
         "deadline",

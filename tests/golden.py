@@ -6,11 +6,9 @@ tier. `docs/formats.md` shows its pieces, `tests/vectors/formats` holds it whole
 """
 
 import json
-import tempfile
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import clearing.kinds
@@ -18,7 +16,6 @@ import registry.kinds
 from api.auth import seal_token
 from clearing.plan import format_plan, plan_digest
 from clearing.rules.plans import body_of, plan_due
-from registry.audit import audit_export
 from registry.canonical import (
     Json,
     b64url_decode,
@@ -29,12 +26,11 @@ from registry.canonical import (
 )
 from registry.checkpoint import Checkpoint, format_verifier_key, sign_checkpoint
 from registry.effects import SALT_BUCKET, SALT_LOT, derive_salt
-from registry.entries import Entry, open_entry, seal_entry
-from registry.export import DirectoryFiles, write_export
+from registry.entries import open_entry
 from registry.ids import PartyId, Sid
 from registry.kinds import Rulebook
 from registry.leaves import lot_facts, lot_leaf, write_json
-from registry.merkle import hash_leaf, root_of
+from registry.merkle import hash_leaf
 from registry.model import ACCOUNTS, LOTS, TABLES, Lot
 from registry.signing import split_jws
 from registry.snapshots import take_lot_proof, take_snapshot
@@ -46,6 +42,7 @@ from tests.builders import ORIGIN, World, instant, key_of, possession_proof
 from tests.encumbered_story import tell_encumbrances
 from tests.golden_people import tell_of_people
 from tests.policies import tell_silence
+from tests.resealed import resealed, signed_log
 
 DUE_ON = date(2025, 12, 19)
 SALT = bytes(range(16))
@@ -308,50 +305,6 @@ def _vector(note: str, given: Any, **want: Any) -> dict[str, Any]:
     return {"source": SOURCE, "note": note, "input": given, **want}
 
 
-def _resealed(entries: list[bytes], at: int, effects: dict[str, Any]) -> list[bytes]:
-    """Changes one entry's effects and chains all later entries to it again."""
-    changed: list[bytes] = []
-    for index, data in enumerate(entries):
-        entry = open_entry(data)
-        previous = hash_leaf(changed[-1]) if changed else entry.previous
-        made = Entry(
-            index=index,
-            time=entry.time,
-            kind=entry.kind,
-            origin=entry.origin,
-            previous=previous,
-            statement=entry.statement,
-            effects_json=format_json(effects) if index == at else entry.effects_json,
-        )
-        changed.append(seal_entry(made))
-    return changed
-
-
-def _log(entries: list[bytes]) -> dict[str, Any]:
-    """Returns a log as a vector's input, with a checkpoint over it."""
-    root = root_of(map(hash_leaf, entries))
-    checkpoint = Checkpoint(origin=ORIGIN, size=len(entries), root=root)
-    return {
-        "origin": ORIGIN,
-        "verifier_key": format_verifier_key(ORIGIN, key_of("log").public),
-        "checkpoint": sign_checkpoint(checkpoint, key_of("log")),
-        "entries": [entry.decode() for entry in entries],
-    }
-
-
-def audit_log(log: dict[str, Any]) -> tuple[int, str]:
-    """Audits a vector's log: verdict and replay digest."""
-    with tempfile.TemporaryDirectory() as directory:
-        export = Path(directory) / "export"
-        write_export(
-            export, note=log["checkpoint"], entries=[entry.encode() for entry in log["entries"]]
-        )
-        audit = audit_export(
-            DirectoryFiles(export), origin=ORIGIN, key=key_of("log").public, rulebook=rulebook()
-        )
-    return int(audit.verdict), audit.digest
-
-
 def _texts(files: dict[str, bytes]) -> dict[str, str]:
     return {name: data.decode() for name, data in files.items()}
 
@@ -361,7 +314,7 @@ def vectors() -> dict[str, Any]:
     """Returns every vector of `tests/vectors/formats` by its name."""
     told = story()
     entries = list(told.world.entries())
-    log = _log(entries)
+    log = signed_log(entries)
     log["checkpoint"] = told.note
     at = told.find("transfer.accept")
     effects = json.loads(json.dumps(open_entry(entries[at]).effects))
@@ -384,7 +337,7 @@ def vectors() -> dict[str, Any]:
         "log": _vector("a whole log", log, want={"verdict": 0, "digest": told.world.digest()}),
         "log-effects-changed": _vector(
             "one fen more in an acceptance's effects, hashed and signed again",
-            _log(_resealed(entries[: at + 1], at, effects)),
+            signed_log(resealed(entries[: at + 1], at, effects)),
             want={"verdict": 10, "digest": ""},
         ),
         "snapshot-voucher": _vector("all four holders of the voucher", voucher, want=of_voucher),

@@ -24,8 +24,8 @@ def tell_of_people(world: World, *, lot_of_s3: str, lot_of_s1: str) -> None:
     done(approve(world, "s3", offer, person="chen"))
     done(approve(world, "s3", offer, person="zhou"))
     world.do("s1", "transfer.reject", {}, re=offer)
-    done(say(world, "s3", "disapprove", re=_offer(world, f"{offer}.1"), person="chen"))
-    waits = _offer(world, f"{offer}.1")
+    done(say(world, "s3", "disapprove", re=_offer(world, f"{offer}.0"), person="chen"))
+    waits = _offer(world, f"{offer}.0")
     done(approve(world, "s3", waits, person="chen"))
     chen = hand_key("s3", "chen").public.kid
     done(say(world, "s3", "key.revoke", {"kid": chen, "suspect_from": 9}, person="zhou"))
@@ -50,8 +50,8 @@ def tell_of_people(world: World, *, lot_of_s3: str, lot_of_s1: str) -> None:
 
 
 def _offer(world: World, lot: str) -> Sid:
-    """Has s3's maker offer a part of a lot to s1, which waits."""
-    body = world.offer_body(lot, 1_000_000, "s1")
+    """Has s3's maker offer its lot to s1, which waits."""
+    body = world.offer_body(lot, 25_000_000, "s1")
     return done(say(world, "s3", "transfer.offer", body, person="ma")).sid
 
 

@@ -25,7 +25,8 @@ from registry.errors import RegistryError
 from registry.invoices import LOOK_ALIKES
 from registry.proofs import Holding, verify_lot_proof, verify_snapshot
 from registry.tables import Record
-from tests.golden import audit_log, blocks, rulebook, vectors
+from tests.golden import blocks, rulebook, vectors
+from tests.resealed import audit_log
 
 ROOT = Path(__file__).resolve().parent.parent
 FORMATS = ROOT / "docs" / "formats.md"

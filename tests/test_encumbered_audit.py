@@ -14,8 +14,12 @@ import pytest
 from registry.audit import audit_export
 from registry.checkpoint import Checkpoint, sign_checkpoint
 from registry.entries import Entry, open_entry, seal_entry
+from registry.errors import ProofFailedError
 from registry.export import DirectoryFiles, write_export
 from registry.merkle import hash_leaf, root_of
+from registry.model import LOTS, VOUCHERS
+from registry.proofs import verify_snapshot
+from registry.snapshots import take_snapshot
 from registry.verdicts import Verdict
 from tests.builders import ORIGIN, World, key_of
 from tests.golden import rulebook, story
@@ -115,3 +119,27 @@ def test_an_audit_names_the_entry_that_lies(what: str, tmp_path: Any) -> None:
 
 def test_the_same_log_without_a_lie_is_sound(tmp_path: Any) -> None:
     assert _audit(list(_entries()), tmp_path / "export").verdict is Verdict.VERIFIED
+
+
+def test_a_snapshot_shows_what_burdens_each_lot() -> None:
+    told = story()
+    voucher = next(
+        row.voucher for row in told.world.store.select(VOUCHERS) if row.voucher_no == "BURDENED"
+    )
+    files = take_snapshot(
+        told.world.store, note=told.note, state_index=told.state_index,
+        family="voucher", bucket=voucher,
+    )  # fmt: skip
+    verify_snapshot(files, origin=ORIGIN, key=key_of("log").public)
+    lines = [json.loads(line) for line in files["lots.ndjson"].splitlines()]
+    shown = {line["record"]["lot"]: line["opening"]["facts"]["burdens"] for line in lines}
+    lots = told.world.store.select(LOTS, as_of=told.state_index)
+    assert shown == {row.lot: list(row.burdens) for row in lots if row.voucher == voucher}
+    assert sorted(map(len, shown.values())) == [0, 0, 1, 1, 1]
+    # One burden left out, and the snapshot proves nothing.
+    burden = next(each for each in shown.values() if each)[0]
+    text = files["lots.ndjson"].decode().replace(f'"burdens":["{burden}"]', '"burdens":[]')
+    with pytest.raises(ProofFailedError):
+        verify_snapshot(
+            {**files, "lots.ndjson": text.encode()}, origin=ORIGIN, key=key_of("log").public
+        )

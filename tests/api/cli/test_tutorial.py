@@ -87,6 +87,16 @@ def join(t: Terminal, name: str, role: str) -> None:
     add_read_key(t, name)
 
 
+def publish_rules(t: Terminal) -> None:
+    """The operator announces a policy and publishes the calendar that it names, from packs."""
+    t.run("calendar publish --pack CN-LEGAL", by="operator")
+    t.run("policy publish --pack cn-6m", by="operator")
+    assert "cn-6m" in t.run("policy list", by="core")
+    assert t.json("policy show current --json", by="core")["name"] == "plain"
+    assert t.json("calendar show CN-LEGAL --json", by="core")["version"] == 1
+    t.run("policy publish --pack CN-LEGAL", by="operator", exits=2)
+
+
 def open_account(t: Terminal, name: str) -> tuple[str, str]:
     """Name and number of an account stay beside the log; only their digest goes in."""
     terms = json.dumps({"account_name": name, "account_no": "110000000001"})
@@ -129,6 +139,7 @@ def test_a_voucher_from_genesis_to_its_settlement(terminal: Terminal) -> None:
     for name, role in {**roles, "auditor": "auditor"}.items():
         join(t, name, role)
     accounts = {name: open_account(t, name) for name in ("core", "s1", "s2")}
+    publish_rules(t)
     assert "[b]s1[/] Ltd." in t.run("party show", t.ids["s1"], by="core")
     assert len(t.json("account list --json", by="core")) == 1
 

@@ -24,11 +24,13 @@ from registry.rules.freezes import KINDS
 from tests.builders import DIGEST, World, instant, uscc
 from tests.encumbered import RULING, court_body, freeze, ordered_freeze, registered_pledge
 from tests.faults import cases, fault, setting, verify_refused, verify_rows
+from tests.policies import FIVE
 from tests.scenario import (
     Draft,
     attempt,
     cast_world,
     good,
+    grant,
     lots_of,
     open_offer,
     refusal,
@@ -233,6 +235,23 @@ def test_a_standing_consent_takes_no_frozen_lot() -> None:
     freeze(world, lot)
     draft = Draft(by="s1", kind="transfer.offer", body=world.offer_body(lot, 5, "s2"))
     assert isinstance(refusal(world, draft), LotBurdenedError)
+
+
+def test_silence_accepts_no_frozen_lot() -> None:
+    world = cast_world()
+    grant(world, silence=dict(FIVE))
+    offer = open_offer(world)
+    made = freeze(world, f"{offer}.0")
+    size = world.store.size()
+    world.advance(instant(date(2025, 7, 10)))
+    world.engine.submit([])
+    (entry,) = (open_entry(data) for data in world.entries()[size + 1 :])
+    changes: Any = entry.effects["changes"]
+    assert [(change["effect"], change["end"]) for change in changes] == [
+        ("offer-silence-ended", "lot-burdened")
+    ]
+    assert lots_of(world)[f"{offer}.0"].burdens == (made,)
+    verify_everything(world)
 
 
 @pytest.mark.parametrize("by", ["operator", "bank", "factor", "core", "s2"])

@@ -1,5 +1,6 @@
 """Policies and calendars in the log: published, in force, and what they judge."""
 
+import json
 from datetime import date, timedelta
 from typing import Any
 
@@ -22,6 +23,7 @@ from registry.rules.policies import KINDS
 from tests.builders import World, instant
 from tests.faults import cases, fault, setting, verify_refused, verify_rows
 from tests.policies import policy_body
+from tests.resealed import audit_of, resealed, signed_log
 from tests.scenario import (
     Draft,
     attempt,
@@ -263,3 +265,58 @@ def test_a_policy_can_be_published_for_tomorrow_only() -> None:
     assert isinstance(deadline, DeadlineSet)
     assert deadline.at == instant(tomorrow, hour=0)
     assert type(published).effect == "policy-published"
+
+
+# --- A policy swapped in the log ----------------------------------------------------------------
+
+
+def swapped(world: World, at: int, **members: Json) -> list[bytes]:
+    """Returns the log with members of an entry's first effect changed, and chained again."""
+    effects: Any = json.loads(json.dumps(open_entry(world.entries()[at]).effects))
+    effects["changes"][0] |= members
+    return resealed(list(world.entries()), at, effects)
+
+
+def findings(entries: list[bytes]) -> list[tuple[str, str]]:
+    """Audits a log that its operator has signed anew."""
+    audit = audit_of(signed_log(entries))
+    return [(str(finding.where), finding.reason) for finding in audit.findings]
+
+
+def _swaps(world: World) -> dict[str, tuple[int, dict[str, Json]]]:
+    kinds = [open_entry(data).kind for data in world.entries()]
+    publish, effect = kinds.index("policy.publish"), kinds.index("policy.take-effect")
+    issue = kinds.index("voucher.issue", effect)
+    first: Any = changes(world, effect)[0]["replaces"]
+    return {
+        "softer rules than were signed": (publish, {"rules": "{}"}),
+        "another day": (publish, {"effective_on": "2026-08-01"}),
+        "the old policy goes on": (effect, {"policy": first}),
+        "a voucher under the old policy": (issue, {"policy": first}),
+        "a remark left out": (issue, {"flags": []}),
+    }
+
+
+SWAPS = (
+    "softer rules than were signed",
+    "another day",
+    "the old policy goes on",
+    "a voucher under the old policy",
+    "a remark left out",
+)
+
+
+@pytest.mark.parametrize("what", SWAPS)
+def test_a_swapped_policy_is_found_and_the_entry_named(what: str) -> None:
+    """A replay judges each entry by the policy then in force, so nobody can put in another."""
+    world = cast_world()
+    world.issue(accept_by="2025-07-20")
+    world.enforce(tenor={"hard_months": 12, "soft_months": 1, "justification": "financing"})
+    world.issue(voucher_no="flagged", accept_by="2025-07-20")
+    assert findings(list(world.entries())) == []
+    swaps = _swaps(world)
+    assert set(swaps) == set(SWAPS)
+    at, members = swaps[what]
+    ((where, reason),) = findings(swapped(world, at, **members))
+    assert where == f"entry {at}"
+    assert "effects" in reason

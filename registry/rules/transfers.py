@@ -311,10 +311,7 @@ def decide_transfer_offer(
 def _covering(
     state: Rows, statement: Statement[TransferOffer], voucher: Voucher, rules: Rules
 ) -> Consent | None:
-    """Returns the assignee's standing consent, if it covers an offer.
-
-    What is beyond a financier's own limit waits for its answer.
-    """
+    """Returns the assignee's standing consent, if it covers an offer within its own limit."""
     body = statement.body
     if not has_room(state, body.assignee, voucher.debtor, body.amount):
         return None

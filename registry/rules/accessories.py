@@ -186,5 +186,6 @@ KINDS = (
         answers={"voucher.issue": VOUCHERS},
         reads=reads_accessory_attach,
         decide=decide_accessory_attach,
+        amount=lambda _, statement: statement.body.cap,
     ),
 )

@@ -229,6 +229,7 @@ KINDS = (
         relation="the debtor",
         answers={"voucher.issue": VOUCHERS},
         decide=decide_dispute_raise,
+        amount=lambda _, statement: statement.body.amount,
     ),
     Kind(
         name="dispute.answer",
@@ -245,6 +246,7 @@ KINDS = (
         relation="the original creditor",
         answers=_ANSWERS,
         decide=decide_dispute_resolve,
+        amount=lambda _, statement: statement.body.owed,
     ),
     Kind(
         name="dispute.withdraw",

@@ -326,6 +326,11 @@ def decide_pledge_lapse(state: Rows, due: Due, _now: Now) -> tuple[Effect, ...]:
     return (PledgeEnded(**named(pledge), end=PledgeEnd.LAPSED), lapse_cleared(pledge))
 
 
+def _amount(state: Rows, statement: Statement[Any]) -> int:
+    """Returns what the pledge answered is worth, for limits of keys."""
+    return known_pledge(state, statement.re or "").amount
+
+
 _ANSWERS = {"pledge.create": PLEDGES}
 
 KINDS = (
@@ -346,6 +351,7 @@ KINDS = (
         answers=_ANSWERS,
         reads=reads_pledge_register,
         decide=decide_pledge_register,
+        amount=_amount,
     ),
     Kind(
         name="pledge.enforce",
@@ -354,6 +360,7 @@ KINDS = (
         relation="the pledgee",
         answers=_ANSWERS,
         decide=decide_pledge_enforce,
+        amount=_amount,
     ),
     Kind(
         name="pledge.release",
@@ -363,6 +370,7 @@ KINDS = (
         answers=_ANSWERS,
         reads=reads_pledge_release,
         decide=decide_pledge_release,
+        amount=_amount,
         while_suspended=True,
     ),
 )

@@ -3,6 +3,7 @@
 import pytest
 
 from api.client import RefusedError
+from registry.canonical import Json
 from tests.api.served import Street
 
 
@@ -14,7 +15,11 @@ def test_the_policy_in_force_is_shown_with_its_rules(town: Street) -> None:
 
 
 def test_an_announced_policy_is_listed_and_not_in_force(town: Street) -> None:
-    body = {"name": "six-months", "version": 1, "rules": {"tenor": {"hard_months": 6}}}
+    body: dict[str, Json] = {
+        "name": "six-months",
+        "version": 1,
+        "rules": {"tenor": {"hard_months": 6}},
+    }
     made = town.do("operator", "policy.publish", body).sid
     rows = {row["policy"]: row for row in town.client.pages("/v1/policies", by=town.ids["s1"])}
     assert not rows[made]["in_force"]
@@ -27,7 +32,7 @@ def test_an_announced_policy_is_listed_and_not_in_force(town: Street) -> None:
 
 def test_calendars_are_shown_in_their_newest_version_or_as_of_then(town: Street) -> None:
     size = town.client.get("/v1/ledger")["size"]
-    body = {
+    body: dict[str, Json] = {
         "name": "tests",
         "first": "2025-01-01",
         "last": "2027-12-31",

@@ -70,6 +70,9 @@ def test_a_key_signs_up_to_its_limit(amount: int, fits: bool) -> None:
 AMOUNTS = {
     "voucher.issue": "core", "voucher.accept": "s1", "voucher.accede": "s3",
     "transfer.offer": "s1", "transfer.accept": "s2",
+    "pledge.create": "s1", "pledge.register": "factor", "pledge.enforce": "factor",
+    "pledge.release": "factor", "dispute.raise": "core", "dispute.resolve": "s1",
+    "accessory.attach": "s3",
 }  # fmt: skip
 
 

@@ -330,7 +330,7 @@ OFFERS = Table(name="offer", row=Offer, key=("offer",), indexes=("lot", "assigne
 GRANTS = Table(name="consent_grant", row=Grant, key=("consent",))
 CONSENTS = Table(name="consent", row=Consent, key=("party", "purpose"), indexes=("party", "kid"))
 NOTICES = Table(name="notice", row=Notice, key=("notice",), indexes=("recipient",))
-LOTS = Table(name="lot", row=Lot, key=("lot",), indexes=("voucher", "holder", "acquired", "due_on"))
+LOTS = Table(name="lot", row=Lot, key=("lot",), indexes=("voucher", "holder"))
 VOUCHER_NUMBERS = Table(name="voucher_number", row=VoucherNumber, key=("debtor", "voucher_no"))
 VOUCHERS = Table(name="voucher", row=Voucher, key=("voucher",), indexes=("debtor", "due_on"))
 MANDATES = Table(name="mandate", row=Mandate, key=("mandate",), indexes=("owner", "account"))

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from registry.canonical import format_json
 from registry.errors import InvariantBrokenError
 from registry.model import DEADLINES, Deadline
-from registry.tables import Get, Key, Read, Record, Rows, Table, Value, to_json
+from registry.tables import Asked, Get, Key, Read, Record, Rows, Table, Value, WhereEach, to_json
 
 R = TypeVar("R", bound=Record)
 
@@ -113,10 +113,12 @@ class MemoryRows:
         return (rows[key] for key in sorted(rows))
 
 
-def answer(rows: Rows, read: Read) -> tuple[Any, ...]:
+def answer(rows: Rows, read: Asked) -> tuple[Any, ...]:
     """Answers one read from rows."""
     if isinstance(read, Get):
         return tuple(rows.get(read.table, *key) for key in read.keys)
+    if isinstance(read, WhereEach):
+        return tuple(answer(rows, where) for where in read.wheres)
     return rows.where(read.table, read.field, read.value)
 
 

@@ -49,7 +49,16 @@ from registry.model import (
 from registry.rights import start_instant
 from registry.state import answer
 from registry.statements import Body, Kind, Now, Statement
-from registry.tables import Minor, MutableRows, Read, ReadPlan, Rows, get_many, where
+from registry.tables import (
+    Asked,
+    Minor,
+    MutableRows,
+    ReadPlan,
+    Rows,
+    get_many,
+    where,
+    where_each,
+)
 
 
 class ClearingPlan(Body):
@@ -74,24 +83,22 @@ class DueRows:
     accounts: tuple[Account, ...]
 
 
-def ask_due(due_on: date) -> Generator[Read, Any, DueRows]:
+def ask_due(due_on: date) -> Generator[Asked, Any, DueRows]:
     """Asks for everything that the plan of a due date follows from."""
-    lots = yield from where(LOTS, "due_on", due_on.isoformat())
-    if not lots:
-        return DueRows(lots=(), vouchers=(), mandates=(), accounts=())
-    sids = sorted({lot.voucher for lot in lots})
-    vouchers = tuple(row for row in (yield from get_many(VOUCHERS, sids)) if row is not None)
+    due = yield from where(VOUCHERS, "due_on", due_on.isoformat())
+    lots = yield from where_each(LOTS, "voucher", [voucher.voucher for voucher in due])
+    # A voucher that never became effective, or is paid, has none.
+    owed = {lot.voucher for lot in lots}
+    vouchers = tuple(voucher for voucher in due if voucher.voucher in owed)
     tiered = {voucher.voucher for voucher in vouchers if voucher.route == Route.TIERED}
     earlier = {party for lot in lots if lot.voucher in tiered for party in lot.path[:-1]}
-    mandates: list[Mandate] = []
-    for party in sorted(earlier):
-        mandates += yield from where(MANDATES, "owner", party)
+    mandates = yield from where_each(MANDATES, "owner", sorted(earlier))
     named = {lot.account for lot in lots} | {mandate.account for mandate in mandates}
     accounts = yield from get_many(ACCOUNTS, sorted(named))
     return DueRows(
         lots=lots,
         vouchers=vouchers,
-        mandates=tuple(mandates),
+        mandates=mandates,
         accounts=tuple(row for row in accounts if row is not None),
     )
 
@@ -110,7 +117,11 @@ def find_due(state: Rows, due_on: date) -> DueRows:
 
 def plan_due(state: Rows, *, due_on: date, pay_on: date) -> Plan:
     """Compiles the plan of a due date from the state; empty if nothing is due."""
-    due = find_due(state, due_on)
+    return compile_due(find_due(state, due_on), due_on=due_on, pay_on=pay_on)
+
+
+def compile_due(due: DueRows, *, due_on: date, pay_on: date) -> Plan:
+    """Compiles the plan of a due date from what it follows from; empty if that is nothing."""
     return compile_plan(
         due_on=due_on,
         pay_on=pay_on,
@@ -221,7 +232,8 @@ def decide_clearing_plan(
     due_on = body.due_on.isoformat()
     for run in state.where(RUNS, "due_on", due_on):
         raise AlreadyPlannedError(due_on=due_on, plan=run.plan)
-    if not state.where(LOTS, "due_on", due_on):
+    due = find_due(state, body.due_on)
+    if not due.lots:
         raise NothingDueError(due_on=due_on)
     pay_on = pay_date(body.due_on, calendar_of(now.facts))
     begins = start_instant(pay_on, now)
@@ -229,7 +241,7 @@ def decide_clearing_plan(
         raise PayDayNotBegunError(
             due_on=due_on, pay_on=pay_on.isoformat(), begins=begins, now=now.time
         )
-    plan = plan_due(state, due_on=body.due_on, pay_on=pay_on)
+    plan = compile_due(due, due_on=body.due_on, pay_on=pay_on)
     _require_same(body, plan)
 
     # Past this line the adoption must succeed.

@@ -226,7 +226,7 @@ def make_rows() -> None:
         "status text",
         "salt text",
         key="lot",
-        indexes="voucher holder acquired due_on",
+        indexes="voucher holder",
     )
     rows(
         "voucher_number",

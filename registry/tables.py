@@ -49,12 +49,15 @@ class Table(Generic[R]):
         row: The row's class.
         key: Names of the fields that identify a row.
         indexes: Names of the fields by which rows can be looked up.
+        lasting: No fold ends a row, and none looks rows up but by their keys: there are more
+            and more of them, however few lots are live.
     """
 
     name: str
     row: type[R]
     key: tuple[str, ...]
     indexes: tuple[str, ...] = ()
+    lasting: bool = False
 
     def key_of(self, row: R) -> Key:
         """Returns a row's key."""

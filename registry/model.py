@@ -304,16 +304,18 @@ class Bucket(Record, frozen=True, kw_only=True):
 
 
 class History(Record, frozen=True, kw_only=True):
-    """The entries that touch a bucket, as far as the newest state entry commits to them.
+    """A bucket as the newest state entry commits to it: the entries that touch it, its record.
 
-    A compact range of leaf hashes; `frontier` is the b64url of its nodes, one behind the
-    other.
+    The entries are a compact range of leaf hashes; `frontier` is the b64url of its nodes,
+    one behind the other.
     """
 
     family: str
     bucket: str
     size: int
     frontier: str
+    record: str = ""
+    """The bucket's level-2 record; empty as long as it has no ordinal."""
 
 
 class Committed(Record, frozen=True, kw_only=True):

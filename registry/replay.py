@@ -7,8 +7,9 @@ An entry that somebody else judges is followed: what it claims is applied, unjud
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -19,7 +20,7 @@ from registry.commitments import Commitments, StateCommitted
 from registry.effects import Due, Effect, Seal, Touch, apply, format_effects, touches_of
 from registry.entries import BEFORE_FIRST, Entry, open_entry, seal_entry
 from registry.errors import EntryInvalidError, RegistryError
-from registry.histories import Histories, merged
+from registry.histories import Histories
 from registry.ids import Kid, Origin
 from registry.kinds import RootAt, Rulebook
 from registry.lasting import ReplayedRows
@@ -28,7 +29,6 @@ from registry.model import HISTORIES, KEYS, LEDGER, STATE_REQUESTS, History
 from registry.signing import PublicKey
 from registry.state import MemoryRows, replay_digest
 from registry.statements import CLOCK_SKEW, LIFETIME_MAX, Now, Statement, admit
-from registry.tables import Table
 
 STATE_WITHIN = 600_000
 """Milliseconds after a request in which statements may still come before its state entry."""
@@ -152,7 +152,7 @@ class Replay:
         self._keys = ReplayedKeys(self.rows)
         self.histories = Histories(self._find_histories)
         # After an earlier replay every bucket is still to be computed.
-        self._commitments = Commitments() if rows is None else None
+        self._commitments: Commitments | None = None
 
     @property
     def size(self) -> int:
@@ -362,20 +362,12 @@ class Replay:
         """Returns the commitment to the state as it is."""
         grown = self.histories.take()
         if self._commitments is None:
-            self._commitments = Commitments.load(self._select, self._all_histories, as_of=self.size)
-        else:
-            self._commitments.update(self.rows.fetch, grown)
+            rows = chain(
+                self.rows.select(HISTORIES), *(each.state.histories for each in self.past.owed)
+            )
+            self._commitments = Commitments.load((row.family, row.record) for row in rows)
+        self._commitments.update(self.rows.fetch, grown)
         return self._commitments.roots(at=self.size, grown=grown)
-
-    def _select(self, table: Table[Any], *, as_of: int | None) -> Iterator[Any]:
-        """Streams rows as a store does; these are as of the size at hand, and of no other."""
-        if as_of != self.size:
-            raise AssertionError(f"asked for rows as of {as_of}, and they are as of {self.size}")
-        return self.rows.select(table)
-
-    def _all_histories(self) -> Iterator[History]:
-        """Streams every bucket's history as of now."""
-        return merged(self.rows.select(HISTORIES), self.histories.known)
 
     def _find_histories(self, touches: Sequence[Touch]) -> list[History | None]:
         """Finds histories as of the newest state entry."""

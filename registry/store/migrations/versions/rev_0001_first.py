@@ -312,6 +312,7 @@ def make_rows() -> None:
         "bucket text",
         "size int",
         "frontier text",
+        "record text",
         key="family bucket",
     )
     rows(

@@ -20,7 +20,7 @@ class _LastingShelf:
     def __init__(self, table: Table[Any]) -> None:
         self._table = table
         self._rows: SortedRuns[Any] = SortedRuns(table.row, table.key_of)
-        self.get = self._rows.get
+        self.get, self.put = self._rows.get, self._rows.put
         # Keys are not made twice (they are ids, or a decision has asked); a look at what is on
         # disk before each of many rows would cost more than all the rest.
         self.has = self._rows.is_new
@@ -29,10 +29,6 @@ class _LastingShelf:
     def in_memory(self) -> int:
         """Number of rows in memory."""
         return self._rows.in_memory
-
-    def put(self, key: Key, row: object) -> None:  # noqa: ARG002 (the row has it)
-        """Adds a row, or replaces the one with its key."""
-        self._rows.put(row)
 
     def delete(self, key: Key) -> bool:
         """Refuses: no row ends."""

@@ -137,9 +137,9 @@ class SortedRuns(Generic[R]):
         """Number of rows in memory."""
         return len(self._newest)
 
-    def put(self, row: R) -> None:
-        """Keeps a row, instead of an older one with its key."""
-        self._newest[self._key_of(row)] = row
+    def put(self, key: Key, row: R) -> None:
+        """Keeps a row under its key, instead of an older one."""
+        self._newest[key] = row
         if len(self._newest) >= self._rows_in_memory:
             self._push(0, [self._newest[key] for key in sorted(self._newest)])
             self._newest = {}

@@ -46,7 +46,7 @@ rows = st.builds(
 def test_rows_in_runs_are_what_a_dictionary_would_hold(put: list[Row], in_memory: int) -> None:
     kept, plain = runs(in_memory), dict[tuple[str, int], Row]()
     for row in put:
-        kept.put(row)
+        kept.put(row.key, row)
         plain[row.key] = row
         assert kept.in_memory < in_memory
         assert kept.get(row.key) == row
@@ -61,17 +61,17 @@ def test_the_newest_row_counts_whichever_run_it_is_in(rows_in_memory: int) -> No
     kept = runs(rows_in_memory)
     versions = 3 * spool.RUNS_A_LEVEL**2
     for rank in range(versions):
-        kept.put(Row("a", rank % 5, rank=rank))
+        kept.put(("a", rank % 5), Row("a", rank % 5, rank=rank))
     newest = {row.number: row.rank for row in kept}
     assert newest == {rank % 5: rank for rank in range(versions - 5, versions)}
-    for number, rank in newest.items():
-        assert kept.get(("a", number)) == Row("a", number, rank=rank)
+    for number in newest:
+        assert kept.get(("a", number)) == Row("a", number, rank=newest[number])
 
 
 def test_runs_stay_few_however_many_rows_there_are() -> None:
     kept = runs(2)
     for number in range(2 * spool.RUNS_A_LEVEL**3):
-        kept.put(Row("a", number))
+        kept.put(("a", number), Row("a", number))
     assert [len(level) for level in kept._levels] == [0, 0, 0, 1]
     assert len(list(kept)) == 2 * spool.RUNS_A_LEVEL**3
 

@@ -331,9 +331,7 @@ REGISTRATIONS = Table(name="registration", row=Registration, key=("statement",))
 OFFERS = Table(name="offer", row=Offer, key=("offer",), indexes=("lot", "assignee", "kid"))
 GRANTS = Table(name="consent_grant", row=Grant, key=("consent",))
 CONSENTS = Table(name="consent", row=Consent, key=("party", "purpose"), indexes=("party", "kid"))
-NOTICES = Table(
-    name="notice", row=Notice, key=("notice",), indexes=("recipient",), lasting=True
-)
+NOTICES = Table(name="notice", row=Notice, key=("notice",), indexes=("recipient",), lasting=True)
 LOTS = Table(name="lot", row=Lot, key=("lot",), indexes=("voucher", "holder"))
 VOUCHER_NUMBERS = Table(
     name="voucher_number", row=VoucherNumber, key=("debtor", "voucher_no"), lasting=True

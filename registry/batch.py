@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from registry.errors import RegistryError
 from registry.model import DEADLINES, Deadline
-from registry.tables import Asked, Get, Key, Read, ReadPlan, Record, Table, Value, Where, WhereEach
+from registry.tables import Asked, Get, Key, Read, ReadPlan, Record, Table, Value, Where
 
 R = TypeVar("R", bound=Record)
 
@@ -148,12 +148,12 @@ class Batch:
 
     def _known(self, read: Asked) -> tuple[Any, ...] | None:
         """Answers a read that needs no query; None for another."""
-        if isinstance(read, WhereEach):
+        if not isinstance(read, Get):
+            if isinstance(read, Where):
+                known = (read.table, read.field, read.value) in self._sets
+                return self.where(read.table, read.field, read.value) if known else None
             sets = tuple(map(self._known, read.wheres))
             return None if None in sets else sets
-        if isinstance(read, Where):
-            known = (read.table, read.field, read.value) in self._sets
-            return self.where(read.table, read.field, read.value) if known else None
         rows, found = self._rows[read.table], []
         for key in read.keys:
             row = rows.get(key, _UNKNOWN)

@@ -163,11 +163,11 @@ def test_hot_questions_go_through_an_index(store: SqlStore, path: Path) -> None:
     assert "(ledger_id=? AND until=? AND at<?)" in due
     assert "TEMP B-TREE" not in due
     assert "TEMP B-TREE" not in plan(*parts.selection(1, "", "", None))
-    assert "(ledger_id=? AND until>?)" in plan(*parts.selection(1, "", "", 7))
+    assert "(ledger_id=? AND until>? AND until<?)" in plan(*parts.selection(1, "", "", 7))
     assert colour in plan(*parts.selection(1, "colour", "red", None))
     then = plan(*parts.selection(1, "colour", "red", 7))
     assert colour in then
-    assert "(ledger_id=? AND until>?)" in then
+    assert "(ledger_id=? AND until>? AND until<?)" in then
     assert "USING INDEX entry_of_state (ledger_id=? AND idx>? AND idx<?)" in plan(
         store._log.state, (1, 0, 9)
     )

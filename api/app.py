@@ -39,17 +39,19 @@ Every write is a statement that its party has signed; every read shows what is t
 """
 
 
-def create_app(service: Service, *, shortcut: bool = True) -> FastAPI:
+def create_app(service: Service, *, shortcut: bool = True, verifiers: int = 1) -> FastAPI:
     """Builds the application over one ledger; it closes the ledger when it ends.
 
     Args:
         service: The ledger.
         shortcut: Whether writes go past the framework's routing.
+        verifiers: Threads that verify signatures; see `Intake`.
     """
-    intake = Intake(service)
+    intake = Intake(service, verifiers=verifiers)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.keys.warm()
         yield
         intake.close()
         service.close()

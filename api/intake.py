@@ -1,8 +1,8 @@
 """Intake: statements that come one by one are verified and handed to the writer in groups.
 
-A statement is read where it arrives. Its signature is verified by a thread of its own,
-which takes whatever waits, hands to the writer at once what has proved genuine, and never
-waits for more. One call wakes the event loop for a whole group.
+A statement is read where it arrives. Its signature is verified by a thread of its own, or in
+the event loop's next turn, which takes whatever waits, hands to the writer at once what has
+proved genuine, and never waits for more. One call wakes the event loop for a whole group.
 """
 
 import asyncio
@@ -35,11 +35,12 @@ class Intake:
 
         Args:
             service: Reads statements and seals them.
-            verifiers: Threads that verify signatures.
+            verifiers: Threads that verify signatures; with 0 the event loop does, which costs less
+                where other processes have the other cores.
         """
         self._service = service
-        self._verifiers = verifiers
-        self._threads = ThreadPoolExecutor(verifiers, thread_name_prefix="verify")
+        self._threads = ThreadPoolExecutor(verifiers, "verify") if verifiers else None
+        self._workers = max(verifiers, 1)
         self._waiting: deque[Entrant] = deque()
         self._pending = 0
         self._bulk = 0
@@ -79,18 +80,26 @@ class Intake:
         with self._lock:
             self._pending += 1
             self._waiting.append((unverified, answer))
-            is_needed = self._working < self._verifiers
+            is_needed = self._working < self._workers
             self._working += is_needed
         if is_needed:
             # Behind what else has come in this turn of the loop.
-            loop.call_soon(self._threads.submit, self._work)
+            loop.call_soon(self._begin)
         return answer
+
+    def _begin(self) -> None:
+        """Begins to verify what waits."""
+        if self._threads is not None:
+            self._threads.submit(self._work)
+        else:
+            self._work()
 
     def close(self) -> None:
         """Ends the threads; what waits is still handed over."""
-        self._threads.shutdown()
+        if self._threads is not None:
+            self._threads.shutdown()
 
-    # --- The verifying thread ---------------------------------------------------------
+    # --- Verifying --------------------------------------------------------------------
 
     def _work(self) -> None:
         """Verifies and hands over group after group, while anything waits."""

@@ -9,87 +9,83 @@ import os
 import signal
 import socket
 import sys
-import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-import uvicorn
-
-from api.app import create_app
+from api.front import Front, config_of
+from api.fronts import FrontEndedError, Fronts, bound
 from api.lock import held
 from api.service import open_service
 from api.settings import Settings
-from api.stalls import StallWatch
-from registry.errors import InputError, RegistryError
+from registry.errors import InputError, MalformedError, RegistryError
 from registry.ids import parse_origin
 
 PORT_MAX: Final = 65_535
+FRONTS_MAX: Final = 64
 _BACKLOG = 1_024
-_TICKS_A_SECOND = 10
-
-
-class Server(uvicorn.Server):
-    """Tells the port once it serves, and ends what stalls."""
-
-    def __init__(self, config: uvicorn.Config, *, port: int, port_file: Path | None) -> None:
-        """Takes the port that the socket is bound to."""
-        super().__init__(config)
-        self._port = port
-        self._port_file = port_file
-        self._stalls = StallWatch()
-
-    async def on_tick(self, counter: int) -> bool:
-        """Looks for stalled connections once a second."""
-        if counter % _TICKS_A_SECOND == 0:
-            self._stalls.look(self.server_state.connections, now=time.monotonic())
-        return await super().on_tick(counter)
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Starts serving, then tells."""
-        await super().startup(sockets=sockets)
-        if not self.started:
-            return
-        print(f"listening on {self.config.host}:{self._port}", flush=True)
-        if self._port_file is not None:
-            fresh = self._port_file.with_name(self._port_file.name + ".new")
-            fresh.write_text(f"{self._port}\n")
-            fresh.replace(self._port_file)
 
 
 def serve(settings: Settings) -> None:
     """Serves one ledger until the process is told to stop.
 
     Raises:
+        MalformedError: There are to be fronts before a ledger that is in this process alone.
         RegistryError: The ledger cannot be opened.
         DirectoryInUseError: Another process serves from the directory.
         OSError: The address is taken.
+        FrontEndedError: A front has ended unasked.
     """
-    with held(settings.directory), _socket(settings.host) as listener:
+    if settings.fronts and settings.database == "memory:":
+        raise MalformedError(what="fronts", reason="other processes cannot read memory: ledgers")
+    with held(settings.directory):
+        if settings.fronts:
+            _serve_with_fronts(settings)
+        else:
+            _serve_alone(settings)
+
+
+def _serve_alone(settings: Settings) -> None:
+    """Serves a ledger from this process."""
+    with _socket(settings.host) as listener:
         listener.bind((settings.host, settings.port))
         listener.listen(_BACKLOG)
-        _serve(settings, listener)
+        service = open_service(settings, on_read_only=_say_read_only)
+        front = Front(
+            config_of(service, settings),
+            on_started=partial(_tell, settings, listener.getsockname()[1]),
+        )
+        # The server raises the signal again when it has stopped; by then it has been obeyed.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+        front.run(sockets=[listener])
 
 
-def _serve(settings: Settings, listener: socket.socket) -> None:
-    """Serves a ledger at an address, from a directory that this process holds."""
-    app = create_app(open_service(settings, on_read_only=_say_read_only))
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=settings.stop_seconds,
-    )
-    port = listener.getsockname()[1]
-    server = Server(config, port=port, port_file=settings.port_file)
-    # The server raises the signal again when it has stopped; by then it has been obeyed.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
-    server.run(sockets=[listener])
+def _serve_with_fronts(settings: Settings) -> None:
+    """Serves a ledger with processes before this one, which writes."""
+    fronts = Fronts(settings)
+
+    def on_read_only(reason: str) -> None:
+        _say_read_only(reason)
+        fronts.tell_read_only(reason)
+
+    with bound(settings, partial(_socket, settings.host)) as listeners:
+        port = listeners[0].getsockname()[1]
+        service = open_service(settings, on_read_only=on_read_only)
+        try:
+            fronts.run(service, listeners, on_started=partial(_tell, settings, port))
+        finally:
+            service.close()
+
+
+def _tell(settings: Settings, port: int) -> None:
+    """Tells whoever started the server that it serves, and where."""
+    print(f"listening on {settings.host}:{port}", flush=True)
+    if settings.port_file is not None:
+        fresh = settings.port_file.with_name(settings.port_file.name + ".new")
+        fresh.write_text(f"{port}\n")
+        fresh.replace(settings.port_file)
 
 
 def _say_read_only(reason: str) -> None:
@@ -121,6 +117,9 @@ def parse_settings(arguments: Sequence[str]) -> Settings:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=_port, default=0, help="0 takes a free one")
     parser.add_argument("--port-file", type=Path, help="where to write the port once it serves")
+    parser.add_argument(
+        "--fronts", type=_fronts, default=0, help="processes that serve, before the one that writes"
+    )
     given = parser.parse_args(arguments)
     return Settings(
         origin=parse_origin(given.origin),
@@ -129,6 +128,7 @@ def parse_settings(arguments: Sequence[str]) -> Settings:
         host=given.host,
         port=given.port,
         port_file=given.port_file,
+        fronts=given.fronts,
     )
 
 
@@ -136,6 +136,13 @@ def _port(text: str) -> int:
     """Reads a port."""
     if not 0 <= int(text) <= PORT_MAX:
         raise argparse.ArgumentTypeError(f"{text} is not a port: 0 to {PORT_MAX}")
+    return int(text)
+
+
+def _fronts(text: str) -> int:
+    """Reads a number of fronts."""
+    if not 0 <= int(text) <= FRONTS_MAX:
+        raise argparse.ArgumentTypeError(f"{text} fronts: 0 to {FRONTS_MAX}, please")
     return int(text)
 
 
@@ -155,6 +162,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except InputError as error:
         print(f"cannot serve: {error}", file=sys.stderr)
         sys.exit(2)
+    except FrontEndedError as error:
+        print(f"stopped: {error}", file=sys.stderr)
+        sys.exit(1)
     except (RegistryError, OSError) as error:
         print(f"cannot serve: {error}", file=sys.stderr)
         sys.exit(1)

@@ -5,16 +5,17 @@ This is where adapters are named. Everything below takes them as ports.
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from api.errors import LogKeyDiffersError
 from api.settings import Settings
 from api.states import StateIndex
 from clearing.rulebook import RULEBOOK
 from registry.canonical import b64url_encode
-from registry.engine import Engine
+from registry.engine import Engine, Outcome
 from registry.ids import Origin
 from registry.kinds import Rulebook
 from registry.model import LEDGER, Ledger
@@ -25,7 +26,7 @@ from registry.statements import Statement, Unverified, read_statement
 from registry.store.memory import MemoryStore
 from registry.store.sql import SqlStore
 from registry.tables import Get
-from registry.writer import StoredKeys, Writer
+from registry.writer import Statements, StoredKeys, Writer
 
 
 class SystemClock:
@@ -34,6 +35,48 @@ class SystemClock:
     def now(self) -> int:
         """Returns milliseconds since 1970-01-01T00:00:00Z."""
         return time.time_ns() // 1_000_000
+
+
+class Sealing(Protocol):
+    """Has statements sealed and checkpoints signed: here, or where all writing is done."""
+
+    @property
+    def waiting_max(self) -> int:
+        """Statements that may wait."""
+
+    @property
+    def is_writing(self) -> bool:
+        """Tells whether statements are taken in."""
+
+    @property
+    def failure(self) -> str:
+        """Says why writing has stopped; empty if it has not."""
+
+    @property
+    def note(self) -> str:
+        """The newest signed checkpoint; empty before the first."""
+
+    @property
+    def signed_size(self) -> int:
+        """The size that the newest signed checkpoint is of."""
+
+    def submit(self, statements: Statements) -> Future[list[Outcome]]:
+        """Hands in admitted statements, to be sealed in order.
+
+        Returns:
+            A future of one outcome each. It raises a StorageError where nothing is kept, or the
+            outcome is not known: a repetition with the same bytes is safe.
+
+        Raises:
+            WriterStoppedError: Nothing is written any more.
+            WriterBusyError: Too much is waiting; the future may raise it, too.
+        """
+
+    def wait_checkpoint(self, size: int) -> Future[str]:
+        """Returns a future of a signed checkpoint of at least a size, which is signed at once."""
+
+    def stop(self) -> None:
+        """Ends it, within a bound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +97,7 @@ class Service:
     origin: Origin
     store: LedgerStore
     rulebook: Rulebook
-    writer: Writer
+    writer: Sealing
     keys: StoredKeys
     log_key: PublicKey
     states: StateIndex
@@ -129,16 +172,21 @@ def open_service(
     memory = settings.directory / "signed.json"
     signer = CheckpointSigner(store, key, origin=settings.origin, memory=memory)
     writer = Writer(engine, signer, waiting_max=settings.waiting_max, on_failure=on_read_only)
-    keys = StoredKeys(store)
-    keys.warm()
     writer.start()
+    return service_over(store, writer, origin=settings.origin, log_key=key.public)
+
+
+def service_over(
+    store: LedgerStore, writer: Sealing, *, origin: Origin, log_key: PublicKey
+) -> Service:
+    """Returns the service over a store and what has statements sealed in it."""
     return Service(
-        origin=settings.origin,
+        origin=origin,
         store=store,
         rulebook=RULEBOOK,
         writer=writer,
-        keys=keys,
-        log_key=key.public,
+        keys=StoredKeys(store),
+        log_key=log_key,
         states=StateIndex(store),
         wall=SystemClock(),
     )

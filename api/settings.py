@@ -20,6 +20,8 @@ class Settings:
         port_file: Where to write the port once requests are answered; none if None.
         stop_seconds: How long requests may take to end when the server is told to stop.
         waiting_max: Statements that may wait for the writer before it says that it is busy.
+        fronts: Processes that answer HTTP and admit statements, before the one that writes; with
+            0 that process does everything.
     """
 
     origin: Origin
@@ -30,3 +32,4 @@ class Settings:
     port_file: Path | None = None
     stop_seconds: int = 5
     waiting_max: int = 8_192
+    fronts: int = 0

@@ -5,34 +5,33 @@ debtor's, and is what a branch of a tiered voucher falls back to.
 """
 
 from collections.abc import Sequence
-from operator import itemgetter
 
-from clearing.routes import Claim, Mandates, RoutedStep
+from clearing.routes import Claim, Debt, Mandates, RoutedStep
 from registry.ids import PartyId, Sid
-from registry.model import Route, Voucher
+from registry.model import Route
 
 
-def route_direct(
-    voucher: Voucher, lots: Sequence[Claim], _mandates: Mandates, /
-) -> list[RoutedStep]:
+def route_direct(voucher: Debt, lots: Sequence[Claim], _mandates: Mandates, /) -> list[RoutedStep]:
     """Routes lots of a voucher from the debtor to their holders.
 
     Returns:
         The steps by holder and payee account, for lots that stand by id.
     """
-    held: dict[tuple[PartyId, Sid], list[Claim]] = {}
+    steps: dict[tuple[PartyId, Sid], RoutedStep] = {}
     for lot in lots:
-        held.setdefault((lot.holder, lot.account), []).append(lot)
-    return [
-        RoutedStep(
-            route=Route.DIRECT,
-            payer_account=voucher.account,
-            payer=voucher.debtor,
-            payee_account=account,
-            payee=holder,
-            authority=voucher.mandate,
-            held=members,
-            amount_minor=sum([lot.amount for lot in members]),
-        )
-        for (holder, account), members in sorted(held.items(), key=itemgetter(0))
-    ]
+        payee = lot.holder, lot.account
+        step = steps.get(payee)
+        if step is None:
+            step = steps[payee] = RoutedStep(
+                route=Route.DIRECT,
+                payer_account=voucher.account,
+                payer=voucher.debtor,
+                payee_account=lot.account,
+                payee=lot.holder,
+                authority=voucher.mandate,
+                held=[],
+                amount_minor=0,
+            )
+        step.held.append(lot)
+        step.amount_minor += lot.amount
+    return [steps[payee] for payee in sorted(steps)]

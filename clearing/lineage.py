@@ -12,25 +12,29 @@ stands twice in a chain is two nodes. For a voucher of 1,000,000.00 split down a
     S1 S2 S3      holds 250,000.00
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from msgspec import Struct
 
 from clearing.routes import Claim
 
 
-class Node(Struct, frozen=True, gc=False):
+class Node(Struct, gc=False):
     """One party's place in the chain of assignments.
 
     Attributes:
         path: The holders from the original creditor to this party.
+        before: The place that it got its claim from; None for the original creditor.
         held: The lots that the party holds on this path, by id.
+        held_minor: Their face, in minor units.
         passing_minor: Face of the lots beyond it, in minor units.
     """
 
     path: tuple[str, ...]
-    held: Sequence[Claim]
-    passing_minor: int
+    before: "Node | None"
+    held: list[Claim]
+    held_minor: int = 0
+    passing_minor: int = 0
 
     @property
     def party(self) -> str:
@@ -44,17 +48,23 @@ def lineage_of(lots: Iterable[Claim]) -> list[Node]:
     Returns:
         The nodes by path, so that each stands after the one it got its claim from.
     """
-    held: dict[tuple[str, ...], list[Claim]] = {}
+    nodes: dict[tuple[str, ...], Node] = {}
     for lot in lots:
-        held.setdefault(lot.path, []).append(lot)
-    passing = dict.fromkeys(held, 0)
-    for path in held:
-        while (path := path[:-1]) and path not in passing:
-            passing[path] = 0
-    paths = sorted(passing)
+        node = nodes.get(lot.path) or _grow(nodes, lot.path)
+        node.held.append(lot)
+        node.held_minor += lot.amount
+    ordered = [nodes[path] for path in sorted(nodes)]
     # Backwards each node stands before the one that it got its claim from.
-    for path in reversed(paths):
-        if len(path) > 1:
-            own = sum([lot.amount for lot in held.get(path, ())])
-            passing[path[:-1]] += own + passing[path]
-    return [Node(path, held.get(path, ()), passing[path]) for path in paths]
+    for node in reversed(ordered):
+        if node.before is not None:
+            node.before.passing_minor += node.held_minor + node.passing_minor
+    return ordered
+
+
+def _grow(nodes: dict[tuple[str, ...], Node], path: tuple[str, ...]) -> Node:
+    """Adds the node of a path, and those before it that are not there yet."""
+    before = None
+    if len(path) > 1:
+        before = nodes.get(path[:-1]) or _grow(nodes, path[:-1])
+    node = nodes[path] = Node(path, before, [])
+    return node

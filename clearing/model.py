@@ -81,7 +81,11 @@ class Balance(Record, frozen=True, kw_only=True):
 
 RUNS = Table(name="run", row=Run, key=("plan",), indexes=("due_on",))
 INSTRUCTIONS = Table(
-    name="instruction", row=InstructionRecord, key=("plan", "n"), indexes=("plan", "bank")
+    name="instruction",
+    row=InstructionRecord,
+    key=("plan", "n"),
+    indexes=("plan", "bank"),
+    lasting=True,
 )
 BALANCES = Table(name="balance", row=Balance, key=("account",))
 

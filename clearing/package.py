@@ -14,7 +14,6 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,14 +21,12 @@ from datetime import date
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from msgspec import Struct
-from msgspec.json import Encoder
-
-from clearing.plan import Due, PaidVoucher, PlanDigest, Totals, compile_vouchers, plan_parts
-from clearing.postings import bank_account, claims_account, debts_account
-from clearing.routes import Instruction
+from clearing.books import format_left
+from clearing.compiling import Part, Sums, compile_due, count_from_zero
+from clearing.plan import Due, PlanDigest, Totals, plan_parts
+from clearing.shares import SharedDue, compile_shares
 from registry.canonical import Json, b64url_encode, format_json
-from registry.errors import InvariantBrokenError, ProofFailedError
+from registry.errors import ProofFailedError
 
 VERSION: Final = 1
 PLAN, POSTINGS, ACCOUNTS = "plan.json", "postings.ndjson", "accounts.ndjson"
@@ -39,35 +36,6 @@ FILES: Final = (ACCOUNTS, MANIFEST, PLAN, POSTINGS)
 
 PIECE: Final = 2**20
 """Bytes that are written and read at once."""
-
-encode_lines: Final = Encoder().encode_lines
-"""Writes structs as lines of canonical JSON: members in order, texts plain by their forms."""
-
-
-class Booking(Struct, frozen=True, omit_defaults=True, gc=False):
-    """A balanced entry of two postings; members in canonical order.
-
-    Attributes:
-        amount: Minor units, as text.
-        credit: The account that is credited.
-        debit: The account that is debited.
-        lot: The lot that is discharged; none where money moves.
-        n: The instruction by which it is.
-    """
-
-    amount: str
-    credit: str
-    debit: str
-    lot: str = ""
-    n: int = -1
-
-
-class Left(Struct, frozen=True, gc=False):
-    """What a package's postings leave on an account; members in canonical order."""
-
-    account: str
-    credited: str
-    debited: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +55,7 @@ class Package:
     manifest: bytes
 
 
-def write_package(directory: Path, due: Due, *, due_on: date, pay_on: date) -> Package:
+def write_package(directory: Path, due: Due | SharedDue, *, due_on: date, pay_on: date) -> Package:
     """Compiles a due date's plan and writes its package, complete or not at all.
 
     When this returns the files survive a crash.
@@ -113,21 +81,19 @@ def write_package(directory: Path, due: Due, *, due_on: date, pay_on: date) -> P
             made.write(due, due_on, pay_on)
         with _durable(temporary / ACCOUNTS) as file:
             made.write_accounts(file)
-        manifest = made.manifest(due_on, pay_on)
+        package = made.result(due_on, pay_on)
         with _durable(temporary / MANIFEST) as file:
-            file.write(manifest)
+            file.write(package.manifest)
         temporary.chmod(0o755)
         temporary.rename(directory)
         _sync(directory)
         _sync(directory.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return Package(
-        totals=made.totals, digest=made.digest.text(), postings=made.postings, manifest=manifest
-    )
+    return package
 
 
-def verify_package(directory: Path, due: Due, *, due_on: date, pay_on: date) -> Package:
+def verify_package(directory: Path, due: Due | SharedDue, *, due_on: date, pay_on: date) -> Package:
     """Makes a due date's package again and compares a directory with it, byte for byte.
 
     Args:
@@ -148,8 +114,8 @@ def verify_package(directory: Path, due: Due, *, due_on: date, pay_on: date) -> 
         made = _Package(plan, postings)
         made.write(due, due_on, pay_on)
         made.write_accounts(accounts)
-    manifest = made.manifest(due_on, pay_on)
-    if (directory / MANIFEST).read_bytes() != manifest:
+    package = made.result(due_on, pay_on)
+    if (directory / MANIFEST).read_bytes() != package.manifest:
         raise ProofFailedError(reason=f"{MANIFEST} is not the one that follows from the state")
     for name, digest in made.digests().items():
         found = PlanDigest() if name == PLAN else FileDigest()
@@ -158,9 +124,7 @@ def verify_package(directory: Path, due: Due, *, due_on: date, pay_on: date) -> 
                 found.update(piece)
         if found.text() != digest:
             raise ProofFailedError(reason=f"{name} is not the one that follows from the state")
-    return Package(
-        totals=made.totals, digest=made.digest.text(), postings=made.postings, manifest=manifest
-    )
+    return package
 
 
 class FileDigest:
@@ -184,59 +148,44 @@ class _Package:
 
     def __init__(self, plan: BinaryIO, postings: BinaryIO) -> None:
         """Starts with nothing written."""
-        self.totals = Totals()
-        self.postings = 0
         self.digest = PlanDigest()
+        self._sums = Sums()
         self._plan, self._postings = plan, postings
         self._posted, self._listed = FileDigest(), FileDigest()
-        self._debited: defaultdict[str, int] = defaultdict(int)
-        self._credited: defaultdict[str, int] = defaultdict(int)
 
-    def write(self, due: Due, due_on: date, pay_on: date) -> None:
+    def write(self, due: Due | SharedDue, due_on: date, pay_on: date) -> None:
         """Writes plan and postings."""
-        paid = compile_vouchers(due, self.totals)
-        for piece in plan_parts(due_on, pay_on, map(self._book, paid), self.totals.withheld):
+        if isinstance(due, SharedDue):
+            parts = compile_shares(due, self._sums)
+        else:
+            parts = compile_due(due, self._sums, count_from_zero())
+        for piece in plan_parts(due_on, pay_on, map(self._post, parts), self.totals):
             self.digest.update(piece)
             self._plan.write(piece)
-        owed = sum(sum_ for name, sum_ in self._debited.items() if name.startswith("debts:"))
-        if owed != self.totals.total_minor:
-            raise InvariantBrokenError(f"{owed} is discharged of {self.totals.total_minor}")
+        self._sums.books.verify(self.totals.total_minor)
 
-    def _book(self, paid: PaidVoucher) -> list[Instruction]:
-        """Writes the postings of a voucher; returns its instructions."""
-        debited, credited = self._debited, self._credited
-        debts = debts_account(paid.voucher.debtor)
-        amounts = {lot.lot: lot.amount for lot in paid.lots}
-        bookings: list[Booking] = []
-        for order in paid.instructions:
-            n, amount = order.n, order.amount_minor
-            payer, payee = bank_account(order.payer_account), bank_account(order.payee_account)
-            credited[payer] += amount
-            debited[payee] += amount
-            bookings.append(Booking(amount=order.amount, credit=payer, debit=payee, n=n))
-            claims = claims_account(order.payee)
-            for lot in order.lots:
-                amount = amounts[lot]
-                credited[claims] += amount
-                debited[debts] += amount
-                booking = Booking(amount=str(amount), credit=claims, debit=debts, lot=lot, n=n)
-                bookings.append(booking)
-        lines = encode_lines(bookings)
-        self._posted.update(lines)
-        self._postings.write(lines)
-        self.postings += 2 * len(bookings)
-        return paid.instructions
+    def _post(self, part: Part) -> bytes:
+        """Writes the postings of a part; returns its instructions."""
+        self._posted.update(part.postings)
+        self._postings.write(part.postings)
+        return part.instructions
 
     def write_accounts(self, file: BinaryIO) -> None:
         """Writes what is left on each account."""
-        if sum(self._debited.values()) != sum(self._credited.values()):
-            raise InvariantBrokenError("debits and credits differ")
-        for name in sorted(self._debited.keys() | self._credited.keys()):
-            credited, debited = self._credited.get(name, 0), self._debited.get(name, 0)
-            left = Left(account=name, credited=str(credited), debited=str(debited))
-            line = encode_lines([left])
+        for account in self._sums.books:
+            line = format_left(account)
             self._listed.update(line)
             file.write(line)
+
+    @property
+    def totals(self) -> Totals:
+        """The plan's figures."""
+        return self._sums.totals
+
+    @property
+    def postings(self) -> int:
+        """Number of postings: two for each instruction, and two for each lot."""
+        return 2 * (self.totals.instructions + self.totals.lots)
 
     def digests(self) -> dict[str, str]:
         """Returns the digest of each file; the plan's is the one that is signed."""
@@ -246,8 +195,8 @@ class _Package:
             POSTINGS: self._posted.text(),
         }
 
-    def manifest(self, due_on: date, pay_on: date) -> bytes:
-        """Returns the index of the files."""
+    def result(self, due_on: date, pay_on: date) -> Package:
+        """Returns what the package comes to, with the index of its files."""
         totals = self.totals
         manifest: dict[str, Json] = {
             "due_on": due_on.isoformat(),
@@ -262,7 +211,12 @@ class _Package:
             "vouchers": totals.vouchers,
             "withheld": str(totals.withheld_minor),
         }
-        return format_json(manifest) + b"\n"
+        return Package(
+            totals=totals,
+            digest=self.digest.text(),
+            postings=self.postings,
+            manifest=format_json(manifest) + b"\n",
+        )
 
 
 @contextmanager

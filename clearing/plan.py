@@ -10,8 +10,10 @@ auditor included.
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
+from itertools import chain
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from msgspec import Struct
@@ -19,11 +21,14 @@ from msgspec.json import Encoder
 
 from clearing.direct import route_direct
 from clearing.routes import (
+    LOTS_MAX,
     Claim,
+    Debt,
     Instruction,
     Mandates,
     RoutedStep,
     RouteProvider,
+    cut_steps,
     instruct,
 )
 from clearing.tiered import route_tiered
@@ -82,6 +87,11 @@ class Totals:
     vouchers_by_route: Counter[Route] = field(default_factory=Counter)
     instructions_by_route: Counter[Route] = field(default_factory=Counter)
 
+    def add(self, other: "Totals") -> None:
+        """Adds the figures of other vouchers."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -93,12 +103,16 @@ class Plan:
     totals: Totals
 
 
-class PaidVoucher(NamedTuple):
-    """A voucher, the lots that are due of it, and the instructions that pay them."""
+class RoutedVoucher(NamedTuple):
+    """A voucher, the lots that are due of it, and the steps that pay them."""
 
-    voucher: Voucher
+    voucher: Debt
     lots: Sequence[Claim]
-    instructions: list[Instruction]
+    steps: Sequence[RoutedStep]
+
+
+Batch = Sequence[tuple[Debt, Sequence[Claim]]]
+"""Vouchers with their live lots, both by id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,17 +120,19 @@ class Due:
     """Everything in the state that the plan of a due date follows from.
 
     Attributes:
-        vouchers: Each voucher with its live lots, both by id; may be a stream.
+        batches: The vouchers, by id through all batches; may be a stream.
         mandates: At least those of every earlier holder in a lot's path.
         banks: The bank of at least each account into which lots are paid, and of those
             under mandate.
         frozen: At least the lots among them that are frozen.
+        size: The size of the log that they were read from, if it is known.
     """
 
-    vouchers: Iterable[tuple[Voucher, Sequence[Claim]]]
+    batches: Iterable[Batch]
     mandates: Mandates
     banks: Mapping[Sid, PartyId]
     frozen: Collection[LotId] = frozenset()
+    size: int = 0
 
 
 def pay_date(due_on: date, calendar: Calendar | None) -> date:
@@ -167,16 +183,16 @@ def compile_plan(
     if len(paid) != len(lots_of):
         raise InvariantBrokenError("a lot is of no voucher, or a voucher is given twice")
     due = Due(
-        vouchers=((voucher, lots_of[voucher.voucher]) for voucher in paid),
+        batches=[[(voucher, lots_of[voucher.voucher]) for voucher in paid]],
         mandates=mandates_of(mandates),
         banks={account.account: account.bank for account in accounts},
         frozen=frozen,
     )
     totals = Totals()
-    instructions = tuple(
-        each for part in compile_vouchers(due, totals) for each in part.instructions
-    )
-    return Plan(due_on=due_on, pay_on=pay_on, instructions=instructions, totals=totals)
+    instructions: list[Instruction] = []
+    for voucher, _, steps in chain.from_iterable(route_batches(due, totals)):
+        instructions += instruct(voucher, steps, first=len(instructions), banks=due.banks)
+    return Plan(due_on=due_on, pay_on=pay_on, instructions=tuple(instructions), totals=totals)
 
 
 def mandates_of(mandates: Iterable[Mandate]) -> dict[str, list[Mandate]]:
@@ -187,8 +203,8 @@ def mandates_of(mandates: Iterable[Mandate]) -> dict[str, list[Mandate]]:
     return granted
 
 
-def compile_vouchers(due: Due, totals: Totals) -> Iterator[PaidVoucher]:
-    """Yields the instructions of one voucher after the other; no other is in memory.
+def route_batches(due: Due, totals: Totals) -> Iterator[list[RoutedVoucher]]:
+    """Yields what pays the vouchers of one batch after the other; no other is in memory.
 
     Args:
         due: What is due.
@@ -199,41 +215,58 @@ def compile_vouchers(due: Due, totals: Totals) -> Iterator[PaidVoucher]:
             two routes would leave holders with different amounts (our bug).
     """
     last = ""
-    for voucher, lots in due.vouchers:
-        if voucher.voucher <= last:
-            raise InvariantBrokenError(f"voucher {voucher.voucher} stands after {last}")
-        last = voucher.voucher
-        paid = [lot for lot in lots if lot.lot not in due.frozen] if due.frozen else lots
-        withheld = _withhold(voucher, lots, due, totals) if len(paid) < len(lots) else 0
-        if not paid:
-            continue
-        steps = route_voucher(voucher, paid, due.mandates, withheld_minor=withheld)
-        part = instruct(voucher, steps, first=totals.instructions, banks=due.banks)
-        totals.instructions += len(part)
-        totals.vouchers += 1
-        totals.lots += len(paid)
-        totals.total_minor += voucher.face - voucher.discharged - voucher.cancelled - withheld
-        totals.gross_minor += sum([step.amount_minor for step in steps])
-        totals.vouchers_by_route[Route(voucher.route)] += 1
-        routes = [each.route for each in part]
-        for route in set(routes):
-            totals.instructions_by_route[route] += routes.count(route)
-        yield PaidVoucher(voucher, paid, part)
+    for batch in due.batches:
+        routed: list[RoutedVoucher] = []
+        for voucher, lots in batch:
+            if voucher.voucher <= last:
+                raise InvariantBrokenError(f"voucher {voucher.voucher} stands after {last}")
+            last = voucher.voucher
+            paid, withheld = _withhold(voucher, lots, due, totals) if due.frozen else (lots, 0)
+            if not paid:
+                continue
+            steps = route_voucher(voucher, paid, due.mandates, withheld_minor=withheld)
+            routed.append(RoutedVoucher(voucher, paid, steps))
+            _count(totals, routed[-1], withheld)
+        yield routed
 
 
-def _withhold(voucher: Voucher, lots: Sequence[Claim], due: Due, totals: Totals) -> int:
-    """Adds a voucher's frozen lots to what is withheld; returns their sum."""
+def _withhold(
+    voucher: Debt, lots: Sequence[Claim], due: Due, totals: Totals
+) -> tuple[Sequence[Claim], int]:
+    """Adds a voucher's frozen lots to what is withheld; returns the others, and their sum."""
     frozen = [lot for lot in lots if lot.lot in due.frozen]
+    if not frozen:
+        return lots, 0
     totals.withheld += (
         Withheld(amount=str(lot.amount), lot=lot.lot, voucher=voucher.voucher) for lot in frozen
     )
     minor = sum(lot.amount for lot in frozen)
     totals.withheld_minor += minor
-    return minor
+    return [lot for lot in lots if lot.lot not in due.frozen], minor
+
+
+def _count(totals: Totals, routed: RoutedVoucher, withheld_minor: int) -> None:
+    """Adds a voucher to the figures."""
+    voucher, lots, steps = routed
+    totals.instructions += len(steps)
+    totals.vouchers += 1
+    totals.lots += len(lots)
+    totals.total_minor += outstanding(voucher) - withheld_minor
+    totals.gross_minor += sum([step.amount_minor for step in steps])
+    totals.vouchers_by_route[Route(voucher.route)] += 1
+    routes = [step.route for step in steps]
+    for route in Route:
+        if number := routes.count(route):
+            totals.instructions_by_route[route] += number
+
+
+def outstanding(voucher: Debt) -> int:
+    """Returns what is owed of a voucher, in minor units."""
+    return voucher.face - voucher.discharged - voucher.cancelled
 
 
 def route_voucher(
-    voucher: Voucher,
+    voucher: Debt,
     lots: Sequence[Claim],
     mandates: Mandates,
     *,
@@ -249,45 +282,59 @@ def route_voucher(
         withheld_minor: What is outstanding besides, in minor units: its frozen lots.
         providers: The route by its name.
 
+    Returns:
+        The steps, each to be one instruction.
+
     Raises:
         InvariantBrokenError: The lots are not what is outstanding of the voucher, or the
             two routes differ in their outcome (our bug).
     """
-    outstanding = voucher.face - voucher.discharged - voucher.cancelled
     held = sum([lot.amount for lot in lots]) + withheld_minor
-    if held != outstanding:
-        raise InvariantBrokenError(f"voucher {voucher.voucher}: {held} held of {outstanding}")
+    if held != outstanding(voucher):
+        raise InvariantBrokenError(
+            f"voucher {voucher.voucher}: {held} held of {outstanding(voucher)}"
+        )
     steps = providers[voucher.route](voucher, lots, mandates)
+    if len(lots) > LOTS_MAX:
+        steps = cut_steps(steps)
     verify_outcome(steps, voucher, lots)
     return steps
 
 
-def verify_outcome(steps: Sequence[RoutedStep], voucher: Voucher, lots: Sequence[Claim]) -> None:
+def verify_outcome(steps: Sequence[RoutedStep], voucher: Debt, lots: Sequence[Claim]) -> None:
     """Verifies that a route leaves on every account what the direct one would.
 
-    That is: each lot's face with its holder, all of it from the debtor, nothing with
-    whoever only passes money on; and each lot is discharged once.
+    That is: each lot is discharged once; all money comes from the debtor; and of what a
+    step brings into an account, the face of its owner's lots there stays, and exactly the
+    rest goes on. So nothing stays with whoever only passes money on.
 
     Raises:
-        InvariantBrokenError: It does not, or a lot is discharged twice (our bug).
+        InvariantBrokenError: A lot is discharged twice or not at all, or money goes
+            another way (our bug).
     """
-    debtor = (voucher.debtor, voucher.account)
-    net: dict[tuple[PartyId, Sid], int] = {debtor: 0}
-    for lot in lots:
-        payee = (lot.holder, lot.account)
-        net[payee] = net.get(payee, 0) - lot.amount
-        net[debtor] += lot.amount
+    discharged = [lot.lot for step in steps for lot in step.held]
+    discharged.sort()
+    if discharged != [lot.lot for lot in lots]:
+        raise InvariantBrokenError("the routes discharge different lots, or one of them twice")
+    left: list[int] = []
     for step in steps:
-        payer, payee = (step.payer, step.payer_account), (step.payee, step.payee_account)
-        net[payer] = net.get(payer, 0) - step.amount_minor
-        net[payee] = net.get(payee, 0) + step.amount_minor
-    if any(net.values()):
-        raise InvariantBrokenError("the routes leave different amounts on accounts")
-    discharged: list[LotId] = [lot.lot for step in steps for lot in step.held]
-    if set(discharged) != {lot.lot for lot in lots}:
-        raise InvariantBrokenError("the routes discharge different lots")
-    if len(discharged) != len(lots):
-        raise InvariantBrokenError("a lot is discharged twice")
+        payer, payer_account = voucher.debtor, voucher.account
+        if step.funded_by is not None:
+            if step.funded_by >= len(left):
+                raise InvariantBrokenError("money goes on before it has come")
+            left[step.funded_by] -= step.amount_minor
+            funding = steps[step.funded_by]
+            payer, payer_account = funding.payee, funding.payee_account
+        if step.payer != payer or step.payer_account != payer_account:
+            raise InvariantBrokenError("money is drawn from where it was not brought")
+        left.append(step.amount_minor)
+    for step, amount in zip(steps, left, strict=True):
+        for lot in step.held:
+            if lot.holder != step.payee or lot.account != step.payee_account:
+                raise InvariantBrokenError(f"lot {lot.lot} is paid to another account")
+            amount -= lot.amount
+        if amount:
+            raise InvariantBrokenError("the routes leave different amounts on accounts")
 
 
 # --- Bytes --------------------------------------------------------------------
@@ -296,30 +343,36 @@ def verify_outcome(steps: Sequence[RoutedStep], voucher: Voucher, lots: Sequence
 _encode: Final = Encoder().encode
 
 
-def plan_parts(
-    due_on: date, pay_on: date, parts: Iterable[Sequence[Instruction]], withheld: list[Withheld]
-) -> Iterator[bytes]:
-    """Yields a plan's canonical JSON piece by piece, as instructions come.
-
-    What is withheld is complete when the instructions have come.
+def format_instructions(instructions: Sequence[Instruction]) -> bytes:
+    """Writes instructions as canonical JSON, with commas between them.
 
     What an instruction says was checked where it came in, so that it is in the profile;
     its members stand in canonical order.
     """
+    return _encode(instructions)[1:-1]
+
+
+def plan_parts(
+    due_on: date, pay_on: date, parts: Iterable[bytes], totals: Totals
+) -> Iterator[bytes]:
+    """Yields a plan's canonical JSON piece by piece, as its instructions come.
+
+    What is withheld is complete in the figures when they have come.
+    """
     yield b'{"due_on":"%b","instructions":[' % due_on.isoformat().encode()
     comma = b""
-    for part in parts:
-        if part:
-            yield comma + _encode(part)[1:-1]
-            comma = b","
+    for part in filter(None, parts):
+        yield comma
+        yield part
+        comma = b","
     yield b'],"pay_on":"%b","withheld":' % pay_on.isoformat().encode()
-    yield _encode(withheld) + b"}"
+    # Several processes add their figures one after the other, each with its own vouchers.
+    yield _encode(sorted(totals.withheld, key=attrgetter("voucher"))) + b"}"
 
 
 def format_plan(plan: Plan) -> bytes:
     """Writes a plan as canonical JSON: two dates, all instructions, what is withheld."""
-    totals = plan.totals
-    return b"".join(plan_parts(plan.due_on, plan.pay_on, [plan.instructions], totals.withheld))
+    return b"".join(_parts_of(plan))
 
 
 class PlanDigest:
@@ -341,13 +394,13 @@ class PlanDigest:
 def plan_digest(plan: Plan) -> str:
     """Computes the digest of a plan."""
     digest = PlanDigest()
-    withheld, instructions = plan.totals.withheld, _cut(plan.instructions)
-    for part in plan_parts(plan.due_on, plan.pay_on, instructions, withheld):
+    for part in _parts_of(plan):
         digest.update(part)
     return digest.text()
 
 
-def _cut(instructions: Sequence[Instruction]) -> Iterator[Sequence[Instruction]]:
-    """Cuts instructions into pieces, so that a big plan's bytes are never all in memory."""
-    for start in range(0, len(instructions), 1_000):
-        yield instructions[start : start + 1_000]
+def _parts_of(plan: Plan) -> Iterator[bytes]:
+    """Yields a plan's bytes, of which few are in memory at a time."""
+    orders = plan.instructions
+    some = (orders[start : start + 1_000] for start in range(0, len(orders), 1_000))
+    return plan_parts(plan.due_on, plan.pay_on, map(format_instructions, some), plan.totals)

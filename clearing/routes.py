@@ -7,17 +7,58 @@ providers, `clearing.direct` and `clearing.tiered`, and both leave every account
 with the same net amount.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Final, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from registry.ids import LotId, PartyId, Sid
-from registry.model import Mandate, Route, Voucher
-from registry.money import format_amount
+from registry.model import Mandate, Route
 
 LOTS_MAX: Final = 128
 """Lots that one instruction discharges at the most (docs/formats.md, Lots)."""
+
+
+class Debt(Protocol):
+    """A voucher, as far as paying it depends on it: see `registry.model.Voucher`."""
+
+    @property
+    def voucher(self) -> Sid:
+        """Its id."""
+
+    @property
+    def voucher_no(self) -> str:
+        """The debtor's number of it."""
+
+    @property
+    def debtor(self) -> PartyId:
+        """Who pays."""
+
+    @property
+    def account(self) -> Sid:
+        """Out of which account."""
+
+    @property
+    def mandate(self) -> Sid:
+        """The authority to debit that."""
+
+    @property
+    def route(self) -> str:
+        """By which route, in the word of the issue."""
+
+    @property
+    def face(self) -> int:
+        """Minor units that were promised."""
+
+    @property
+    def discharged(self) -> int:
+        """Minor units of it that have been paid."""
+
+    @property
+    def cancelled(self) -> int:
+        """Minor units of it that are owed no more."""
 
 
 class Claim(Protocol):
@@ -48,8 +89,11 @@ class Claim(Protocol):
         """Whether the holder consented to be paid along that path."""
 
 
-class RoutedStep(Struct, frozen=True, kw_only=True, gc=False):
-    """What moves from one account to the next for one voucher.
+lot_of: Final[Callable[[Claim], LotId]] = attrgetter("lot")
+
+
+class RoutedStep(Struct, kw_only=True, gc=False):
+    """What moves from one account to the next for one voucher, as it adds up.
 
     Attributes:
         route: Whether it is a leg of the direct or of the tiered route.
@@ -71,7 +115,7 @@ class RoutedStep(Struct, frozen=True, kw_only=True, gc=False):
     payee_account: Sid
     payee: PartyId
     authority: Sid
-    held: Sequence[Claim]
+    held: list[Claim]
     amount_minor: int
     funded_by: int | None = None
 
@@ -123,66 +167,59 @@ class RouteProvider(Protocol):
     """Routes one voucher: the steps that pay each of its lots exactly once."""
 
     def __call__(
-        self, voucher: Voucher, lots: Sequence[Claim], mandates: Mandates, /
+        self, voucher: Debt, lots: Sequence[Claim], mandates: Mandates, /
     ) -> list[RoutedStep]:
         """Returns the steps for lots that stand by id; each after the one that funds it."""
 
 
+def cut_steps(steps: Sequence[RoutedStep]) -> list[RoutedStep]:
+    """Cuts each step of more than 128 lots; its first piece carries what passes on."""
+    pieces: list[RoutedStep] = []
+    carrier: list[int] = []
+    for step in steps:
+        carrier.append(len(pieces))
+        first, *others = (
+            step.held[start : start + LOTS_MAX] for start in range(0, len(step.held) or 1, LOTS_MAX)
+        )
+        amounts = [sum(lot.amount for lot in held) for held in others]
+        funded_by = None if step.funded_by is None else carrier[step.funded_by]
+        for held, amount in zip(
+            (first, *others), (step.amount_minor - sum(amounts), *amounts), strict=True
+        ):
+            pieces.append(replace(step, held=held, amount_minor=amount, funded_by=funded_by))
+    return pieces
+
+
 def instruct(
-    voucher: Voucher, steps: Sequence[RoutedStep], *, first: int, banks: Mapping[Sid, PartyId]
+    voucher: Debt, steps: Sequence[RoutedStep], *, first: int, banks: Mapping[Sid, PartyId]
 ) -> list[Instruction]:
     """Numbers a voucher's steps as instructions.
 
-    A step of more than 128 lots becomes several instructions, the first of which
-    carries what passes on.
-
     Args:
         voucher: The voucher.
-        steps: Its steps, each after the one that funds it.
+        steps: Its steps, each after the one that funds it, and of 128 lots at the most.
         first: Number of the first instruction.
         banks: The bank of each payee's account, at least.
     """
-    instructions: list[Instruction] = []
-    carrier: list[int] = []
     sid, remittance = voucher.voucher, voucher.voucher_no
-    for step in steps:
-        n = first + len(instructions)
-        carrier.append(n)
-        after = () if step.funded_by is None else (carrier[step.funded_by],)
-        bank = banks[step.payee_account]
-        for lots, amount in _portions(step):
-            instruction = Instruction(
-                after=after,
-                amount=format_amount(amount),
-                authority=step.authority,
-                bank=bank,
-                lots=lots,
-                n=n,
-                payee=step.payee,
-                payee_account=step.payee_account,
-                payer=step.payer,
-                payer_account=step.payer_account,
-                remittance=remittance,
-                route=step.route,
-                voucher=sid,
-            )
-            instructions.append(instruction)
-            n += 1
-    return instructions
-
-
-def _portions(step: RoutedStep) -> Sequence[tuple[tuple[LotId, ...], int]]:
-    """Returns a step's lots by 128, each with what moves for them; what passes goes first."""
-    lots = tuple([lot.lot for lot in step.held])
-    if len(lots) <= LOTS_MAX:
-        return ((lots, step.amount_minor),)
-    portions = []
-    left = step.amount_minor
-    for start in reversed(range(0, len(lots), LOTS_MAX)):
-        held = sum(lot.amount for lot in step.held[start : start + LOTS_MAX])
-        portions.append((lots[start : start + LOTS_MAX], held if start else left))
-        left -= held
-    return portions[::-1]
+    return [
+        Instruction(
+            after=() if step.funded_by is None else (first + step.funded_by,),
+            amount=str(step.amount_minor),
+            authority=step.authority,
+            bank=banks[step.payee_account],
+            lots=tuple(map(lot_of, step.held)),
+            n=n,
+            payee=step.payee,
+            payee_account=step.payee_account,
+            payer=step.payer,
+            payer_account=step.payer_account,
+            remittance=remittance,
+            route=step.route,
+            voucher=sid,
+        )
+        for n, step in enumerate(steps, first)
+    ]
 
 
 Moved = RoutedStep | Instruction

@@ -24,9 +24,9 @@ from msgspec import Struct
 
 from clearing.direct import route_direct
 from clearing.lineage import Node, lineage_of
-from clearing.routes import Claim, Mandates, RoutedStep
+from clearing.routes import Claim, Debt, Mandates, RoutedStep
 from registry.ids import PartyId, Sid
-from registry.model import Mandate, Route, Voucher
+from registry.model import Mandate, Route
 
 
 class _Source(Struct, frozen=True, gc=False):
@@ -36,6 +36,20 @@ class _Source(Struct, frozen=True, gc=False):
     account: Sid
     authority: Sid
     step: int | None
+
+    def step_to(self, node: Node, account: Sid) -> RoutedStep:
+        """Begins the step that brings a node's money into an account."""
+        return RoutedStep(
+            route=Route.TIERED,
+            payer_account=self.account,
+            payer=self.party,
+            payee_account=account,
+            payee=PartyId(node.party),
+            authority=self.authority,
+            held=[],
+            amount_minor=0,
+            funded_by=self.step,
+        )
 
 
 def is_along(lot: Claim, mandates: Mandates) -> bool:
@@ -56,9 +70,7 @@ def passing_mandate(mandates: Sequence[Mandate], *, accounts: Iterable[Sid]) -> 
     return min(mandates, key=lambda mandate: (mandate.account not in own, mandate.mandate))
 
 
-def route_tiered(
-    voucher: Voucher, lots: Sequence[Claim], mandates: Mandates, /
-) -> list[RoutedStep]:
+def route_tiered(voucher: Debt, lots: Sequence[Claim], mandates: Mandates, /) -> list[RoutedStep]:
     """Routes lots of a voucher along their assignments, and what cannot go there direct.
 
     Returns:
@@ -73,36 +85,21 @@ def route_tiered(
     sources: dict[tuple[str, ...], _Source] = {(): debtor}
     steps: list[RoutedStep] = []
     for node in lineage_of(along):
-        source, party = sources[node.path[:-1]], PartyId(node.party)
-        held = _by_account(node)
-        passing: dict[Sid, int] = {}
+        source = sources[node.path[:-1]]
+        into: dict[Sid, RoutedStep] = {}
+        for lot in node.held:
+            step = into.get(lot.account)
+            if step is None:
+                step = into[lot.account] = source.step_to(node, lot.account)
+            step.held.append(lot)
+            step.amount_minor += lot.amount
         if node.passing_minor:
-            through = passing_mandate(mandates[party], accounts=held)
-            held.setdefault(through.account, ())
-            passing[through.account] = node.passing_minor
-        for account in sorted(held):
-            if account in passing:
-                sources[node.path] = _Source(party, account, through.mandate, len(steps))
-            step = RoutedStep(
-                route=Route.TIERED,
-                payer_account=source.account,
-                payer=source.party,
-                payee_account=account,
-                payee=party,
-                authority=source.authority,
-                held=held[account],
-                amount_minor=sum([lot.amount for lot in held[account]], passing.get(account, 0)),
-                funded_by=source.step,
-            )
-            steps.append(step)
+            through = passing_mandate(mandates[node.party], accounts=into)
+            account = through.account
+            if account not in into:
+                into[account] = source.step_to(node, account)
+            into[account].amount_minor += node.passing_minor
+            place = len(steps) + sorted(into).index(account)
+            sources[node.path] = _Source(PartyId(node.party), account, through.mandate, place)
+        steps += [into[account] for account in sorted(into)]
     return steps + route_direct(voucher, apart, mandates) if apart else steps
-
-
-def _by_account(node: Node) -> dict[Sid, Sequence[Claim]]:
-    """Groups the lots that a node keeps by the accounts into which they are paid."""
-    if len(node.held) == 1:
-        return {node.held[0].account: node.held}
-    held: dict[Sid, list[Claim]] = {}
-    for lot in node.held:
-        held.setdefault(lot.account, []).append(lot)
-    return {**held}

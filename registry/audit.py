@@ -4,34 +4,47 @@ What it needs is the log's name, the log key, and the files; an older checkpoint
 (`held`), if the auditor has one, is what shows a truncated or rewritten log. It imports
 neither the server nor a database.
 
-Each bundle is read once. What its bytes alone tell (hashes, form, signatures) is read
-ahead, by several processes if that pays; hashes are then compared with the tiles, and
-the replay judges the entries, one after the other, here.
+Entries are judged one after the other, each on the state that those before it have left;
+hashes are compared with the tiles. If that pays, several processes do so, and each of them
+judges its share of the entries.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from registry.audit_state import SavedState
 from registry.audit_tree import AuditedTree
-from registry.audit_workers import Bundle, LocalReaders, WorkerReaders, make_bundle
+from registry.audit_workers import (
+    ALL,
+    Elsewhere,
+    Fault,
+    Judge,
+    Share,
+    Task,
+    bundle_path,
+    bundles_from,
+    first_fault,
+    read_bundle,
+)
 from registry.canonical import b64url_encode
 from registry.checkpoint import Checkpoint, open_checkpoint, split_note
-from registry.errors import EntryInvalidError, MalformedError, MissingFileError, RegistryError
+from registry.errors import MalformedError, MissingFileError, RegistryError
 from registry.export import DirectoryFiles, verify_files
 from registry.ids import Origin
 from registry.kinds import Rulebook
 from registry.merkle import TreeHead, prove_consistency, verify_consistency
 from registry.model import LEDGER
-from registry.readings import BundleReading
 from registry.replay import Replay
 from registry.signing import PublicKey
-from registry.tiles import TILE_WIDTH, TileHashes, entries_path, parse_bundle
+from registry.tiles import TILE_WIDTH, TileHashes
 from registry.verdicts import Finding, Verdict, worst
 
 PARALLEL_FROM: Final = 8 * TILE_WIDTH
 """Entries to judge from which other processes are worth starting."""
+
+BLOCK: Final = TILE_WIDTH
+"""Entries in a row that one of them judges."""
 
 Progress = Callable[[int, int], None]
 """Called with entries done and entries in all."""
@@ -92,7 +105,7 @@ def audit_export(
         held: A checkpoint that the auditor has kept; None without one.
         saved: Where an earlier audit ended: entries before are taken as that one found
             them, and of their files only the tiles at that edge are read. It is used up.
-        jobs: Processes that read ahead; with 1, or for few entries, this one does it.
+        jobs: Processes that judge, this one included; for few entries it does so alone.
         progress: Told as entries are replayed.
 
     Returns:
@@ -122,29 +135,32 @@ def audit_export(
         return audit
     replay = saved.replay if saved else Replay(rulebook, origin=origin, root_at=tree.root_at)
     replay.root_at = tree.root_at
-    judgement = _Judgement(replay)
-    with _readers(rulebook, origin, jobs, checkpoint.size - replay.size) as readers:
-        bundles = _bundles(audit, files, first=replay.size, size=checkpoint.size)
-        for bundle, reading in readers.read(bundles):
-            tree.add(reading.hashes, reading.root)
-            judgement.feed(bundle, reading)
-            progress(replay.size, checkpoint.size)
-    # What is wrong with hashes is told first, and then nothing else is known.
-    if tree.size < checkpoint.size or not _hashed(audit, tree, checkpoint.head):
+    share = _share(jobs, checkpoint.size - replay.size)
+    task = Task(
+        files=files, origin=origin, key=key, rulebook=rulebook, size=checkpoint.size, share=share
+    )
+    with Elsewhere() as others:
+        others.start(task, saved)
+        judge = Judge(replay, tree, share)
+        _judge(audit, files, judge, size=checkpoint.size, progress=progress)
+        # What is wrong with hashes is told first, and then nothing else is known.
+        if tree.size < checkpoint.size or not _hashed(audit, tree, checkpoint.head):
+            return audit
+        answers = others.answers()
+    if any(answer.root != checkpoint.root for answer in answers):
+        audit.add(Verdict.INVALID, "export", "its files have changed while they were read")
         return audit
     if kept is not None:
         _compare_held(audit, tree, checkpoint, kept, notes)
-    _conclude(audit, judgement, key, SavedState(note=note, checkpoint=checkpoint, replay=replay))
+    fault = first_fault([judge.answer(checkpoint.root), *answers])
+    final = SavedState(note=note, checkpoint=checkpoint, replay=replay)
+    _conclude(audit, fault, key, final)
     return audit
 
 
-def _readers(
-    rulebook: Rulebook, origin: Origin, jobs: int, entries: int
-) -> LocalReaders | WorkerReaders:
-    """Returns who reads that many entries."""
-    if jobs > 1 and entries >= PARALLEL_FROM:
-        return WorkerReaders(rulebook.kinds, origin, jobs=jobs)
-    return LocalReaders(rulebook.kinds, origin)
+def _share(jobs: int, entries: int) -> Share:
+    """Returns this process's share of that many entries."""
+    return Share(of=jobs, block=BLOCK) if entries >= PARALLEL_FROM else ALL
 
 
 def _read(audit: Audit, files: DirectoryFiles, path: str) -> bytes:
@@ -244,41 +260,23 @@ def _tell_apart(
     _diverged(audit, (saved.note, note), f"another root at size {size}", where="state kept")
 
 
-def _bundles(audit: Audit, files: DirectoryFiles, *, first: int, size: int) -> Iterator[Bundle]:
-    """Reads bundles from an entry on; the first that is no bundle is a finding, and the end."""
-    for index in range(first // TILE_WIDTH, -(-size // TILE_WIDTH)):
-        count = min(TILE_WIDTH, size - index * TILE_WIDTH)
-        path = entries_path(index, count)
+def _judge(
+    audit: Audit,
+    files: DirectoryFiles,
+    judge: Judge,
+    *,
+    size: int,
+    progress: Progress,
+) -> None:
+    """Judges bundle after bundle; the first that is no bundle is a finding, and the end."""
+    for index in bundles_from(judge.replay.size, size=size):
         try:
-            data = files.read(path)
-            entries = parse_bundle(data, count=count)
+            entries = read_bundle(files, index, size=size)
         except RegistryError as error:
-            audit.add(Verdict.INVALID, path, str(error))
+            audit.add(Verdict.INVALID, bundle_path(index, size=size), str(error))
             return
-        yield make_bundle(index, data, entries)
-
-
-class _Judgement:
-    """The replay as far as it comes; at the first entry that should not be there it ends."""
-
-    def __init__(self, replay: Replay) -> None:
-        self.replay = replay
-        self.fault: EntryInvalidError | None = None
-
-    def feed(self, bundle: Bundle, reading: BundleReading) -> None:
-        """Judges a bundle's entries; those that an earlier audit has judged are passed over."""
-        if self.fault is not None:
-            return
-        first = bundle.index * TILE_WIDTH
-        try:
-            for place in range(max(0, self.replay.size - first), len(bundle.entries)):
-                self.replay.feed_read(
-                    bundle.entries[place],
-                    leaf_hash=reading.leaf_hash(place),
-                    reading=reading.readings[place],
-                )
-        except EntryInvalidError as error:
-            self.fault = error
+        judge.feed(index, entries)
+        progress(judge.replay.size, size)
 
 
 def _hashed(audit: Audit, tree: AuditedTree, head: TreeHead) -> bool:
@@ -319,11 +317,11 @@ def _compare_held(
         _diverged(audit, notes, f"another root at size {kept.size}")
 
 
-def _conclude(audit: Audit, judgement: _Judgement, key: PublicKey, final: SavedState) -> None:
+def _conclude(audit: Audit, fault: Fault | None, key: PublicKey, final: SavedState) -> None:
     """Says how the replay ended."""
-    replay, fault = judgement.replay, judgement.fault
+    replay = final.replay
     if fault is not None:
-        audit.add(Verdict.INVALID, f"entry {fault.facts['index']}", str(fault.facts["reason"]))
+        audit.add(Verdict.INVALID, f"entry {fault.entry}", fault.reason)
         return
     ledger = replay.rows.get(LEDGER, "ledger")
     if ledger is not None and ledger.log_key != b64url_encode(key.raw):

@@ -39,10 +39,10 @@ from registry.errors import MalformedError, RegistryError
 from registry.histories import rows_of
 from registry.ids import Origin
 from registry.kinds import Rulebook
+from registry.lasting import ReplayedRows
 from registry.model import History
 from registry.replay import Owed, Past, Replay
 from registry.signing import PublicKey
-from registry.state import MemoryRows
 from registry.tables import Record, Table, to_json
 
 FORMAT: Final = "tallystick-audit-state/1"
@@ -222,9 +222,9 @@ def _no_roots(size: int) -> bytes:
     raise AssertionError(f"a loaded state was asked for the root at {size}")
 
 
-def _load_rows(lines: Iterator[bytes], rulebook: Rulebook) -> MemoryRows:
+def _load_rows(lines: Iterator[bytes], rulebook: Rulebook) -> ReplayedRows:
     """Reads all tables, up to the line behind them."""
-    rows = MemoryRows(rulebook.tables)
+    rows = ReplayedRows(rulebook.tables)
     following = [table.name for table in rulebook.tables[1:]] + [HISTORIES]
     if next(lines) != b"%b\n" % rulebook.tables[0].name.encode():
         raise _refusal("its tables are others")

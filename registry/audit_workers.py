@@ -1,30 +1,39 @@
-"""Processes that read bundles ahead of an audit, and an audit that reads them itself.
+"""Judges of a log: one here, and others in processes of their own, each for its share.
 
-A worker is a Python of its own that gets bundles on standard input and answers, in the
-same order, on standard output. It sees no file and no state, it ends when its input ends,
-and with it ends the audit: what a worker did not say was not read by anybody.
+Every judge reads all of the export, hashes all of it, and keeps the whole state; it judges
+the entries of its share and follows the others (see `registry.claims`). A judge elsewhere is
+a Python of its own. It gets its task on standard input and answers once, on standard output:
+its tree's root, so that all are known to have read the same bytes, and the first fault that
+it found. A process that does not answer is an audit without a verdict.
 """
 
 import gc
+import io
+import os
 import pickle
 import subprocess
 import sys
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from queue import SimpleQueue
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
 from threading import Thread
-from types import TracebackType
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final, NamedTuple, cast
 
-from registry.errors import InvariantBrokenError
+from registry.audit_state import SavedState, load_state, save_state
+from registry.audit_tree import AuditedTree
+from registry.claims import read_claim
+from registry.errors import EntryInvalidError, InvariantBrokenError, RegistryError
+from registry.export import DirectoryFiles
 from registry.ids import Origin
-from registry.readings import BundleReader, BundleReading, Claim, find_claims
-from registry.statements import Kind
-
-BUNDLES_AHEAD: Final = 2
-"""Bundles that a worker has at a time: the one at hand, and the next."""
+from registry.kinds import Rulebook
+from registry.merkle import hash_leaf, root_of
+from registry.replay import Replay
+from registry.signing import PublicKey
+from registry.tables import Table
+from registry.tiles import TILE_WIDTH, entries_path, parse_bundle
 
 OBJECTS_BETWEEN_COLLECTIONS: Final = 100_000
 
@@ -39,114 +48,247 @@ _START: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bundle:
-    """A bundle of an export, taken apart.
+class Share(NamedTuple):
+    """Which entries a judge judges: every `of`-th block of some, from block `number` on."""
+
+    number: int = 0
+    of: int = 1
+    block: int = TILE_WIDTH
+
+    def has(self, entry: int) -> bool:
+        """Tells whether an entry is among them."""
+        return entry // self.block % self.of == self.number
+
+
+ALL: Final = Share()
+
+
+class Fault(NamedTuple):
+    """The first entry that should not be there."""
+
+    entry: int
+    reason: str
+
+
+class Answer(NamedTuple):
+    """What a judge has found.
 
     Attributes:
-        index: Its place in the row of bundles.
-        entries: Its entries.
-        claims: The keys that its entries claim to add.
+        root: The root of all entries that it has read.
+        fault: The first fault in its share; None without one.
+        lost_at: The entry that it could not follow: this one is wrong, or one before it.
     """
 
-    index: int
-    entries: tuple[bytes, ...]
-    claims: tuple[Claim, ...]
+    root: bytes
+    fault: Fault | None
+    lost_at: int | None
 
 
-def make_bundle(index: int, data: bytes, entries: tuple[bytes, ...]) -> Bundle:
-    """Makes a bundle of a file that was taken apart."""
-    return Bundle(index=index, entries=entries, claims=find_claims(data))
+class Judge:
+    """One judge: the tree of all that it has read, and the replay as far as it comes."""
+
+    def __init__(self, replay: Replay, tree: AuditedTree, share: Share = ALL) -> None:
+        """Starts where replay and tree are."""
+        self.fault: Fault | None = None
+        self.lost_at: int | None = None
+        self.replay = replay
+        self._tree = tree
+        self._share = share
+        replay.root_at = tree.root_at
+
+    def feed(self, bundle: int, entries: Sequence[bytes]) -> None:
+        """Judges or follows a bundle's entries; those that were judged before are passed over."""
+        hashes = [hash_leaf(entry) for entry in entries]
+        self._tree.add(b"".join(hashes), root_of(hashes))
+        for place in range(max(0, self.replay.size - bundle * TILE_WIDTH), len(entries)):
+            if self.fault is not None or self.lost_at is not None:
+                return
+            self._feed(entries[place], hashes[place])
+
+    def _feed(self, entry: bytes, leaf_hash: bytes) -> None:
+        """Judges or follows an entry."""
+        try:
+            claim = None if self._share.has(self.replay.size) else read_claim(entry)
+            if claim is None:
+                self.replay.judge(entry, leaf_hash=leaf_hash)
+            else:
+                self.replay.follow(claim, leaf_hash=leaf_hash)
+        except EntryInvalidError as error:
+            self.fault = Fault(self.replay.size, str(error.facts["reason"]))
+        except (OSError, MemoryError):
+            raise
+        except Exception:
+            # What a lie makes of a state, and of decisions on it, cannot be listed.
+            if self._share == ALL:
+                raise
+            self.lost_at = self.replay.size
+
+    def answer(self, root: bytes) -> Answer:
+        """Says what was found, under the root of all that was read."""
+        return Answer(root, self.fault, self.lost_at)
 
 
-class LocalReaders:
-    """Reads bundles in this process, when they are asked for."""
+def first_fault(answers: Sequence[Answer]) -> Fault | None:
+    """Returns the first fault of all that judges have found.
 
-    def __init__(self, kinds: Mapping[str, Kind[Any]], origin: Origin) -> None:
-        """Takes what readings depend on."""
-        self._reader = BundleReader(kinds, origin)
+    Raises:
+        InvariantBrokenError: A judge could not go on, and nobody found an entry to blame.
+    """
+    fault = min((answer.fault for answer in answers if answer.fault), default=None)
+    for answer in answers:
+        if answer.lost_at is not None and (fault is None or fault.entry > answer.lost_at):
+            raise InvariantBrokenError(f"entry {answer.lost_at} is right, and cannot be followed")
+    return fault
 
-    def __enter__(self) -> "LocalReaders":
-        """Has nothing to start."""
+
+def read_bundle(files: DirectoryFiles, index: int, *, size: int) -> tuple[bytes, ...]:
+    """Reads a bundle of a log of some size, and takes it apart.
+
+    Raises:
+        RegistryError: It is not there, or no bundle.
+        OSError: It cannot be read.
+    """
+    count = _count(index, size)
+    return parse_bundle(files.read(bundle_path(index, size=size)), count=count)
+
+
+def bundle_path(index: int, *, size: int) -> str:
+    """Returns where a bundle of a log of some size stands."""
+    return entries_path(index, _count(index, size))
+
+
+def _count(index: int, size: int) -> int:
+    """Returns the number of entries in a bundle of a log of some size."""
+    return min(TILE_WIDTH, size - index * TILE_WIDTH)
+
+
+def bundles_from(first: int, *, size: int) -> range:
+    """Returns the numbers of the bundles that hold the entries from `first` on."""
+    return range(first // TILE_WIDTH, -(-size // TILE_WIDTH))
+
+
+# --- Elsewhere ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What a judge elsewhere is asked to do.
+
+    Attributes:
+        files: The export's files.
+        origin: The log's name.
+        key: The log key.
+        rulebook: All kinds and tables.
+        size: Number of entries, by the checkpoint.
+        share: Its share.
+        state: A file with the state to go on from, and its digest; None for genesis.
+    """
+
+    files: DirectoryFiles
+    origin: Origin
+    key: PublicKey
+    rulebook: Rulebook
+    size: int
+    share: Share
+    state: tuple[Path, str] | None = None
+
+
+def perform(task: Task) -> Answer:
+    """Judges a share of a log; what is wrong with files, whoever asked finds, too."""
+    tree = AuditedTree(task.files, task.size)
+    try:
+        replay = _begin(task, tree)
+        judge = Judge(replay, tree, task.share)
+        for index in bundles_from(replay.size, size=task.size):
+            judge.feed(index, read_bundle(task.files, index, size=task.size))
+        return judge.answer(tree.finish())
+    except RegistryError:
+        return Answer(b"", None, None)
+
+
+def _begin(task: Task, tree: AuditedTree) -> Replay:
+    """Returns the replay to go on with; the tree is where that one is."""
+    rulebook, origin = task.rulebook, task.origin
+    if task.state is None:
+        return Replay(rulebook, origin=origin, root_at=tree.root_at)
+    path, digest = task.state
+    saved = load_state(path, digest=digest, rulebook=rulebook, origin=origin, key=task.key)
+    tree.restore(saved.checkpoint.size)
+    return saved.replay
+
+
+class Elsewhere:
+    """The other judges of a log, at work in processes of their own."""
+
+    def __init__(self) -> None:
+        """Starts with none."""
+        self._workers: list[_Worker] = []
+        self._kept = ExitStack()
+
+    def __enter__(self) -> "Elsewhere":
+        """Has nothing to start yet."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Has nothing to end."""
-
-    def read(self, bundles: Iterable[Bundle]) -> Iterator[tuple[Bundle, BundleReading]]:
-        """Yields each bundle with its reading."""
-        for bundle in bundles:
-            yield bundle, self._reader.read(bundle.entries, bundle.claims)
-
-
-class WorkerReaders:
-    """Reads bundles in other processes, a few ahead of what is asked for."""
-
-    def __init__(self, kinds: Mapping[str, Kind[Any]], origin: Origin, *, jobs: int) -> None:
-        """Takes what readings depend on, and the number of processes."""
-        self._kinds = kinds
-        self._origin = origin
-        self._jobs = jobs
-        self._workers: list[_Worker] = []
-
-    def __enter__(self) -> "WorkerReaders":
-        """Starts the processes."""
-        try:
-            for _ in range(self._jobs):
-                self._workers.append(_Worker(self._kinds, self._origin))
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
         """Ends the processes, whatever they are doing: they keep nothing."""
         for worker in self._workers:
             worker.end()
+        self._kept.close()
 
-    def read(self, bundles: Iterable[Bundle]) -> Iterator[tuple[Bundle, BundleReading]]:
-        """Yields each bundle with its reading, in order.
+    def start(self, task: Task, saved: SavedState | None) -> None:
+        """Starts all judges but the one whose share the task names.
+
+        Args:
+            task: What that one does.
+            saved: Where an earlier audit ended, for the others to go on from, too.
 
         Raises:
-            ChildProcessError: A worker ended before it answered.
+            ChildProcessError: One of them ended at once.
+            OSError: The state cannot be handed over.
         """
-        ahead: deque[tuple[Bundle, _Worker]] = deque()
-        for number, bundle in enumerate(bundles):
-            if len(ahead) == len(self._workers) * BUNDLES_AHEAD:
-                yield _answer(ahead)
-            # Whoever comes next reads this bundle; all others may need its claims.
-            for worker in self._workers:
-                worker.claims += bundle.claims
-            worker = self._workers[number % len(self._workers)]
-            worker.send(bundle)
-            ahead.append((bundle, worker))
-        while ahead:
-            yield _answer(ahead)
+        others = [number for number in range(task.share.of) if number != task.share.number]
+        if others and saved is not None:
+            directory = self._kept.enter_context(tempfile.TemporaryDirectory())
+            path = Path(directory) / "state"
+            task = replace(task, state=(path, save_state(path, saved, rulebook=task.rulebook)))
+        for number in others:
+            self._workers.append(_Worker())
+            self._workers[-1].send(replace(task, share=task.share._replace(number=number)))
+
+    def answers(self) -> list[Answer]:
+        """Waits for all of them.
+
+        Raises:
+            ChildProcessError: One of them ended before it answered.
+        """
+        return [worker.receive() for worker in self._workers]
 
 
-def _answer(ahead: "deque[tuple[Bundle, _Worker]]") -> tuple[Bundle, BundleReading]:
-    """Waits for the oldest answer that is owed."""
-    bundle, worker = ahead.popleft()
-    index, reading = worker.receive()
-    if index != bundle.index:
-        raise InvariantBrokenError(f"bundle {bundle.index} was answered with {index}")
-    return bundle, reading
+class _Pickler(pickle.Pickler):
+    """Names tables instead of copying them: there is one of each in a program."""
+
+    def reducer_override(self, value: object) -> Any:
+        if isinstance(value, Table):
+            return _find_table, (value.row.__module__, value.name)
+        return NotImplemented
+
+
+def _find_table(module: str, name: str) -> Table[Any]:
+    """Finds a table where its rows are defined."""
+    return next(table for table in import_module(module).TABLES if table.name == name)
+
+
+def pickled(value: object) -> bytes:
+    """Returns a value as it travels to a process of our own."""
+    message = io.BytesIO()
+    _Pickler(message, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
+    return message.getvalue()
 
 
 class _Worker:
-    """One process and its two pipes.
+    """One process and its two pipes; the one to it stays open for as long as it is wanted."""
 
-    It never holds more than `BUNDLES_AHEAD`, and reads on while it works and while it
-    answers; so neither side waits for the other with both pipes full.
-    """
-
-    def __init__(self, kinds: Mapping[str, Kind[Any]], origin: Origin) -> None:
-        self.claims: list[Claim] = []
+    def __init__(self) -> None:
         self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and program)
             [sys.executable, "-P", "-c", _START],
             stdin=subprocess.PIPE,
@@ -154,22 +296,27 @@ class _Worker:
         )
         self._in = cast(BinaryIO, self._process.stdin)
         self._out = cast(BinaryIO, self._process.stdout)
-        self._put(sys.path)
-        self._put((dict(kinds), origin))
 
-    def send(self, bundle: Bundle) -> None:
-        """Hands over a bundle, with the claims since the last one."""
-        self._put((bundle.index, bundle.entries, self.claims))
-        self.claims = []
+    def send(self, task: Task) -> None:
+        """Hands over the task.
 
-    def receive(self) -> tuple[int, BundleReading]:
-        """Returns the next answer.
+        Raises:
+            ChildProcessError: Nobody takes it.
+        """
+        try:
+            self._in.write(pickled(sys.path) + pickled(task))
+            self._in.flush()
+        except OSError:
+            raise self._failed() from None
+
+    def receive(self) -> Answer:
+        """Waits for the answer.
 
         Raises:
             ChildProcessError: There will be none.
         """
         try:
-            answer: tuple[int, BundleReading] = pickle.load(self._out)  # noqa: S301 (our own)
+            answer: Answer = pickle.load(self._out)  # noqa: S301 (our own)
         except (EOFError, OSError, pickle.UnpicklingError):
             raise self._failed() from None
         return answer
@@ -183,13 +330,6 @@ class _Worker:
         with suppress(OSError):
             self._in.close()
 
-    def _put(self, message: object) -> None:
-        try:
-            pickle.dump(message, self._in, protocol=pickle.HIGHEST_PROTOCOL)
-            self._in.flush()
-        except OSError:
-            raise self._failed() from None
-
     def _failed(self) -> ChildProcessError:
         self._process.kill()
         status = self._process.wait()
@@ -197,41 +337,20 @@ class _Worker:
 
 
 def serve() -> None:
-    """Reads bundles from standard input until it ends: the program of a worker."""
-    incoming, outgoing = sys.stdin.buffer, sys.stdout.buffer
-    # Whatever is printed by mistake must not stand between answers.
+    """Performs a task from standard input: the program of a judge elsewhere."""
+    outgoing = sys.stdout.buffer
+    # Whatever is printed by mistake must not stand in the answer.
     sys.stdout = sys.stderr
-    reader = BundleReader(*pickle.load(incoming))  # noqa: S301 (from the audit itself)
-    # A bundle's objects are many and go together; looking for cycles among them takes time.
+    task: Task = pickle.load(sys.stdin.buffer)  # noqa: S301 (from the audit itself)
+    Thread(target=_end_with, args=(sys.stdin.buffer,), daemon=True).start()
+    # Rows are many and stay; looking for cycles among them takes time.
     gc.freeze()
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    tasks: SimpleQueue[Any] = SimpleQueue()
-    answers: SimpleQueue[bytes] = SimpleQueue()
-    Thread(target=_take_tasks, args=(incoming, tasks), daemon=True).start()
-    sender = Thread(target=_give_answers, args=(outgoing, answers), daemon=True)
-    sender.start()
-    while (task := tasks.get()) is not None:
-        index, entries, claims = task
-        reading = reader.read(entries, claims)
-        answers.put(pickle.dumps((index, reading), protocol=pickle.HIGHEST_PROTOCOL))
-    answers.put(b"")
-    sender.join()
+    pickle.dump(perform(task), outgoing)
+    outgoing.flush()
 
 
-def _take_tasks(incoming: BinaryIO, tasks: "SimpleQueue[Any]") -> None:
-    """Takes bundles while others are being read; at the end, whatever ends it, None."""
-    try:
-        while True:
-            tasks.put(pickle.load(incoming))  # noqa: S301 (from the audit itself)
-    except EOFError:
-        pass
-    finally:
-        tasks.put(None)
-
-
-def _give_answers(outgoing: BinaryIO, answers: "SimpleQueue[bytes]") -> None:
-    """Writes answers until an empty one; an audit that is gone wants none."""
-    with suppress(OSError), outgoing:
-        while answer := answers.get():
-            outgoing.write(answer)
-            outgoing.flush()
+def _end_with(incoming: BinaryIO) -> None:
+    """Ends this process when nobody wants its answer any more."""
+    incoming.read()
+    os._exit(1)

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from registry.errors import RegistryError
 from registry.model import DEADLINES, Deadline
-from registry.tables import Get, Key, Read, ReadPlan, Record, Table, Value, Where
+from registry.tables import Asked, Get, Key, Read, ReadPlan, Record, Table, Value, Where
 
 R = TypeVar("R", bound=Record)
 
@@ -118,7 +118,7 @@ class Batch:
         Plans run on what is known when the batch begins; what an earlier statement of the
         batch changes the course of is asked for again, when its turn comes.
         """
-        waiting: dict[Table[Any], list[tuple[ReadPlan, Read]]] = {}
+        waiting: dict[Table[Any], list[tuple[ReadPlan, Asked]]] = {}
         for plan in plans:
             self._run(plan, None, waiting)
         while waiting:
@@ -132,7 +132,7 @@ class Batch:
         self,
         plan: ReadPlan,
         found: tuple[Any, ...] | None,
-        waiting: dict[Table[Any], list[tuple[ReadPlan, Read]]],
+        waiting: dict[Table[Any], list[tuple[ReadPlan, Asked]]],
     ) -> None:
         """Runs a plan up to the first read that must wait for the store, or to its end.
 
@@ -146,11 +146,14 @@ class Batch:
             return
         waiting.setdefault(read.table, []).append((plan, read))
 
-    def _known(self, read: Read) -> tuple[Any, ...] | None:
+    def _known(self, read: Asked) -> tuple[Any, ...] | None:
         """Answers a read that needs no query; None for another."""
-        if isinstance(read, Where):
-            known = (read.table, read.field, read.value) in self._sets
-            return self.where(read.table, read.field, read.value) if known else None
+        if not isinstance(read, Get):
+            if isinstance(read, Where):
+                known = (read.table, read.field, read.value) in self._sets
+                return self.where(read.table, read.field, read.value) if known else None
+            sets = tuple(map(self._known, read.wheres))
+            return None if None in sets else sets
         rows, found = self._rows[read.table], []
         for key in read.keys:
             row = rows.get(key, _UNKNOWN)
@@ -162,14 +165,15 @@ class Batch:
             found.append(row)
         return tuple(found)
 
-    def _load(self, reads: Sequence[Read]) -> None:
+    def _load(self, reads: Sequence[Asked]) -> None:
         """Fetches what is not known yet, in one round."""
         keys: dict[Table[Any], dict[Key, None]] = {}
         wanted: dict[tuple[Table[Any], str, Value], Read] = {}
         for read in reads:
-            if isinstance(read, Where):
-                if (read.table, read.field, read.value) not in self._sets:
-                    wanted[read.table, read.field, read.value] = read
+            if not isinstance(read, Get):
+                for where in read.wheres:
+                    if (where.table, where.field, where.value) not in self._sets:
+                        wanted[where.table, where.field, where.value] = where
             elif self._known(read) is None:
                 rows = self._rows[read.table]
                 missing = keys.setdefault(read.table, {})

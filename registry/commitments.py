@@ -7,21 +7,19 @@ by ordinal. A `state` entry commits to both families as of `at` entries.
 Source: docs/formats.md, State tree.
 """
 
-from array import array
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import attrgetter
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.json import Decoder, Encoder
 
 from registry.canonical import b64url_encode
 from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
 from registry.familytree import FamilyTree
-from registry.histories import Grown, range_of, rows_of
-from registry.leaves import AnyLot, in_order, lot_hash, place_of, write_json
-from registry.merkle import HASH_SIZE, CompactRange, hash_leaf
+from registry.histories import Grown, rows_of
+from registry.leaves import columns_of, fields_of, hash_records, in_order, write_records
+from registry.merkle import CompactRange, hash_leaf
 from registry.model import (
     ACCOUNTS,
     BUCKETS,
@@ -36,8 +34,8 @@ from registry.model import (
     Lot,
     Voucher,
 )
-from registry.sumtree import SumNode, SumRange
-from registry.tables import Get, MutableRows, Read, Record, Table, Where
+from registry.sumtree import SumNode, SumTree
+from registry.tables import Get, MutableRows, Read, Record, Where
 
 FAMILIES = ("holder", "voucher")
 BUCKETS_AT_ONCE: Final = 4_096
@@ -46,15 +44,8 @@ BUCKETS_AT_ONCE: Final = 4_096
 Fetch = Callable[[Sequence[Read]], list[tuple[Any, ...]]]
 
 
-class Select(Protocol):
-    """Streams a table's rows as of a size, as a store does."""
-
-    def __call__(self, table: Table[Any], *, as_of: int | None) -> Iterable[Any]:
-        """Returns the rows in key order."""
-
-
-Keep = Callable[[Bucket, bytes], None]
-"""Is given a bucket and its record."""
+write_json: Final = Encoder().encode
+"""Writes a struct whose members stand in canonical order; its texts are plain ASCII."""
 
 
 class FamilyRoot(Record, frozen=True, kw_only=True):
@@ -80,10 +71,10 @@ class StateCommitted(Effect, frozen=True, kw_only=True):
     holder: FamilyRoot
     voucher: FamilyRoot
     histories: tuple[History, ...] = ()
-    """Those that have grown since the state entry before."""
+    """The buckets that have grown since the state entry before."""
 
     def fold(self, state: MutableRows, seal: Seal) -> None:  # noqa: ARG002 (same for all folds)
-        """Answers the request, and keeps the histories that the entry commits to."""
+        """Answers the request, and keeps the buckets as the entry commits to them."""
         state.delete(STATE_REQUESTS, self.at)
         state.put(COMMITTED, Committed(at=self.at))
         for history in self.histories:
@@ -175,53 +166,31 @@ def _ordinal(bucket: Bucket) -> int:
     return bucket.ordinal
 
 
-class _Leaves:
-    """The level-1 leaves of one family, in columns and by bucket."""
-
-    def __init__(self, family: str) -> None:
-        """Starts without a lot."""
-        self._hashes = bytearray()
-        self._amounts = array("Q")
-        self._places: list[tuple[int, int]] = []
-        self._lots: defaultdict[str, array[int]] = defaultdict(_no_lots)
-        self._bucket = attrgetter(family)
-
-    def add(self, lot: AnyLot, payee: str) -> None:
-        """Adds a live lot."""
-        self._lots[self._bucket(lot)].append(len(self._places))
-        self._hashes += lot_hash(lot, payee)
-        self._amounts.append(lot.amount)
-        self._places.append(place_of(lot))
-
-    def root(self, bucket: str) -> SumNode:
-        """Computes the root of a bucket's tree."""
-        tree = SumRange()
-        for at in sorted(self._lots.get(bucket, ()), key=self._places.__getitem__):
-            leaf = bytes(self._hashes[HASH_SIZE * at : HASH_SIZE * (at + 1)])
-            tree.append(leaf, self._amounts[at])
-        return tree.root()
-
-
-def _no_lots() -> "array[int]":
-    """Starts the list of a bucket's lots."""
-    return array("Q")
-
-
 class Commitments:
     """The level-2 trees of both families, brought up to date bucket by bucket."""
 
     def __init__(self) -> None:
         """Starts without a bucket."""
         self.trees = {family: FamilyTree() for family in FAMILIES}
+        self._records: dict[Touch, str] = {}
 
     @classmethod
-    def load(
-        cls, select: Select, histories: Callable[[], Iterable[History]], *, as_of: int
-    ) -> "Commitments":
-        """Computes every bucket from streams of rows, as of a size; see `load_family`."""
+    def load(cls, records: Iterable[tuple[str, str]]) -> "Commitments":
+        """Starts from buckets as an earlier state entry commits to them.
+
+        Args:
+            records: The family and the record of each, as `HISTORIES` has them; of two for
+                one bucket, the later counts.
+
+        Raises:
+            InvariantBrokenError: Ordinals leave a gap.
+        """
         loaded = cls()
-        for family in FAMILIES:
-            loaded.trees[family] = load_family(select, family, histories(), as_of=as_of)
+        for family, record in records:
+            if record:
+                place_record(loaded.trees[family], record.encode())
+        for tree in loaded.trees.values():
+            tree.verify_whole()
         return loaded
 
     def update(self, fetch: Fetch, grown: Grown) -> None:
@@ -252,76 +221,52 @@ class Commitments:
                 raise InvariantBrokenError(f"an entry touches no known {family} {name}")
         buckets = [bucket for bucket in found if bucket.ordinal is not None]
         lots = fetch([Where(LOTS, bucket.family, bucket.bucket) for bucket in buckets])
-        payees = _payees(fetch, lots)
         vouchers = _vouchers(fetch, buckets)
-        for bucket, members in zip(buckets, lots, strict=True):
-            tree = SumRange()
-            for lot in in_order(members):
-                tree.append(lot_hash(lot, payees[lot.account]), lot.amount)
-            root = tree.root()
-            history = grown[bucket.family, bucket.bucket]
-            record = bucket_record(bucket, history, root, voucher=vouchers.get(bucket.bucket))
-            self.trees[bucket.family].put(_ordinal(bucket), hash_leaf(record), root.total)
+        roots = _roots([in_order(members) for members in lots], _payees(fetch, lots))
+        for bucket, root in zip(buckets, roots, strict=True):
+            touch = bucket.family, bucket.bucket
+            record = bucket_record(bucket, grown[touch], root, voucher=vouchers.get(touch[1]))
+            place_record(self.trees[bucket.family], record)
+            self._records[touch] = record.decode()
 
     def roots(self, *, at: int, grown: Grown) -> StateCommitted:
-        """Returns the commitment as of `at` entries, and the histories that have grown."""
+        """Returns the commitment as of `at` entries, and the buckets that have grown."""
         family = {name: family_root(tree) for name, tree in self.trees.items()}
         if family["holder"].total != family["voucher"].total:
             raise InvariantBrokenError("the two families do not add up to the same")
+        records, self._records = self._records, {}
         return StateCommitted(
-            at=at, holder=family["holder"], voucher=family["voucher"], histories=rows_of(grown)
+            at=at,
+            holder=family["holder"],
+            voucher=family["voucher"],
+            histories=rows_of(grown, records),
         )
 
 
-def load_family(
-    select: Select,
-    family: str,
-    histories: Iterable[History],
-    *,
-    as_of: int,
-    lots: Iterable[AnyLot] | None = None,
-    keep: Keep | None = None,
-) -> FamilyTree:
-    """Computes one family from streams of rows, as of a size.
+def _roots(buckets: Sequence[Sequence[Lot]], payees: Mapping[str, str]) -> Iterator[SumNode]:
+    """Yields the root of each bucket's tree; their leaves are hashed all together."""
+    lots = [fields_of(lot) for members in buckets for lot in members]
+    hashes = hash_records(write_records(columns_of(lots, payees))) if lots else []
+    start = 0
+    for members in buckets:
+        end = start + len(members)
+        yield SumTree(hashes[start:end], [lot.amount for lot in members]).root
+        start = end
 
-    Each row is read once. Of the rows stay in memory about 150 bytes for each lot and
-    the digest of each account.
 
-    Args:
-        select: Streams a table's rows.
-        family: `holder` or `voucher`.
-        histories: Every bucket's as of the size, in order of the buckets; others among
-            them are passed over.
-        as_of: The size.
-        lots: Every lot as of the size in any order, for who has a quicker stream of them.
-        keep: Is given each bucket with its record.
+class _Place(Struct):
+    ordinal: int
+    sum: str
 
-    Raises:
-        InvariantBrokenError: Ordinals leave a gap, or a voucher does not add up.
-    """
-    payees = {row.account: row.digest for row in select(ACCOUNTS, as_of=as_of)}
-    leaves = _Leaves(family)
-    for lot in select(LOTS, as_of=as_of) if lots is None else lots:
-        leaves.add(lot, payees[lot.account])
-    vouchers: Iterator[Voucher] = iter(select(VOUCHERS, as_of=as_of))
-    histories = (row for row in histories if row.family == family)
-    tree = FamilyTree()
-    for bucket in select(BUCKETS, as_of=as_of):
-        if bucket.family != family or bucket.ordinal is None:
-            continue
-        # These are in the order of the buckets' names too.
-        history = next(row for row in histories if row.bucket == bucket.bucket)
-        voucher = None
-        if family == "voucher":
-            # Both streams are in the order of the vouchers' ids.
-            voucher = next(row for row in vouchers if row.voucher == bucket.bucket)
-        root = leaves.root(bucket.bucket)
-        record = bucket_record(bucket, range_of(history), root, voucher=voucher)
-        tree.put(bucket.ordinal, hash_leaf(record), root.total)
-        if keep is not None:
-            keep(bucket, record)
-    tree.verify_whole()
-    return tree
+
+_read_place = Decoder(_Place).decode
+
+
+def place_record(tree: FamilyTree, record: bytes) -> int:
+    """Places the leaf of a bucket's record in its family's tree; returns its ordinal."""
+    place = _read_place(record)
+    tree.put(place.ordinal, hash_leaf(record), int(place.sum))
+    return place.ordinal
 
 
 def family_root(tree: FamilyTree) -> FamilyRoot:

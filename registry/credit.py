@@ -68,7 +68,7 @@ class Voiding(Record, frozen=True, kw_only=True):
     voucher: Sid
 
 
-INVOICES = Table(name="invoice", row=Invoice, key=("fingerprint",))
+INVOICES = Table(name="invoice", row=Invoice, key=("fingerprint",), lasting=True)
 BACKINGS = Table(name="backing", row=Backing, key=("voucher", "fingerprint"), indexes=("voucher",))
 DEBTORS = Table(name="debtor", row=Debtor, key=("party",))
 EXPOSURES = Table(

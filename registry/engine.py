@@ -63,7 +63,7 @@ class _Work:
         self.tree = engine.tree.fork()
         self.size = self.tree.head.size
         self.rows = Batch(
-            engine.store.fetch, engine.rulebook.tables, index=self.size, kept=engine.kept
+            engine.reads.fetch, engine.rulebook.tables, index=self.size, kept=engine.kept
         )
         self.entries: list[NewEntry] = []
         self.previous = engine.previous
@@ -89,6 +89,7 @@ class Engine:
             origin: The log's name.
         """
         self.store = store
+        self.reads = store.writer_reads()
         self.rulebook = rulebook
         self.origin = origin
         self.kept = KeptRows(rulebook.tables)
@@ -164,11 +165,11 @@ class Engine:
         """
         coming = list(islice(waiting, ahead))
         now = self._now(work)
-        used = self.store.find_ids([(s.by, s.id) for s in coming])
+        used = self.reads.find_ids([(s.by, s.id) for s in coming])
         work.ids.update(used)
         # The id is part of what is signed: only under it can the same statement stand.
         again = [s.sid for s in coming if used.get((s.by, s.id)) == s.sid]
-        sealed = self.store.find_statements(again) if again else {}
+        sealed = self.reads.find_statements(again) if again else {}
         work.rows.prefetch([self.rulebook.reads(s, now) for s in coming])
         while True:
             self._tell_time(work)

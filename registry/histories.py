@@ -5,8 +5,8 @@ as the newest state entry commits to them; what has happened since stands in the
 and is added when the next state entry asks for it. So a write costs nothing here.
 """
 
-import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from msgspec import Struct
@@ -60,14 +60,17 @@ def range_of(row: History | None) -> CompactRange:
     )
 
 
-def rows_of(grown: Grown) -> tuple[History, ...]:
-    """Returns histories as rows, in order of their buckets."""
+def rows_of(
+    grown: Grown, records: Mapping[Touch, str] = MappingProxyType({})
+) -> tuple[History, ...]:
+    """Returns histories as rows, in order of their buckets; with records, where there are any."""
     return tuple(
         History(
             family=family,
             bucket=bucket,
             size=tree.size,
             frontier=b64url_encode(b"".join(tree.frontier)),
+            record=records.get((family, bucket), ""),
         )
         for (family, bucket), tree in sorted(grown.items())
     )
@@ -144,16 +147,3 @@ class Histories:
     def forget(self) -> None:
         """Lets go of what has not grown since it was taken: rows have all of it now."""
         self._known = dict(self._grown)
-
-
-def merged(rows: Iterable[History], newer: Grown) -> Iterator[History]:
-    """Yields rows in order of their buckets, newer ones in the place of older ones."""
-    last = None
-    for row in heapq.merge(rows_of(newer), rows, key=_place_of):
-        if _place_of(row) != last:
-            yield row
-        last = _place_of(row)
-
-
-def _place_of(row: History) -> Touch:
-    return row.family, row.bucket

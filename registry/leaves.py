@@ -1,178 +1,176 @@
-"""A lot as a leaf of the state tree: its record, and what the record hides behind a salt.
+"""Lots as leaves of the state tree: their records, and what these hide behind salts.
 
     record   {"amount":…,"born":…,"detail":…,"holder":…,"lot":…,"voucher":…}
     detail   digest of salt and facts: status, tier, payee account, …
     holder   digest of salt and holder
 
+Lots come very many at a time, so they stand in columns, and each step is one loop over
+them. Texts are written as they are: ids, dates and digests are plain ASCII by their
+forms, which are checked where they come in.
+
 Source: docs/formats.md, State tree.
 """
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
-from typing import Annotated
-
-from msgspec import Meta, Struct
-from msgspec.json import Decoder, Encoder
+from itertools import islice
+from operator import attrgetter, itemgetter
+from typing import Any, Final, NamedTuple
 
 from registry.canonical import b64url_decode, b64url_encode
+from registry.errors import MalformedError
 from registry.model import Lot
-from registry.profile import INTEGER_MAX
-from registry.sumtree import RECORD_PREFIX, SumNode
+from registry.sumtree import RECORD_PREFIX
 
-DETAIL = b"tallystick-detail/1\x00"
-HOLDER = b"tallystick-holder/1\x00"
+DETAIL: Final = b"tallystick-detail/1\x00"
+HOLDER: Final = b"tallystick-holder/1\x00"
 
+FIELDS: Final = (
+    "lot", "voucher", "amount", "holder", "born", "salt", "account", "path",
+    "acknowledged", "burdens", "due_on", "recourse", "status", "tier",
+)  # fmt: skip
+"""The fields of a lot of which its leaf is made."""
 
-Count = Annotated[int, Meta(ge=0, le=INTEGER_MAX)]
-
-
-class LotFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """The facts of a lot that its detail digest hides; members in canonical order."""
-
-    acknowledged: bool
-    assignments: Count
-    burdens: tuple[str, ...]
-    due_on: str
-    payee: str
-    recourse: bool
-    status: str
-    tier: Count
+fields_of = attrgetter(*FIELDS)
+"""Returns these fields of a lot."""
 
 
-class LotRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """The level-1 record of a lot; members in canonical order."""
+class LotColumns(NamedTuple):
+    """Lots as far as their leaves show them: in each column one value for each lot."""
 
-    amount: str
-    born: Count
-    detail: str
-    holder: str
-    lot: str
-    voucher: str
-
-
-write_json = Encoder().encode
-"""Writes a struct whose members stand in canonical order; its texts must be plain ASCII.
-
-That is canonical JSON, without a look at the texts. Ids, dates and digests are plain by
-their forms, which are checked where they come in.
-"""
+    lot: Sequence[str]
+    voucher: Sequence[str]
+    amount: Sequence[int]
+    holder: Sequence[str]
+    born: Sequence[int]
+    salt: Sequence[str]
+    facts: Sequence[str]
 
 
-class LeafLot(Struct, frozen=True, gc=False):
-    """A lot as far as its leaf shows it, for who reads very many."""
+def columns_of(lots: Iterable[tuple[Any, ...]], payees: Mapping[str, str]) -> LotColumns:
+    """Returns lots in columns, their facts written.
 
-    lot: str
-    voucher: str
-    amount: int
-    holder: str
-    born: int
-    due_on: str
-    path: tuple[str, ...]
-    tier: int
-    account: str
-    recourse: bool
-    acknowledged: bool
-    status: str
-    burdens: tuple[str, ...]
-    salt: str
-
-    @property
-    def assignments(self) -> int:
-        """Number of assignments of any purpose behind this lot (转让手数)."""
-        return len(self.path) - 1
+    Args:
+        lots: The `FIELDS` of each; there is at least one.
+        payees: The digest of each account.
+    """
+    lot, voucher, amount, holder, born, salt, *facts = zip(*lots, strict=True)
+    return LotColumns(lot, voucher, amount, holder, born, salt, _write_facts(payees, *facts))
 
 
-AnyLot = Lot | LeafLot
+def _write_facts(payees: Mapping[str, str], *columns: Sequence[Any]) -> list[str]:
+    """Writes the facts of lots that their detail digests hide."""
+    return [
+        f'{{"acknowledged":{_BOOLEAN[acknowledged]},"assignments":{len(path) - 1},'
+        f'"burdens":{_write_ids(burdens) if burdens else "[]"},"due_on":"{due_on}",'
+        f'"payee":"{payees[account]}","recourse":{_BOOLEAN[recourse]},"status":"{status}",'
+        f'"tier":{tier}}}'
+        for account, path, acknowledged, burdens, due_on, recourse, status, tier in zip(
+            *columns, strict=True
+        )
+    ]
 
 
-def lot_facts(lot: AnyLot, *, payee: str) -> LotFacts:
-    """Returns the facts of a lot that its detail digest hides."""
-    return LotFacts(
-        acknowledged=lot.acknowledged,
-        assignments=lot.assignments,
-        burdens=lot.burdens,
-        due_on=lot.due_on,
-        payee=payee,
-        recourse=lot.recourse,
-        status=lot.status,
-        tier=lot.tier,
-    )
+def _write_ids(ids: Sequence[str]) -> str:
+    """Writes a list of ids, of which there is at least one."""
+    return '["' + '","'.join(ids) + '"]'
 
 
-def lot_record(
-    *, lot: str, voucher: str, amount: int, born: int, holder: str, salt: str, facts: bytes
-) -> LotRecord:
-    """Returns the level-1 record of a lot, holder and canonical facts hidden behind its salt."""
-    raw = b64url_decode(salt, what="salt", length=16)
-    detail = sha256(DETAIL + raw + facts).digest()
-    hidden = sha256(HOLDER + raw + holder.encode("ascii")).digest()
-    # Written in one go: 32 bytes and a zero are 44 characters, of which 43 are the digest's.
-    digests = b64url_encode(b"%b\x00%b" % (detail, hidden))
-    return LotRecord(
-        amount=str(amount),
-        born=born,
-        detail=digests[:43],
-        holder=digests[44:],
-        lot=lot,
-        voucher=voucher,
-    )
+_BOOLEAN: Final = {False: "false", True: "true"}
 
 
-def record_of(lot: AnyLot, facts: LotFacts) -> LotRecord:
-    """Returns the level-1 record of a live lot."""
-    return lot_record(
-        lot=lot.lot,
-        voucher=lot.voucher,
-        amount=lot.amount,
-        born=lot.born,
-        holder=lot.holder,
-        salt=lot.salt,
-        facts=write_json(facts),
-    )
+def write_records(lots: LotColumns) -> list[str]:
+    """Writes the level-1 records of lots, holders and facts hidden behind their salts.
+
+    Raises:
+        MalformedError: A salt is none.
+    """
+    salts = open_salts(lots.salt)
+    details = write_digests(hide(DETAIL, salts, lots.facts))
+    holders = write_digests(hide(HOLDER, salts, lots.holder))
+    return [
+        f'{{"amount":"{amount}","born":{born},"detail":"{detail}","holder":"{holder}",'
+        f'"lot":"{lot}","voucher":"{voucher}"}}'
+        for amount, born, detail, holder, lot, voucher in zip(
+            lots.amount, lots.born, details, holders, lots.lot, lots.voucher, strict=True
+        )
+    ]
 
 
-def lot_hash(lot: AnyLot, payee: str) -> bytes:
-    """Returns the hash of a live lot's leaf, which is the same in both of its buckets."""
-    record = write_json(record_of(lot, lot_facts(lot, payee=payee)))
-    return sha256(RECORD_PREFIX + record).digest()
+def hash_records(records: Iterable[str]) -> list[bytes]:
+    """Returns the hashes of records' leaves, which are the same in both buckets of a lot."""
+    return [sha256(RECORD_PREFIX + record.encode()).digest() for record in records]
 
 
-def lot_leaf(lot: AnyLot, payee: str) -> SumNode:
-    """Returns a live lot's leaf."""
-    return SumNode(lot_hash(lot, payee), lot.amount, 1)
+def hide(domain: bytes, salts: Iterable[bytes], texts: Iterable[str]) -> list[bytes]:
+    """Hashes texts, each with its salt."""
+    return [
+        sha256(domain + salt + text.encode()).digest()
+        for salt, text in zip(salts, texts, strict=True)
+    ]
 
 
-def place_of(lot: AnyLot) -> tuple[int, int]:
-    """Returns a lot's place in leaf order: (born, n)."""
-    return lot.born, int(lot.lot.rpartition(".")[2])
+# --- base64url, of very many at once --------------------------------------------------
+
+
+def open_salts(salts: Sequence[str]) -> list[bytes]:
+    """Decodes salts from base64url, in one go.
+
+    Raises:
+        MalformedError: One is none.
+    """
+    # 22 characters and two that stand for zeros are 18 bytes, of which the last two are zero.
+    opened = b64url_decode("AA".join([*salts, ""]), what="salt")
+    if any(len(salt) != 22 for salt in salts) or any(opened[16::18]) or any(opened[17::18]):
+        raise MalformedError(what="salt", reason="not 16 bytes in base64url without padding")
+    return [opened[at : at + 16] for at in range(0, len(opened), 18)]
+
+
+def write_digests(digests: Iterable[bytes]) -> list[str]:
+    """Encodes digests as base64url, in one go."""
+    # 32 bytes and a zero are 44 characters, of which the last is of the zero.
+    text = b64url_encode(b"\x00".join([*digests, b""]))
+    return [text[at : at + 43] for at in range(0, len(text), 44)]
+
+
+# --- Order -----------------------------------------------------------------------------
 
 
 def in_order(lots: Iterable[Lot]) -> list[Lot]:
-    """Returns a bucket's lots in leaf order."""
-    return sorted(lots, key=place_of)
+    """Returns a bucket's lots in leaf order: by (born, n)."""
+    return sorted(lots, key=lambda lot: (lot.born, _number_of(lot.lot)))
 
 
-class Opening(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """What a lot's record hides."""
+def parts_in_order(
+    lots: Iterator[tuple[Any, ...]], size: int
+) -> Iterator[Sequence[tuple[Any, ...]]]:
+    """Yields a bucket's lots in leaf order, about `size` at a time.
 
-    facts: LotFacts
-    holder: str
-    salt: str
+    Args:
+        lots: The `FIELDS` of each, by birth.
+        size: How many are read at a time.
+    """
+    waiting: list[tuple[Any, ...]] = []
+    while some := list(islice(lots, size)):
+        waiting += some
+        # Of the entry that made the last one, there may be more.
+        end = bisect_left(waiting, waiting[-1][_BORN], key=itemgetter(_BORN))
+        if end:
+            yield sorted(waiting[:end], key=_place_of)
+            del waiting[:end]
+    if waiting:
+        yield sorted(waiting, key=_place_of)
 
 
-class LotLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """A lot as snapshots show it: record and opening."""
-
-    opening: Opening
-    record: LotRecord
+_LOT, _BORN = FIELDS.index("lot"), FIELDS.index("born")
 
 
-read_line = Decoder(LotLine).decode
-"""Reads a line of lots; whether it is in canonical form is not looked at."""
+def _place_of(lot: tuple[Any, ...]) -> tuple[int, int]:
+    """Returns a lot's place in leaf order."""
+    return lot[_BORN], _number_of(lot[_LOT])
 
 
-def lot_line(lot: AnyLot, payee: str) -> LotLine:
-    """Returns a live lot's record and what it hides."""
-    facts = lot_facts(lot, payee=payee)
-    opening = Opening(facts=facts, holder=lot.holder, salt=lot.salt)
-    return LotLine(opening=opening, record=record_of(lot, facts))
+def _number_of(lot: str) -> int:
+    """Returns the number that a lot has in its statement."""
+    return int(lot.rpartition(".")[2])

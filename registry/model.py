@@ -340,16 +340,18 @@ class Bucket(Record, frozen=True, kw_only=True):
 
 
 class History(Record, frozen=True, kw_only=True):
-    """The entries that touch a bucket, as far as the newest state entry commits to them.
+    """A bucket as the newest state entry commits to it: the entries that touch it, its record.
 
-    A compact range of leaf hashes; `frontier` is the b64url of its nodes, one behind the
-    other.
+    The entries are a compact range of leaf hashes; `frontier` is the b64url of its nodes,
+    one behind the other.
     """
 
     family: str
     bucket: str
     size: int
     frontier: str
+    record: str = ""
+    """The bucket's level-2 record; empty as long as it has no ordinal."""
 
 
 class Committed(Record, frozen=True, kw_only=True):
@@ -365,9 +367,11 @@ CALENDARS = Table(name="calendar", row=CalendarRecord, key=("name",))
 OFFERS = Table(name="offer", row=Offer, key=("offer",), indexes=("lot", "assignee", "kid"))
 GRANTS = Table(name="consent_grant", row=Grant, key=("consent",))
 CONSENTS = Table(name="consent", row=Consent, key=("party", "purpose"), indexes=("party", "kid"))
-NOTICES = Table(name="notice", row=Notice, key=("notice",), indexes=("recipient",))
-LOTS = Table(name="lot", row=Lot, key=("lot",), indexes=("voucher", "holder", "acquired", "due_on"))
-VOUCHER_NUMBERS = Table(name="voucher_number", row=VoucherNumber, key=("debtor", "voucher_no"))
+NOTICES = Table(name="notice", row=Notice, key=("notice",), indexes=("recipient",), lasting=True)
+LOTS = Table(name="lot", row=Lot, key=("lot",), indexes=("voucher", "holder"))
+VOUCHER_NUMBERS = Table(
+    name="voucher_number", row=VoucherNumber, key=("debtor", "voucher_no"), lasting=True
+)
 VOUCHERS = Table(name="voucher", row=Voucher, key=("voucher",), indexes=("debtor", "due_on"))
 MANDATES = Table(name="mandate", row=Mandate, key=("mandate",), indexes=("owner", "account"))
 ACCOUNTS = Table(name="account", row=Account, key=("account",), indexes=("owner", "bank"))

@@ -6,13 +6,14 @@ of the request.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
-from registry.commitments import Commitments, StateCommitted
+from registry.commitments import Commitments, Fetch, StateCommitted
 from registry.effects import Touch
-from registry.histories import Grown, Histories, merged, range_of
+from registry.histories import Histories
 from registry.model import COMMITTED, HISTORIES, STATE_REQUESTS, History
 from registry.ports import LedgerStore
-from registry.tables import Get
+from registry.tables import Get, Read, Where
 
 
 class OwedStates:
@@ -33,8 +34,7 @@ class OwedStates:
     def restore(self) -> None:
         """Computes again what was owed when the last writer stopped, as of then."""
         for request in sorted(self._store.select(STATE_REQUESTS), key=lambda row: row.at):
-            grown = self._grown_until(request.at)
-            self._owe(self._load(grown, at=request.at), grown, at=request.at)
+            self._owe(_Past(self._store, request.at).fetch, at=request.at)
 
     def compute(self, *, at: int) -> None:
         """Computes what the newest entry asks for, as of itself included.
@@ -42,14 +42,7 @@ class OwedStates:
         Args:
             at: The size of the log, which nobody changes meanwhile.
         """
-        grown = self._grown_until(at)
-        commitments = self._commitments
-        if commitments is None:
-            commitments = self._load(grown, at=at)
-        else:
-            commitments.update(self._store.fetch, grown)
-        self._owe(commitments, grown, at=at)
-        self._commitments = commitments
+        self._owe(self._store.fetch, at=at)
 
     def sealed(self, count: int) -> None:
         """Lets go of the first states, whose entries are durable."""
@@ -57,27 +50,45 @@ class OwedStates:
         if not self.states:
             self._histories.clear()
 
-    def _grown_until(self, at: int) -> Grown:
-        """Returns the histories that entries have grown since the newest commitment."""
+    def _owe(self, fetch: Fetch, *, at: int) -> None:
+        """Computes a commitment, and remembers it until its entry is sealed."""
+        if self._commitments is None:
+            # Nothing is owed yet: rows have every bucket as the newest state entry has it.
+            records = self._store.columns(HISTORIES, ("family", "record"))
+            self._commitments = Commitments.load(records)
         histories = Histories(self._find_histories)
         histories.read(self._store.entries(self._committed, at))
-        return histories.take()
+        grown = histories.take()
+        self._commitments.update(fetch, grown)
+        committed = self._commitments.roots(at=at, grown=grown)
+        self.states.append(committed)
+        self._histories |= {(row.family, row.bucket): row for row in committed.histories}
+        self._committed = at
 
     def _find_histories(self, touches: Sequence[Touch]) -> list[History | None]:
         """Finds histories as of the newest commitment, whether its entry stands or is owed."""
         (rows,) = self._store.fetch([Get(HISTORIES, tuple(touches))])
         return [self._histories.get(touch, row) for touch, row in zip(touches, rows, strict=True)]
 
-    def _load(self, grown: Grown, *, at: int) -> Commitments:
-        """Computes every bucket, as of a size."""
-        newer = {**{touch: range_of(row) for touch, row in self._histories.items()}, **grown}
-        return Commitments.load(
-            self._store.select, lambda: merged(self._store.select(HISTORIES), newer), as_of=at
-        )
 
-    def _owe(self, commitments: Commitments, grown: Grown, *, at: int) -> None:
-        """Remembers a commitment until its entry is sealed."""
-        committed = commitments.roots(at=at, grown=grown)
-        self.states.append(committed)
-        self._histories |= {(row.family, row.bucket): row for row in committed.histories}
-        self._committed = at
+class _Past:
+    """Answers what commitments ask for, as of a size that the log has left behind."""
+
+    def __init__(self, store: LedgerStore, at: int) -> None:
+        """Takes the store and the size."""
+        self._store = store
+        self._at = at
+
+    def fetch(self, reads: Sequence[Read]) -> list[tuple[Any, ...]]:
+        """Answers reads as a store does."""
+        return [self._answer(read) for read in reads]
+
+    def _answer(self, read: Read) -> tuple[Any, ...]:
+        if isinstance(read, Where):
+            field, value = read.field, read.value
+            return tuple(self._store.select(read.table, field=field, value=value, as_of=self._at))
+        # A store finds no row of the past by its key; none of these tables is one of lots.
+        rows = {
+            read.table.key_of(row): row for row in self._store.select(read.table, as_of=self._at)
+        }
+        return tuple(map(rows.get, read.keys))

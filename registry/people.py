@@ -165,7 +165,7 @@ PENDING = Table(name="pending", row=Pending, key=("statement",), indexes=("party
 APPROVALS = Table(
     name="approval", row=Approval, key=("approval",), indexes=("statement", "kid", "party")
 )
-WAITED = Table(name="waited", row=Waited, key=("statement",))
+WAITED = Table(name="waited", row=Waited, key=("statement",), lasting=True)
 SUSPENSIONS = Table(name="suspension", row=Suspension, key=("suspension",))
 AFFILIATIONS = Table(
     name="affiliation", row=Affiliation, key=("affiliation",), indexes=("first", "second")

@@ -49,7 +49,20 @@ class Opening:
     by: PartyId
 
 
-class LedgerStore(Protocol):
+class LiveReads(Protocol):
+    """Finds what is live, or sealed, by what it is known by: many in one round."""
+
+    def fetch(self, reads: Sequence[Read]) -> list[tuple[Any, ...]]:
+        """Answers many reads with one query per table and form; live rows."""
+
+    def find_statements(self, sids: Sequence[Sid]) -> Mapping[Sid, int]:
+        """Returns the entry indexes of those of the statements that are sealed."""
+
+    def find_ids(self, ids: Sequence[tuple[PartyId, str]]) -> Mapping[tuple[PartyId, str], Sid]:
+        """Returns the statements in which parties have used ids."""
+
+
+class LedgerStore(LiveReads, Protocol):
     """Keeps one ledger: entries append-only, rows with their history, for one writer.
 
     When `append` returns, the whole commit survives a crash. When it raises, none of it
@@ -67,6 +80,12 @@ class LedgerStore(Protocol):
     def size(self) -> int:
         """Returns the number of entries."""
 
+    def writer_reads(self) -> LiveReads:
+        """Returns the reads of the one writer: they may wait for whoever else writes.
+
+        A store may answer them from what only its writer can change.
+        """
+
     def append(self, commit: Commit, *, expected_size: int, epoch: int) -> None:
         """Stores all of a commit or nothing.
 
@@ -76,9 +95,6 @@ class LedgerStore(Protocol):
             StorageUnknownError: The outcome is not known.
             StorageError: Nothing was stored; a retry is safe.
         """
-
-    def fetch(self, reads: Sequence[Read]) -> list[tuple[Any, ...]]:
-        """Answers many reads with one query per table and form; live rows."""
 
     def select(
         self,
@@ -118,12 +134,6 @@ class LedgerStore(Protocol):
 
     def due(self, *, until: int, limit: int) -> tuple[Deadline, ...]:
         """Returns the first `limit` live deadlines with `at` <= until, by (at, kind, id)."""
-
-    def find_statements(self, sids: Sequence[Sid]) -> Mapping[Sid, int]:
-        """Returns the entry indexes of those of the statements that are sealed."""
-
-    def find_ids(self, ids: Sequence[tuple[PartyId, str]]) -> Mapping[tuple[PartyId, str], Sid]:
-        """Returns the statements in which parties have used ids."""
 
     def entries(self, start: int, stop: int) -> Iterator[bytes]:
         """Streams the entries `start <= index < stop`, in order."""

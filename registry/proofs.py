@@ -7,7 +7,6 @@ exactly the bucket's root, sum and count. So nothing was left out, added or alte
 Source: docs/formats.md, State tree and Snapshot.
 """
 
-import hashlib
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,10 +27,19 @@ from registry.checkpoint import open_checkpoint
 from registry.entries import Entry, open_entry
 from registry.errors import MalformedError, ProofFailedError
 from registry.ids import Origin
-from registry.lot_lines import Show, read_object, verify_line, verify_lot
+from registry.lot_lines import (
+    Expected,
+    Show,
+    Verify,
+    read_object,
+    verify_here,
+    verify_lot,
+    verify_lots,
+)
+from registry.lot_workers import LotWorkers
 from registry.merkle import TreeHead, hash_leaf, verify_inclusion
 from registry.signing import PublicKey
-from registry.sumtree import SumNode, SumRange, verify_path
+from registry.sumtree import SumNode, verify_path
 
 VERSION = 1
 LOTS_FILE = "lots.ndjson"
@@ -112,13 +120,16 @@ def verify_snapshot(files: Mapping[str, bytes], *, origin: Origin, key: PublicKe
     return replace(holding, lots=tuple(shown))
 
 
-def verify_snapshot_files(directory: Path, *, origin: Origin, key: PublicKey) -> Holding:
+def verify_snapshot_files(
+    directory: Path, *, origin: Origin, key: PublicKey, jobs: int = 1
+) -> Holding:
     """Verifies the snapshot in a directory, its lots never all in memory.
 
     Args:
         directory: Where the files are.
         origin: The log's name, pinned.
         key: The log key, pinned.
+        jobs: Processes that verify lots; with one, it is this one.
 
     Returns:
         What it says of its bucket; `lots` is empty.
@@ -126,13 +137,13 @@ def verify_snapshot_files(directory: Path, *, origin: Origin, key: PublicKey) ->
     Raises:
         MalformedError, NotCanonicalError, NoteFailedError, ProofFailedError: As
             `verify_snapshot`.
-        OSError: A file cannot be read.
+        OSError: A file cannot be read, or a process has failed.
     """
     with _members_present("snapshot"):
         _require_files({path.name for path in directory.iterdir()})
         files = {name: _read_small(directory / name) for name in FILES if name != LOTS_FILE}
-        with (directory / LOTS_FILE).open("rb") as lines:
-            return _verify_snapshot(files, lines, origin=origin, key=key)
+        with (directory / LOTS_FILE).open("rb") as lines, LotWorkers(jobs) as workers:
+            return _verify_snapshot(files, lines, origin=origin, key=key, verify=workers.verify)
 
 
 def _require_files(names: Iterable[str]) -> None:
@@ -157,21 +168,14 @@ def _verify_snapshot(
     *,
     origin: Origin,
     key: PublicKey,
+    verify: Verify = verify_here,
     show: Show | None = None,
 ) -> Holding:
     """Verifies a snapshot whose members may still be missing."""
     proof = read_object(files["proof.json"], "proof.json")
     note = files["checkpoint"].decode()
     record, state, size = _verify_bucket(proof, note, origin=origin, key=key)
-    tree, digest, last = SumRange(), hashlib.sha256(), (-1, -1)
-    for number, line in enumerate(lines, 1):
-        digest.update(line)
-        leaf, amount, place = verify_line(line, number, record, state, show)
-        if last >= place:
-            raise ProofFailedError(reason="lots.ndjson: the lots are not in leaf order")
-        tree.append(leaf, amount)
-        last = place
-    root = tree.root()
+    root, digest = verify_lots(lines, _expected(record, state), verify=verify, show=show)
     _require_root(root, record, "lots.ndjson: the lots are not all of the bucket's")
     holding = Holding(
         family=record["family"],
@@ -182,7 +186,7 @@ def _verify_snapshot(
         total=root.total,
         lots=(),
     )
-    _verify_manifest(files, digest.digest(), holding)
+    _verify_manifest(files, digest, holding)
     return holding
 
 
@@ -208,7 +212,7 @@ def _verify_lot_proof(data: bytes, *, origin: Origin, key: PublicKey) -> Holding
     record, state, size = _verify_bucket(proof, note, origin=origin, key=key)
     if record["family"] != "holder":
         raise ProofFailedError(reason="one lot is proved among its holder's, not a voucher's")
-    leaf = verify_lot(lot, 1, record, state)
+    leaf = verify_lot(lot, 1, _expected(record, state))
     root = _node({name: record[name] for name in ("count", "sum")} | {"hash": record["root"]})
     verify_path(path, leaf=leaf, index=index, root=root)
     return Holding(
@@ -220,6 +224,11 @@ def _verify_lot_proof(data: bytes, *, origin: Origin, key: PublicKey) -> Holding
         total=leaf.total,
         lots=(lot,),
     )
+
+
+def _expected(record: Mapping[str, Any], state: Mapping[str, Any]) -> Expected:
+    """Returns what the lots under a bucket's record are expected to be."""
+    return Expected(family=record["family"], bucket=record["bucket"], at=_count(state["at"]))
 
 
 def _node(node: Mapping[str, Any]) -> SumNode:

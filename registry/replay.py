@@ -3,17 +3,20 @@
 Every entry is sealed again from what the rules say must follow, and the bytes are
 compared: signatures, order, deadlines, effects and commitments are all judged by that
 one comparison. Memory follows live rows; ids are remembered for a statement's lifetime.
+An entry that somebody else judges is followed: what it claims is applied, unjudged.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import chain
+from typing import Any, Final
 
-from msgspec import Struct
+import msgspec
 
 from registry.canonical import parse_object
 from registry.checks import RootAt
+from registry.claims import Claim, Named
 from registry.commitments import Commitments, StateCommitted
 from registry.effects import (
     Due,
@@ -27,17 +30,16 @@ from registry.effects import (
 )
 from registry.entries import BEFORE_FIRST, Entry, open_entry, seal_entry
 from registry.errors import EntryInvalidError, RegistryError
-from registry.histories import Histories, merged
+from registry.histories import Histories
 from registry.ids import Kid, Origin
 from registry.kinds import Rulebook
+from registry.lasting import ReplayedRows
 from registry.merkle import hash_leaf
 from registry.model import HISTORIES, LEDGER, STATE_REQUESTS, History
 from registry.people import KEYS
-from registry.readings import Reading
 from registry.signing import PublicKey
 from registry.state import MemoryRows, replay_digest
 from registry.statements import CLOCK_SKEW, LIFETIME_MAX, Now, Statement, admit
-from registry.tables import Table
 
 STATE_WITHIN = 600_000
 """Milliseconds after a request in which statements may still come before its state entry."""
@@ -95,8 +97,29 @@ class Past:
     owed: deque[Owed] = field(default_factory=deque)
 
 
-class _Following(Struct, frozen=True, kw_only=True):
-    """What must stand at a place, if its statement and time are what a reading says.
+class _Read(msgspec.Struct, frozen=True):
+    """The members of an entry that decide what must stand there; the rest is compared."""
+
+    kind: str
+    statements: list[str]
+    time: int
+
+
+_read = msgspec.json.Decoder(_Read).decode
+_NO_ENTRY: Final = (msgspec.MsgspecError, RecursionError, UnicodeError)
+"""What it raises, too, for bytes that are no JSON, nested too deep, or not UTF-8."""
+
+
+class _Said(msgspec.Struct, frozen=True):
+    """What an entry says of itself, its statement admitted: the rest must follow from that."""
+
+    time: int
+    kind: str
+    statement: Statement[Any] | None
+
+
+class _Following(msgspec.Struct, frozen=True, kw_only=True):
+    """What must stand at a place, if its statement and time are what it says.
 
     Attributes:
         kind: The entry's kind.
@@ -132,7 +155,7 @@ class Replay:
             rows: The state that an earlier replay ended with.
             past: What that replay remembered.
         """
-        self.rows = rows or MemoryRows(rulebook.tables)
+        self.rows = rows or ReplayedRows(rulebook.tables)
         self.past = past or Past()
         self.root_at = root_at
         self._rulebook = rulebook
@@ -140,7 +163,7 @@ class Replay:
         self._keys = ReplayedKeys(self.rows)
         self.histories = Histories(self._find_histories)
         # After an earlier replay every bucket is still to be computed.
-        self._commitments = Commitments() if rows is None else None
+        self._commitments: Commitments | None = None
 
     @property
     def size(self) -> int:
@@ -158,62 +181,76 @@ class Replay:
         Raises:
             EntryInvalidError: It is not what must stand here; the reason says why.
         """
-        self.feed_read(data, leaf_hash=hash_leaf(data), reading=None)
+        self.judge(data, leaf_hash=hash_leaf(data))
 
-    def feed_read(self, data: bytes, *, leaf_hash: bytes, reading: Reading | None) -> None:
-        """Judges the next entry with the help of a reading, and applies it.
-
-        Args:
-            data: The entry's bytes.
-            leaf_hash: Their leaf hash.
-            reading: What somebody has read in them; never believed, see `registry.readings`.
+    def judge(self, data: bytes, *, leaf_hash: bytes) -> None:
+        """Judges the next entry and applies it, for whom has hashed it already.
 
         Raises:
             EntryInvalidError: As `feed`.
         """
         try:
-            following = None
-            if reading is not None and self._has_key(reading):
-                following = self._guess(data, reading)
-            if reading is None or following is None:
-                reading, following = self._judge(data)
-            self._adopt(leaf_hash, reading, following)
+            said, following = self._guess(data) or self._open(data)
+            statement = said.statement
+            self._adopt(
+                leaf_hash,
+                time=said.time,
+                statement="" if statement is None else statement.text,
+                effects=following.effects,
+                touches=touches_of(following.effects),
+            )
         except EntryInvalidError:
             raise
         except RegistryError as error:
             raise EntryInvalidError(index=self.size, reason=f"{error.code}: {error}") from None
+        if following.kind == "state":
+            self.past.owed.popleft()
+            if not self.past.owed:
+                self.histories.forget()
+        if statement is not None:
+            self._remember(Named(statement.by, statement.iat, statement.id))
+
+    def follow(self, claim: Claim, *, leaf_hash: bytes) -> None:
+        """Applies what the next entry claims, which somebody else judges: see `registry.claims`.
+
+        A lie may raise anything, and then there is no state to go on from.
+        """
+        self._adopt(
+            leaf_hash,
+            time=claim.time,
+            statement=claim.statement,
+            effects=claim.effects,
+            touches=claim.touches,
+        )
+        self._remember(claim.named)
 
     def digest(self) -> str:
         """Returns the replay digest of the state so far."""
         return replay_digest(self._rulebook.tables, self.rows.select)
 
-    # --- Readings ---------------------------------------------------------------------
+    # --- Judging ----------------------------------------------------------------------
 
-    def _has_key(self, reading: Reading) -> bool:
-        """Tells whether the signature was verified under the key that the state holds."""
-        statement = reading.statement
-        if statement is None or self._rulebook.kinds[statement.kind].key_in_body:
-            return True
-        return reading.key is not None and reading.key == self._keys.find(statement.kid)
-
-    def _guess(self, data: bytes, reading: Reading) -> _Following | None:
-        """Returns what follows from a reading, if that is what the entry says."""
+    def _guess(self, data: bytes) -> tuple[_Said, _Following] | None:
+        """Returns what follows from an entry's statement and time, if that is all it says."""
         try:
-            following = self._follow(reading)
-        except RegistryError:
+            read = _read(data)
+            statement = self._admit(read.statements[0]) if read.statements else None
+            said = _Said(read.time, read.kind, statement)
+            following = self._follow(said)
+        except (RegistryError, *_NO_ENTRY):
             return None
-        return following if following.data == data else None
+        return (said, following) if following.data == data else None
 
-    def _judge(self, data: bytes) -> tuple[Reading, _Following]:
+    def _open(self, data: bytes) -> tuple[_Said, _Following]:
         """Opens the entry, and says why it should not be there."""
         entry = open_entry(data)
         self._check_place(entry)
-        statement = self._admit(entry) if entry.statement else None
-        reading = Reading(entry.time, entry.kind, statement, None)
-        following = self._follow(reading)
+        statement = self._admit(entry.statement) if entry.statement else None
+        said = _Said(entry.time, entry.kind, statement)
+        following = self._follow(said)
         if following.data != data:
             self._tell_difference(entry, following)
-        return reading, following
+        return said, following
 
     def _refuse(self, reason: str) -> Any:
         """Raises the verdict on the entry at hand."""
@@ -230,20 +267,18 @@ class Replay:
         if entry.time < self.past.time:
             self._refuse(f"its time {entry.time} is before {self.past.time}")
 
-    def _admit(self, entry: Entry) -> Statement[Any]:
-        """Checks form and signature of the entry's statement."""
-        return admit(
-            entry.statement, kinds=self._rulebook.kinds, origin=self._origin, keys=self._keys
-        )
+    def _admit(self, text: str) -> Statement[Any]:
+        """Checks form and signature of an entry's statement."""
+        return admit(text, kinds=self._rulebook.kinds, origin=self._origin, keys=self._keys)
 
     # --- What must follow -------------------------------------------------------------
 
-    def _follow(self, reading: Reading) -> _Following:
+    def _follow(self, said: _Said) -> _Following:
         """Seals what must stand here."""
-        now = Now(index=self.size, time=reading.time, ledger=self.rows.get(LEDGER, "ledger"))
-        self._check_time(reading, now)
-        statement = reading.statement
-        due = self._due(reading)
+        now = Now(index=self.size, time=said.time, ledger=self.rows.get(LEDGER, "ledger"))
+        self._check_time(said, now)
+        statement = said.statement
+        due = self._due(said)
         if statement is not None:
             effects = self._decide(statement, now)
             kind = statement.kind
@@ -257,7 +292,7 @@ class Replay:
         rendered = format_effects(effects, due=due)
         entry = Entry(
             index=self.size,
-            time=int(reading.time),
+            time=said.time,
             kind=kind,
             origin=self._origin,
             previous=self.past.previous,
@@ -266,9 +301,9 @@ class Replay:
         )
         return _Following(kind=kind, effects=effects, rendered=rendered, data=seal_entry(entry))
 
-    def _check_time(self, reading: Reading, now: Now) -> None:
+    def _check_time(self, said: _Said, now: Now) -> None:
         """Checks the time: its order, a manual clock, and that no state entry is late."""
-        time, statement, ledger = reading.time, reading.statement, now.ledger
+        time, statement, ledger = said.time, said.statement, now.ledger
         if time < self.past.time:
             self._refuse(f"its time {time} is before {self.past.time}")
         if ledger is not None and ledger.clock == "manual" and time != ledger.time:
@@ -283,19 +318,20 @@ class Replay:
         if owed and statement is not None and time > owed[0].time + STATE_WITHIN:
             self._refuse(f"the state entry as of {owed[0].state.at} should stand before it")
 
-    def _due(self, reading: Reading) -> Due | None:
+    def _due(self, said: _Said) -> Due | None:
         """Returns the deadline that must be sealed here, if one has come."""
-        row = self.rows.due(until=reading.time)
+        row = self.rows.due(until=said.time)
         if row is None:
             return None
-        if reading.statement is not None or reading.kind != row.kind:
+        if said.statement is not None or said.kind != row.kind:
             self._refuse(f"deadline {row.kind} {row.id} at {row.at} should stand here")
         return Due(at=row.at, kind=row.kind, id=row.id)
 
     def _decide(self, statement: Statement[Any], now: Now) -> tuple[Effect, ...]:
         """Decides the statement anew, as the writer did."""
         # The id is part of what is signed, so no statement comes twice without its id.
-        if _name_of(statement) in self.past.ids.get(statement.iat // HOUR, ()):
+        named = Named(statement.by, statement.iat, statement.id)
+        if _name_of(named) in self.past.ids.get(named.iat // HOUR, ()):
             self._refuse(f"statement {statement.sid} or its id stands in an earlier entry")
         # All rows are at hand, so there is nothing to ask for first.
         return self._rulebook.decide(self.rows, statement, now, root_at=self.root_at)
@@ -314,21 +350,23 @@ class Replay:
             self._refuse("it is not in the form in which entries are sealed")
         self._refuse(f"its effects differ from what the rules say, in {', '.join(odd)}")
 
-    def _adopt(self, leaf_hash: bytes, reading: Reading, following: _Following) -> None:
+    def _adopt(
+        self,
+        leaf_hash: bytes,
+        *,
+        time: int,
+        statement: str,
+        effects: Sequence[Effect],
+        touches: Sequence[Touch],
+    ) -> None:
         """Applies the entry and remembers what later ones are judged by."""
-        past, statement, effects = self.past, reading.statement, following.effects
-        text = numbering_text(effects, "" if statement is None else statement.text)
-        seal = Seal(index=past.size, time=reading.time, leaf_hash=leaf_hash, statement=text)
+        past = self.past
+        text = numbering_text(effects, statement)
+        seal = Seal(index=past.size, time=time, leaf_hash=leaf_hash, statement=text)
         apply(self.rows, effects, seal)
-        if following.kind == "state":
-            past.owed.popleft()
-            if not past.owed:
-                self.histories.forget()
-        past.previous, past.time, past.size = leaf_hash, reading.time, past.size + 1
-        self.histories.add(touches_of(effects), leaf_hash)
-        if statement is not None:
-            past.statements += 1
-            self._remember(statement)
+        past.previous, past.time, past.size = leaf_hash, time, past.size + 1
+        past.statements += bool(statement)
+        self.histories.add(touches, leaf_hash)
         if self.rows.get(STATE_REQUESTS, past.size) is not None:
             past.owed.append(Owed(state=self._committed(), time=past.time))
 
@@ -336,36 +374,28 @@ class Replay:
         """Returns the commitment to the state as it is."""
         grown = self.histories.take()
         if self._commitments is None:
-            self._commitments = Commitments.load(self._select, self._all_histories, as_of=self.size)
-        else:
-            self._commitments.update(self.rows.fetch, grown)
+            rows = chain(
+                self.rows.select(HISTORIES), *(each.state.histories for each in self.past.owed)
+            )
+            self._commitments = Commitments.load((row.family, row.record) for row in rows)
+        self._commitments.update(self.rows.fetch, grown)
         return self._commitments.roots(at=self.size, grown=grown)
-
-    def _select(self, table: Table[Any], *, as_of: int | None) -> Iterator[Any]:
-        """Streams rows as a store does; these are as of the size at hand, and of no other."""
-        if as_of != self.size:
-            raise AssertionError(f"asked for rows as of {as_of}, and they are as of {self.size}")
-        return self.rows.select(table)
-
-    def _all_histories(self) -> Iterator[History]:
-        """Streams every bucket's history as of now."""
-        return merged(self.rows.select(HISTORIES), self.histories.known)
 
     def _find_histories(self, touches: Sequence[Touch]) -> list[History | None]:
         """Finds histories as of the newest state entry."""
         return [self.rows.get(HISTORIES, *touch) for touch in touches]
 
-    def _remember(self, statement: Statement[Any]) -> None:
+    def _remember(self, named: Named) -> None:
         """Keeps ids as long as they could be used again, by hours."""
-        ids, hour = self.past.ids, statement.iat // HOUR
+        ids, hour = self.past.ids, named.iat // HOUR
         if hour not in ids:
             ids[hour] = set()
             now = self.past.time // 1000
             for old in [old for old in ids if (old + 1) * HOUR + IDS_KEPT <= now]:
                 del ids[old]
-        ids[hour].add(_name_of(statement))
+        ids[hour].add(_name_of(named))
 
 
-def _name_of(statement: Statement[Any]) -> str:
+def _name_of(named: Named) -> str:
     """Returns what a statement is named, once for ever."""
-    return f"{statement.by} {statement.id}"
+    return f"{named.by} {named.id}"

@@ -17,41 +17,48 @@ import hashlib
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice, starmap
-from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from registry.canonical import Json, b64url_encode, format_json, parse_object
 from registry.checkpoint import parse_checkpoint, split_note
-from registry.commitments import FAMILIES, family_root, load_family
+from registry.commitments import FAMILIES, family_root, place_record
 from registry.entries import open_entry
 from registry.errors import InvariantBrokenError
-from registry.leaves import LeafLot, LotLine, lot_leaf, lot_line, place_of, write_json
+from registry.familytree import FamilyTree
+from registry.leaves import (
+    FIELDS,
+    LotColumns,
+    columns_of,
+    hash_records,
+    parts_in_order,
+    write_records,
+)
 from registry.logtree import stored_hashes
+from registry.lot_lines import write_lines
 from registry.merkle import prove_inclusion
 from registry.model import ACCOUNTS, BUCKETS, HISTORIES, LOTS, Bucket
 from registry.ports import LedgerStore
 from registry.proofs import VERSION, committed_state
 from registry.refusals import LotNotFoundError, SnapshotUnknownError
 from registry.spool import Records
-from registry.sumtree import SumTree
+from registry.sumtree import SumNode, SumRange, SumTree
 from registry.tables import Get, to_json
 from registry.tiles import TileHashes
 
-ROWS_AT_ONCE = 1_000
-"""Lots whose accounts are looked up together."""
+LOTS_AT_ONCE: Final = 1_000
+"""Lots that are written together."""
 
-_FIELDS = LeafLot.__struct_fields__
+_ACCOUNT: Final = FIELDS.index("account")
 
 
 class Prover:
     """Proves what a state entry says of one family: made once, asked often, from any thread.
 
-    Making it reads every lot and bucket as of the entry, once. What stays is the tree over
-    the buckets, 72 bytes for each, and the buckets' records in a file without a name.
+    Making it reads the record of every bucket as of the entry, once, and no lot. What stays
+    is the tree over the buckets, 72 bytes for each, and their records in a file without a name.
     """
 
     def __init__(self, store: LedgerStore, *, state_index: int, family: str = "holder") -> None:
@@ -64,7 +71,7 @@ class Prover:
 
         Raises:
             SnapshotUnknownError: No state entry stands there, or there is no such family.
-            InvariantBrokenError: The rows do not give what the entry commits to.
+            InvariantBrokenError: The buckets do not give what the entry commits to.
         """
         self._store = store
         if not 0 <= state_index < store.size():
@@ -77,19 +84,19 @@ class Prover:
         self.family = family
         self.at = int(committed["at"])
         self._records = Records()
-        # The state entry has written the histories that it commits to.
-        histories = store.select(HISTORIES, as_of=state_index + 1)
-        lots = starmap(LeafLot, store.columns(LOTS, _FIELDS, as_of=self.at))
-        self._tree = load_family(
-            store.select, family, histories, as_of=self.at, lots=lots, keep=self._keep
-        )
+        self._tree = FamilyTree()
+        # The state entry has written the records that it commits to.
+        columns = store.columns(HISTORIES, ("family", "record"), as_of=state_index + 1)
+        for record in (row[1].encode() for row in columns if row[0] == family and row[1]):
+            self._records.put(place_record(self._tree, record), record)
+        self._tree.verify_whole()
         computed = to_json(family_root(self._tree))
         if computed != committed[family]:
             raise InvariantBrokenError(f"state entry {state_index}: {family} is {computed}")
         self._lock = threading.Lock()
         self._hashes = TileHashes(_no_file, 0)
         self._size = 0
-        self._held = _Held(holder="", lots={}, tree=SumTree(()))
+        self._held = _Held(holder="", places={}, lines=(), tree=SumTree((), ()))
 
     def over(self, store: LedgerStore) -> "Prover":
         """Returns this prover over another connection, for another process to ask."""
@@ -118,7 +125,7 @@ class Prover:
         files = {
             "checkpoint": note.encode(),
             "proof.json": format_json(self._proof(note, found)) + b"\n",
-            "lots.ndjson": b"".join(self._lines(bucket)),
+            "lots.ndjson": b"".join(self._lines(found)),
         }
         digests = {name: hashlib.sha256(data).digest() for name, data in files.items()}
         return {**files, "manifest.json": self._manifest(found, digests)}
@@ -150,13 +157,11 @@ class Prover:
         temporary = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
         try:
             digests = {name: hashlib.sha256(data).digest() for name, data in files.items()}
-            count = 0
             digest = hashlib.sha256()
             with (temporary / "lots.ndjson").open("wb") as file:
-                for line in self._lines(bucket):
-                    digest.update(line)
-                    file.write(line)
-                    count += 1
+                for lines in self._lines(found):
+                    digest.update(lines)
+                    file.write(lines)
             digests["lots.ndjson"] = digest.digest()
             files["manifest.json"] = self._manifest(found, digests)
             for name, data in files.items():
@@ -165,31 +170,46 @@ class Prover:
             temporary.rename(directory)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-        return count
+        return int(self._record(found)["count"])
 
-    def _lines(self, bucket: str) -> Iterator[bytes]:
-        """Yields the lines of a bucket's lots, in leaf order."""
-        for lot, payee in self._lots(bucket):
-            yield write_json(lot_line(lot, payee)) + b"\n"
+    def _lines(self, bucket: Bucket) -> Iterator[bytes]:
+        """Yields the lines of a bucket's lots in leaf order, many at a time.
 
-    def _lots(self, bucket: str) -> Iterator[tuple[LeafLot, str]]:
-        """Yields a bucket's lots in leaf order, each with the digest of its payee account."""
+        Raises:
+            InvariantBrokenError: In the end, if the lots do not give the bucket's record.
+        """
+        tree = SumRange()
+        for lots in self._lots(bucket.bucket):
+            records = write_records(lots)
+            tree.extend(hash_records(records), lots.amount)
+            yield write_lines(lots, records).encode()
+        self._require_root(bucket, tree.root())
+
+    def _lots(self, bucket: str) -> Iterator[LotColumns]:
+        """Yields a bucket's lots in leaf order, many at a time."""
         rows = self._store.columns(
-            LOTS, _FIELDS, order=("born",), field=self.family, value=bucket, as_of=self.at
+            LOTS, FIELDS, order=("born",), field=self.family, value=bucket, as_of=self.at
         )
-        lots = _in_order(starmap(LeafLot, rows))
-        digests: dict[str, str] = {}
-        while some := list(islice(lots, ROWS_AT_ONCE)):
-            missing = tuple({(lot.account,) for lot in some if lot.account not in digests})
-            for account in self._store.fetch([Get(ACCOUNTS, missing)])[0] if missing else ():
-                # A payee account's digest never changes.
-                digests[account.account] = account.digest
-            for lot in some:
-                yield lot, digests[lot.account]
+        payees: dict[str, str] = {}
+        for lots in parts_in_order(rows, LOTS_AT_ONCE):
+            accounts = {lot[_ACCOUNT] for lot in lots} - payees.keys()
+            asked = [Get(ACCOUNTS, tuple((account,) for account in accounts))]
+            # A payee account's digest never changes.
+            payees |= {row.account: row.digest for row in self._store.fetch(asked)[0]}
+            yield columns_of(lots, payees)
+
+    def _require_root(self, bucket: Bucket, root: SumNode) -> None:
+        """Compares the root over a bucket's lots with what the state entry commits to."""
+        record = self._record(bucket)
+        found = b64url_encode(root.hash), str(root.total), root.count
+        if found != (record["root"], record["sum"], record["count"]):
+            raise InvariantBrokenError(
+                f"state entry {self.state_index}: the lots of {bucket.bucket} give {found}"
+            )
 
     def _manifest(self, bucket: Bucket, digests: dict[str, bytes]) -> bytes:
         """Returns the index of a snapshot's files."""
-        record = parse_object(self._record(bucket), what="bucket record")
+        record = self._record(bucket)
         manifest: dict[str, Json] = {
             "at": self.at,
             "bucket": bucket.bucket,
@@ -220,15 +240,15 @@ class Prover:
             LotNotFoundError: The holder did not hold the lot then.
         """
         bucket = self._bucket(holder)
-        held = self._holding(holder)
-        if lot not in held.lots:
+        held = self._holding(bucket)
+        if lot not in held.places:
             raise LotNotFoundError(lot=lot)
-        index, line = held.lots[lot]
+        index = held.places[lot]
         path: list[Json] = [
             {"count": node.count, "hash": b64url_encode(node.hash), "sum": str(node.total)}
             for node in held.tree.path(index)
         ]
-        shown = parse_object(write_json(line), what="lot")
+        shown = parse_object(held.lines[index].encode(), what="lot")
         proof = self._proof(note, bucket)
         proof |= {
             # The JSON profile has no line breaks in strings, so the note goes as b64url.
@@ -237,28 +257,30 @@ class Prover:
         }
         return format_json(proof) + b"\n"
 
-    def _holding(self, holder: str) -> "_Held":
+    def _holding(self, bucket: Bucket) -> "_Held":
         """Returns the tree of a holder's lots; that of the last one asked for is kept."""
-        held = self._held
-        if held.holder != holder:
-            pairs = list(self._lots(holder))
-            held = _Held(
-                holder=holder,
-                lots={lot.lot: (at, lot_line(lot, p)) for at, (lot, p) in enumerate(pairs)},
-                tree=SumTree([lot_leaf(lot, payee) for lot, payee in pairs]),
-            )
-            self._held = held
-        return held
+        if self._held.holder != bucket.bucket:
+            names: list[str] = []
+            lines: list[str] = []
+            hashes: list[bytes] = []
+            amounts: list[int] = []
+            for lots in self._lots(bucket.bucket):
+                records = write_records(lots)
+                names += lots.lot
+                lines += write_lines(lots, records).splitlines()
+                hashes += hash_records(records)
+                amounts += lots.amount
+            tree = SumTree(hashes, amounts)
+            self._require_root(bucket, tree.root)
+            places = {lot: place for place, lot in enumerate(names)}
+            self._held = _Held(holder=bucket.bucket, places=places, lines=lines, tree=tree)
+        return self._held
 
     # --- Parts of both --------------------------------------------------------------
 
-    def _keep(self, bucket: Bucket, record: bytes) -> None:
-        """Keeps a bucket's record."""
-        self._records.put(_ordinal(bucket), record)
-
-    def _record(self, bucket: Bucket) -> bytes:
+    def _record(self, bucket: Bucket) -> dict[str, Any]:
         """Returns a bucket's record."""
-        return self._records.get(_ordinal(bucket))
+        return dict(parse_object(self._records.get(_ordinal(bucket)), what="bucket record"))
 
     def _bucket(self, name: str) -> Bucket:
         """Returns a bucket that the state entry commits to.
@@ -280,8 +302,9 @@ class Prover:
             raise SnapshotUnknownError(index=self.state_index)
         tree = self._tree
         path = prove_inclusion(tree, index=_ordinal(bucket), size=tree.size)
+        record = self._records.get(_ordinal(bucket))
         return {
-            "bucket": {"path": _texts(path), "record": b64url_encode(self._record(bucket))},
+            "bucket": {"path": _texts(path), "record": b64url_encode(record)},
             "founding": self._entry(bucket.founded or 0, size),
             "state": self._entry(self.state_index, size),
             "v": VERSION,
@@ -305,14 +328,9 @@ class _Held:
     """What a holder held: its lots with their indexes, and the tree over them."""
 
     holder: str
-    lots: dict[str, tuple[int, LotLine]]
+    places: dict[str, int]
+    lines: Sequence[str]
     tree: SumTree
-
-
-def _in_order(lots: Iterable[LeafLot]) -> Iterator[LeafLot]:
-    """Yields lots that come by birth in leaf order; one entry makes few."""
-    for _, born in groupby(lots, key=attrgetter("born")):
-        yield from sorted(born, key=place_of)
 
 
 def _ordinal(bucket: Bucket) -> int:

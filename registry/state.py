@@ -7,24 +7,69 @@ import hashlib
 from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from registry.canonical import format_json
+from registry.canonical import plain_json
 from registry.errors import InvariantBrokenError
 from registry.model import DEADLINES, Deadline
-from registry.tables import Get, Key, Read, Record, Rows, Table, Value, to_json
+from registry.tables import (
+    Asked,
+    Get,
+    Key,
+    Read,
+    Record,
+    Rows,
+    Table,
+    Value,
+    WhereEach,
+    format_record,
+)
 
 R = TypeVar("R", bound=Record)
 
 
-class _Shelf:
-    """One table's live rows, and their keys by the values of its indexed fields."""
+class Shelf(Protocol):
+    """One table's live rows."""
+
+    def get(self, key: Key) -> Any:
+        """Returns the row with this key, or None."""
+
+    @property
+    def in_memory(self) -> int:
+        """Number of rows in memory."""
+
+    def has(self, key: Key) -> bool:
+        """Tells whether a row to be added stands already, as far as that is known cheaply."""
+
+    def put(self, key: Key, row: object) -> None:
+        """Adds a row, or replaces the one with its key."""
+
+    def delete(self, key: Key) -> bool:
+        """Ends a row's life, and tells whether it lived."""
+
+    def where(self, field: str, value: Value) -> tuple[Any, ...]:
+        """Returns the rows whose indexed field has the value, in key order."""
+
+    def select(self) -> Iterator[Any]:
+        """Streams the rows in key order."""
+
+
+class _MemoryShelf:
+    """Rows in memory, and their keys by the values of the table's indexed fields."""
 
     def __init__(self, table: Table[Any]) -> None:
         self.rows: dict[Key, Any] = {}
         self.keys: dict[str, defaultdict[Value, set[Key]]] = {
             field: defaultdict(set) for field in table.indexes
         }
+        self.get = self.rows.get
+        self.has = self.rows.__contains__
+        self._table = table
+
+    @property
+    def in_memory(self) -> int:
+        """Number of rows in memory."""
+        return len(self.rows)
 
     def put(self, key: Key, row: object) -> None:
         """Adds a row, or replaces the one with its key."""
@@ -48,6 +93,16 @@ class _Shelf:
             self._forget(keys, getattr(old, field), key)
         return True
 
+    def where(self, field: str, value: Value) -> tuple[Any, ...]:
+        """Returns the rows whose indexed field has the value, in key order."""
+        if field not in self.keys:
+            raise InvariantBrokenError(f"table {self._table.name} has no index on {field}")
+        return tuple(self.rows[key] for key in sorted(self.keys[field].get(value, ())))
+
+    def select(self) -> Iterator[Any]:
+        """Streams the rows in key order."""
+        return (self.rows[key] for key in sorted(self.rows))
+
     def _forget(self, keys: defaultdict[Value, set[Key]], value: Value, key: Key) -> None:
         """Takes a key out of an index; a value that nothing has leaves nothing."""
         keys[value].discard(key)
@@ -56,24 +111,31 @@ class _Shelf:
 
 
 class MemoryRows:
-    """A whole state in memory; its size follows live rows, not the log's length."""
+    """A whole state in memory; `registry.lasting` keeps some of it on disk."""
 
     def __init__(self, tables: Iterable[Table[Any]]) -> None:
         """Starts empty."""
-        self._shelves = {table: _Shelf(table) for table in tables}
+        self.tables = tuple(tables)
+        self._shelves = {table: self.shelf(table) for table in self.tables}
         self._deadlines: list[Key] = []
+
+    def shelf(self, table: Table[Any]) -> Shelf:
+        """Makes the shelf of a table."""
+        return _MemoryShelf(table)
+
+    @property
+    def in_memory(self) -> int:
+        """Number of rows in memory."""
+        return sum(shelf.in_memory for shelf in self._shelves.values())
 
     def get(self, table: Table[R], *key: Value) -> R | None:
         """Returns the live row with this key."""
-        row: R | None = self._shelves[table].rows.get(key)
+        row: R | None = self._shelves[table].get(key)
         return row
 
     def where(self, table: Table[R], field: str, value: Value) -> tuple[R, ...]:
         """Returns the live rows whose indexed field has the value, in key order."""
-        shelf = self._shelves[table]
-        if field not in shelf.keys:
-            raise InvariantBrokenError(f"table {table.name} has no index on {field}")
-        return tuple(shelf.rows[key] for key in sorted(shelf.keys[field].get(value, ())))
+        return self._shelves[table].where(field, value)
 
     def add(self, table: Table[R], row: R) -> None:
         """Adds a row whose key no live row has.
@@ -81,16 +143,18 @@ class MemoryRows:
         Raises:
             InvariantBrokenError: One has.
         """
-        if table.key_of(row) in self._shelves[table].rows:
-            raise InvariantBrokenError(f"{table.name} {table.key_of(row)} stands already")
+        key = table.key_of(row)
+        if self._shelves[table].has(key):
+            raise InvariantBrokenError(f"{table.name} {key} stands already")
         self.put(table, row)
 
     def put(self, table: Table[R], row: R) -> None:
         """Adds a row, or replaces the one with its key."""
         key = table.key_of(row)
-        if table is DEADLINES and key not in self._shelves[table].rows:
+        shelf = self._shelves[table]
+        if table is DEADLINES and not shelf.has(key):
             insort(self._deadlines, key)
-        self._shelves[table].put(key, row)
+        shelf.put(key, row)
 
     def delete(self, table: Table[Any], *key: Value) -> None:
         """Ends a row's life; a key without a row is left as it is."""
@@ -109,14 +173,15 @@ class MemoryRows:
 
     def select(self, table: Table[R]) -> Iterator[R]:
         """Streams a table's rows in key order."""
-        rows = self._shelves[table].rows
-        return (rows[key] for key in sorted(rows))
+        return self._shelves[table].select()
 
 
-def answer(rows: Rows, read: Read) -> tuple[Any, ...]:
+def answer(rows: Rows, read: Asked) -> tuple[Any, ...]:
     """Answers one read from rows."""
     if isinstance(read, Get):
         return tuple(rows.get(read.table, *key) for key in read.keys)
+    if isinstance(read, WhereEach):
+        return tuple(answer(rows, where) for where in read.wheres)
     return rows.where(read.table, read.field, read.value)
 
 
@@ -133,5 +198,5 @@ def replay_digest(
     for table in tables:
         digest.update(table.name.encode() + b"\n")
         for row in select(table):
-            digest.update(format_json(to_json(row)) + b"\n")
+            digest.update(plain_json(format_record(row)) + b"\n")
     return digest.hexdigest()

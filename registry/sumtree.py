@@ -14,11 +14,12 @@ total, an operator could show two holders the same root with two different split
 hide what each does not see.
 """
 
+import operator
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
 from registry.errors import InvariantBrokenError, ProofFailedError
 from registry.merkle import HASH_SIZE, left_size
@@ -86,30 +87,45 @@ class SumRange:
 
     def __init__(self) -> None:
         """Starts without a leaf."""
-        self._frontier: list[tuple[bytes, int, int]] = []
+        self._frontier: list[SumNode] = []
         self._size = 0
 
-    def append(self, leaf_hash: bytes, amount: int) -> None:
-        """Adds the leaf of a record: its hash and the amount in it.
+    @property
+    def frontier(self) -> tuple[SumNode, ...]:
+        """Roots of the complete subtrees, the largest first."""
+        return tuple(self._frontier)
+
+    def extend(self, hashes: Sequence[bytes], amounts: Sequence[int]) -> None:
+        """Adds the leaves of records: their hashes, and the amounts in them.
 
         Raises:
-            ProofFailedError: The amount is not positive, or the sum reaches 2^63.
+            ProofFailedError: An amount is not positive, or the sum reaches 2^63.
         """
-        if not 0 < amount < TOTAL_LIMIT or len(leaf_hash) != HASH_SIZE:
-            _checked(SumNode(leaf_hash, amount, 1))
-        frontier, size, digest, total, count = self._frontier, self._size, leaf_hash, amount, 1
-        # Each trailing one of the size is a subtree as large as the one in hand.
-        while size & 1:
-            left, beside, _ = frontier.pop()
-            data = _pack_children(SUM_NODE_PREFIX, left, beside, count, digest, total, count)
-            digest = sha256(data).digest()
-            total += beside
-            count <<= 1
-            size >>= 1
-        if total >= TOTAL_LIMIT:
-            raise ProofFailedError(reason=f"{count} leaves add up to 2^63 or more")
-        frontier.append((digest, total, count))
-        self._size += 1
+        start, stop = 0, len(hashes)
+        while start < stop:
+            # A complete subtree has a power of two of leaves, and begins at a multiple of it.
+            width = 1 << ((stop - start).bit_length() - 1)
+            if self._size:
+                width = min(width, self._size & -self._size)
+            end = start + width
+            self.join(SumTree(hashes[start:end], amounts[start:end]).root)
+            start = end
+
+    def join(self, subtree: SumNode) -> None:
+        """Adds a complete subtree, made elsewhere, behind the leaves so far.
+
+        Raises:
+            InvariantBrokenError: None of this size can stand there (caller bug).
+            ProofFailedError: The sum reaches 2^63.
+        """
+        width = subtree.count
+        if width < 1 or width & (width - 1) or self._size % width:
+            raise InvariantBrokenError(f"a subtree of {width} leaves behind {self._size}")
+        frontier = self._frontier
+        while frontier and frontier[-1].count == subtree.count:
+            subtree = join(frontier.pop(), subtree)
+        frontier.append(subtree)
+        self._size += width
 
     def root(self) -> SumNode:
         """Gives the node over all leaves.
@@ -119,51 +135,44 @@ class SumRange:
         """
         if not self._frontier:
             return EMPTY
-        folded = SumNode(*self._frontier[-1])
+        folded = self._frontier[-1]
         for node in reversed(self._frontier[:-1]):
-            folded = join(SumNode(*node), folded)
+            folded = join(node, folded)
         return folded
 
 
-def root_of_records(leaves: Iterable[SumNode]) -> SumNode:
-    """Computes the root over leaves, in the shape of RFC 6962.
-
-    Raises:
-        InvariantBrokenError: A node that is not a leaf is among them (caller bug).
-        ProofFailedError: The amounts add up to 2^63 or more.
-    """
-    tree = SumRange()
-    for leaf in leaves:
-        if leaf.count != 1:
-            raise InvariantBrokenError("only leaves are counted one by one")
-        tree.append(leaf.hash, leaf.total)
-    return tree.root()
-
-
 class SumTree:
-    """Every node over given leaves, for many paths; about two nodes for each leaf."""
+    """Every node over given leaves, level by level; two hashes and sums for each leaf."""
 
     __slots__ = ("_levels",)
 
-    def __init__(self, leaves: Sequence[SumNode]) -> None:
+    def __init__(self, hashes: Sequence[bytes], amounts: Sequence[int]) -> None:
         """Makes the nodes.
 
+        Args:
+            hashes: The hash of each leaf.
+            amounts: The amount in each leaf's record, in minor units.
+
         Raises:
-            InvariantBrokenError: A node that is not a leaf is among them (caller bug).
-            ProofFailedError: The amounts add up to 2^63 or more.
+            ProofFailedError: An amount is not positive, or they add up to 2^63 or more.
         """
-        if any(leaf.count != 1 for leaf in leaves):
-            raise InvariantBrokenError("only leaves are counted one by one")
-        self._levels: list[list[SumNode]] = [list(leaves)]
-        while len(below := self._levels[-1]) > 1:
-            above = [join(below[at - 1], below[at]) for at in range(1, len(below), 2)]
-            # What has no neighbour stands one level up as it is: the shape of RFC 6962.
-            self._levels.append([*above, *below[2 * len(above) :]])
+        if min(amounts, default=1) < 1 or {*map(len, hashes)} - {HASH_SIZE}:
+            for digest, amount in zip(hashes, amounts, strict=True):
+                _checked(SumNode(digest, amount, 1))
+        # Every sum below is at most this one.
+        if sum(amounts) >= TOTAL_LIMIT:
+            raise ProofFailedError(reason=f"{len(amounts)} leaves add up to 2^63 or more")
+        level = _Level(hashes, amounts, (1,) * len(hashes))
+        self._levels = [level]
+        while len(level.hashes) > 1:
+            level = level.above()
+            self._levels.append(level)
 
     @property
     def root(self) -> SumNode:
         """The node over all leaves."""
-        return self._levels[-1][0] if self._levels[-1] else EMPTY
+        top = self._levels[-1]
+        return top.node(0) if top.hashes else EMPTY
 
     def path(self, index: int) -> tuple[SumNode, ...]:
         """Gives the path from one leaf to the root.
@@ -174,15 +183,50 @@ class SumTree:
         Raises:
             InvariantBrokenError: The index is outside the tree (caller bug).
         """
-        if not 0 <= index < len(self._levels[0]):
-            size = len(self._levels[0])
+        size = len(self._levels[0].hashes)
+        if not 0 <= index < size:
             raise InvariantBrokenError(f"index {index} is outside a tree of {size}")
         path = []
-        for nodes in self._levels[:-1]:
-            if index ^ 1 < len(nodes):
-                path.append(nodes[index ^ 1])
+        for level in self._levels[:-1]:
+            if index ^ 1 < len(level.hashes):
+                path.append(level.node(index ^ 1))
             index >>= 1
         return tuple(path)
+
+
+class _Level(NamedTuple):
+    """The nodes of one level of a tree, in columns."""
+
+    hashes: Sequence[bytes]
+    totals: Sequence[int]
+    counts: Sequence[int]
+
+    def node(self, index: int) -> SumNode:
+        """Returns one of them."""
+        return SumNode(self.hashes[index], self.totals[index], self.counts[index])
+
+    def above(self) -> "_Level":
+        """Makes the parents, as `join` does one by one."""
+        # Each is asked twice in a turn: first for the left child, then for the right one.
+        of, add, count = iter(self.hashes), iter(self.totals), iter(self.counts)
+        hashes = [
+            sha256(
+                _pack_children(SUM_NODE_PREFIX, left, total, leaves, right, more, others)
+            ).digest()
+            for left, total, leaves, right, more, others in zip(
+                of, add, count, of, add, count, strict=False
+            )
+        ]
+        add, count = iter(self.totals), iter(self.counts)
+        totals = list(map(operator.add, add, add))
+        counts = list(map(operator.add, count, count))
+        # What has no neighbour stands one level up as it is: the shape of RFC 6962.
+        alone = slice(2 * len(hashes), None)
+        return _Level(
+            [*hashes, *self.hashes[alone]],
+            [*totals, *self.totals[alone]],
+            [*counts, *self.counts[alone]],
+        )
 
 
 def verify_path(path: Sequence[SumNode], *, leaf: SumNode, index: int, root: SumNode) -> None:

@@ -49,12 +49,15 @@ class Table(Generic[R]):
         row: The row's class.
         key: Names of the fields that identify a row.
         indexes: Names of the fields by which rows can be looked up.
+        lasting: No fold ends a row, and none looks rows up but by their keys: there are more
+            and more of them, however few lots are live.
     """
 
     name: str
     row: type[R]
     key: tuple[str, ...]
     indexes: tuple[str, ...] = ()
+    lasting: bool = False
 
     def key_of(self, row: R) -> Key:
         """Returns a row's key."""
@@ -87,9 +90,28 @@ class Where(msgspec.Struct, frozen=True):
     field: str
     value: Value
 
+    @property
+    def wheres(self) -> "tuple[Where, ...]":
+        """Itself, as one of several would be asked."""
+        return (self,)
+
+
+class WhereEach(msgspec.Struct, frozen=True):
+    """Asks for all live rows of each value of a field; is answered with a set for each value."""
+
+    table: Table[Any]
+    field: str
+    values: tuple[Value, ...]
+
+    @property
+    def wheres(self) -> tuple[Where, ...]:
+        """The same, asked one by one."""
+        return tuple(Where(self.table, self.field, value) for value in self.values)
+
 
 Read = Get | Where
-ReadPlan = Generator[Read, Any, None]
+Asked = Read | WhereEach
+ReadPlan = Generator[Asked, Any, None]
 """A kind's declaration of what it reads: it asks, is answered, and asks on."""
 
 
@@ -109,6 +131,14 @@ def where(table: Table[R], field: str, value: Value) -> Generator[Read, Any, tup
     """Asks for all rows whose indexed field has the value."""
     rows: tuple[R, ...] = yield Where(table, field, value)
     return rows
+
+
+def where_each(
+    table: Table[R], field: str, values: Iterable[Value]
+) -> Generator[Asked, Any, tuple[R, ...]]:
+    """Asks for all rows whose indexed field has one of the values, in one query."""
+    sets: tuple[tuple[R, ...], ...] = yield WhereEach(table, field, tuple(values))
+    return tuple(row for rows in sets for row in rows)
 
 
 class Rows(Protocol):

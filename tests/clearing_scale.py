@@ -21,7 +21,6 @@ from registry.checkpoint import Checkpoint, sign_checkpoint
 from registry.commitments import Commitments
 from registry.effects import format_effects
 from registry.entries import BEFORE_FIRST, Entry, seal_entry
-from registry.histories import rows_of
 from registry.ids import Origin, PartyId, Sid, lot_id, uscc_check_character
 from registry.logtree import LogTree
 from registry.merkle import CompactRange, hash_leaf
@@ -191,11 +190,11 @@ def build(store: LedgerStore, scale: Scale) -> ScaledLedger:
         writing.flush()
     # The entries say nothing of whom they touch, so every history is empty.
     histories = {(row.family, row.bucket): CompactRange() for row in store.select(BUCKETS)}
-    rows = rows_of(histories)
-    commitments = Commitments.load(store.select, lambda: rows, as_of=store.size())
+    commitments = Commitments()
+    commitments.update(store.fetch, histories)
     roots = commitments.roots(at=store.size(), grown=histories)
     state = writing.enter("state", json.loads(format_effects((roots,)))["changes"][0])
-    writing.put(*((HISTORIES, row) for row in rows))
+    writing.put(*((HISTORIES, row) for row in roots.histories))
     writing.flush()
     head = writing.tree.head
     note = sign_checkpoint(Checkpoint(origin=ORIGIN, size=head.size, root=head.root), log_key())

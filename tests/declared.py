@@ -8,7 +8,7 @@ from registry.errors import InvariantBrokenError
 from registry.kinds import Rulebook
 from registry.state import answer
 from registry.statements import Now, Statement
-from registry.tables import Get, Key, Read, ReadPlan, Record, Rows, Table, Value
+from registry.tables import Asked, Get, Key, ReadPlan, Record, Rows, Table, Value, WhereEach
 
 R = TypeVar("R", bound=Record)
 
@@ -29,11 +29,14 @@ class View:
             except StopIteration:
                 return
 
-    def _keep(self, read: Read, found: tuple[Any, ...]) -> None:
+    def _keep(self, read: Asked, found: tuple[Any, ...]) -> None:
         """Remembers an answer."""
         if isinstance(read, Get):
             for key, row in zip(read.keys, found, strict=True):
                 self._rows[read.table.name, key] = row
+        elif isinstance(read, WhereEach):
+            for where, rows in zip(read.wheres, found, strict=True):
+                self._keep(where, rows)
         else:
             self._sets[read.table.name, read.field, read.value] = found
 

@@ -29,7 +29,7 @@ from registry.effects import SALT_BUCKET, SALT_LOT, derive_salt
 from registry.entries import open_entry
 from registry.ids import PartyId, Sid
 from registry.kinds import Rulebook
-from registry.leaves import lot_facts, lot_leaf, write_json
+from registry.leaves import columns_of, fields_of, hash_records, write_records
 from registry.merkle import hash_leaf
 from registry.model import ACCOUNTS, LOTS, TABLES, Lot
 from registry.signing import split_jws
@@ -227,10 +227,10 @@ def _state() -> dict[str, str]:
         if entry.statement
         and b64url_encode(sha256(entry.statement.rpartition(".")[0].encode())) == sid
     )
-    facts = lot_facts(lot, payee=payee)
+    columns = columns_of([fields_of(lot)], {lot.account: payee})
     voucher_files = _snapshot("voucher", told.voucher)
     holder_files = _snapshot("holder", lot.holder)
-    leaf = lot_leaf(lot, payee)
+    (leaf,) = hash_records(write_records(columns))
     (line,) = holder_files["lots.ndjson"].decode().splitlines()
     record = format_json(json.loads(line)["record"]).decode()
     return {
@@ -247,10 +247,10 @@ def _state() -> dict[str, str]:
             ),
         ),
         "lot": _facts(
-            facts=write_json(facts).decode(),
+            facts=columns.facts[0],
             holder=lot.holder,
             record=record,
-            leaf=f"{leaf.hash.hex()} {leaf.total} {leaf.count}",
+            leaf=f"{leaf.hex()} {lot.amount} 1",
         ),
         "bucket-voucher": _bucket_record(voucher_files),
         "bucket-holder": _bucket_record(holder_files),

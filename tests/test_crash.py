@@ -72,12 +72,13 @@ def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
 class Registry:
     """A server process on a ledger, which is killed and started again."""
 
-    def __init__(self, directory: Path, ground: Ground) -> None:
+    def __init__(self, directory: Path, ground: Ground, *options: str) -> None:
         directory.mkdir()
         (directory / "log-key.pem").write_bytes(key_of("log").to_pem())
         self.ground = ground
         self.port = 0
         self._directory = directory
+        self._options = options
         self._process: subprocess.Popen[bytes] | None = None
 
     def launch(self) -> None:
@@ -90,6 +91,7 @@ class Registry:
                     *(sys.executable, "-m", "api.server", "--origin", ORIGIN),
                     *("--database", self.ground.url, "--dir", str(self._directory)),
                     *("--port", str(self.port), "--port-file", str(port_file)),
+                    *self._options,
                 ],
                 cwd=ROOT,
                 stdout=subprocess.DEVNULL,

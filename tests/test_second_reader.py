@@ -282,8 +282,10 @@ class Reader(CreditFolds, EncumbranceFolds, PeopleFolds, PolicyFolds):
         for (family, name), touched in self.history.items():
             leaves = [leaf for index, leaf in touched if index < at]
             if any(self.committed <= index < at for index, _ in touched):
+                bucket = self.get("bucket", family, name)
+                record = jcs(self.record(bucket)[0]).decode() if "ordinal" in bucket else ""
                 self.put("history", family=family, bucket=name, size=len(leaves),
-                         frontier=frontier(leaves))  # fmt: skip
+                         frontier=frontier(leaves), record=record)  # fmt: skip
         self.put("committed", at=at, row="state")
         self.committed = at
 
@@ -339,23 +341,26 @@ class Reader(CreditFolds, EncumbranceFolds, PeopleFolds, PolicyFolds):
         record["holder"] = b64(sha(b"tallystick-holder/1\0", salted, lot["holder"].encode()))
         return sha(b"\x20", jcs(record)), int(lot["amount"]), 1
 
+    def record(self, bucket: Row) -> tuple[Row, int]:
+        """Gives a bucket's record, and its sum."""
+        family, name = bucket["family"], bucket["bucket"]
+        lots = [row for row in self.rows["lot"].values() if row[family] == name]
+        lots.sort(key=lambda row: (row["born"], int(row["lot"].partition(".")[2])))
+        root, amount, count = sum_tree([self.leaf(lot) for lot in lots])
+        history = [leaf for _, leaf in self.history[family, name]]
+        record = {name: bucket[name] for name in ("bucket", "family", "ordinal", "salt")}
+        record |= {"count": count, "root": b64(root), "sum": str(amount),
+                   "history": {"root": b64(tree(history)), "size": len(history)}}  # fmt: skip
+        if family == "voucher":
+            voucher = self.get("voucher", name)
+            record |= {part: voucher[part] for part in ("cancelled", "discharged", "face")}
+        return record, amount
+
     def commitment(self, family: str) -> Row:
-        leaves: list[bytes] = []
-        total = 0
-        for bucket in sorted(self.buckets(family), key=lambda row: int(row["ordinal"])):
-            name = bucket["bucket"]
-            lots = [row for row in self.rows["lot"].values() if row[family] == name]
-            lots.sort(key=lambda row: (row["born"], int(row["lot"].partition(".")[2])))
-            root, amount, count = sum_tree([self.leaf(lot) for lot in lots])
-            history = [leaf for _, leaf in self.history[family, name]]
-            record = {name: bucket[name] for name in ("bucket", "family", "ordinal", "salt")}
-            record |= {"count": count, "root": b64(root), "sum": str(amount),
-                       "history": {"root": b64(tree(history)), "size": len(history)}}  # fmt: skip
-            if family == "voucher":
-                voucher = self.get("voucher", name)
-                record |= {part: voucher[part] for part in ("cancelled", "discharged", "face")}
-            leaves.append(sha(b"\0", jcs(record)))
-            total += amount
+        buckets = sorted(self.buckets(family), key=lambda row: int(row["ordinal"]))
+        records = [self.record(bucket) for bucket in buckets]
+        leaves = [sha(b"\0", jcs(record)) for record, _ in records]
+        total = sum(amount for _, amount in records)
         return {"buckets": len(leaves), "root": b64(tree(leaves)), "total": str(total)}
 
     def buckets(self, family: str) -> Iterable[Row]:

@@ -7,15 +7,21 @@ what its owner's lots came to, whichever way it went.
 """
 
 import json
+import tempfile
 from collections import Counter
 from collections.abc import Callable
+from datetime import date
 from functools import partial
+from pathlib import Path
 from random import Random
 
 from hypothesis import Phase, settings
 from hypothesis.stateful import initialize, invariant, rule
 
+from clearing.due import stream_due
 from clearing.model import BALANCES, INSTRUCTIONS, RUNS
+from clearing.package import write_package
+from clearing.shares import SharedDue
 from registry.canonical import Json
 from registry.entries import open_entry
 from registry.model import LOTS, VOUCHERS
@@ -259,6 +265,8 @@ class ClearingSimulation(Simulation):
         days = model.unplanned()
         last = max(map(model.pay_day, days), default=0)
         self.run([partial(self.tick_to, model.epoch + last * DAY)])
+        for day in days:
+            self.verify_package_of(day)
         self.run([partial(self.plan_right, day) for day in days])
         while model.pending():
             ready = [
@@ -279,6 +287,21 @@ class ClearingSimulation(Simulation):
                     for plan, hop in ready
                 ]
             )
+
+    def verify_package_of(self, day: int) -> None:
+        """Checks that a day's package comes to what the model says, by however many made."""
+        store, figures = self.batched.store, self.figures(day)
+        due_on, pay_on = (date.fromisoformat(str(figures[name])) for name in ("due_on", "pay_on"))
+        shared = SharedDue(open_store=lambda: store, due_on=due_on, jobs=2)
+        for due in (stream_due(store, due_on), shared):
+            with tempfile.TemporaryDirectory() as name:
+                made = write_package(Path(name) / "p", due, due_on=due_on, pay_on=pay_on)
+            totals = made.totals
+            assert made.digest == figures["digest"]
+            assert totals.instructions == figures["instructions"]
+            assert totals.vouchers == figures["vouchers"]
+            assert str(totals.total_minor) == figures["total"]
+            assert str(totals.gross_minor) == figures["gross"]
 
     def verify_paid(self) -> None:
         """Checks that every account has its owner's lots, and whoever passed money on no more."""

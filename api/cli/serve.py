@@ -26,6 +26,12 @@ def serve(
     port_file: Annotated[
         Path | None, typer.Option(help="Where to write the port once it serves.")
     ] = None,
+    fronts: Annotated[
+        int,
+        typer.Option(
+            min=0, max=64, help="Processes that serve, before the one that writes; 0: one for all."
+        ),
+    ] = 0,
 ) -> None:
     """Serves one ledger: REST under /v1, the log as tlog-tiles under /log.
 
@@ -35,6 +41,7 @@ def serve(
 
     arguments = ["--origin", origin, "--dir", str(directory), "--host", host, "--port", str(port)]
     arguments += ["--database", database or f"sqlite:///{directory.resolve()}/registry.db"]
+    arguments += ["--fronts", str(fronts)]
     if port_file is not None:
         arguments += ["--port-file", str(port_file)]
     server.main(arguments)

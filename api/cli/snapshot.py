@@ -1,5 +1,8 @@
 """Commands that take evidence for keeping: a holder snapshot, one lot's proof."""
 
+import io
+import shutil
+import zipfile
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -9,7 +12,7 @@ import typer
 from api.cli.common import talk, told
 from api.cli.connect import LogKey, Party, ReadKey, Url, open_client, refused
 from api.client import Client, RefusedError
-from api.files import unpack_zip
+from registry.proofs import FILES
 
 State = Annotated[int | None, typer.Option(help="Index of a state entry; the newest without one.")]
 
@@ -29,13 +32,23 @@ def take(
         try:
             index = _newest_state(client, party) if state is None else state
             path = f"/v1/snapshots/{family}/{quote(bucket or party, safe='')}/{index}"
-            files = unpack_zip(client.get_bytes(path, by=party))
+            packed = client.get_bytes(path, by=party)
         except RefusedError as error:
             raise refused(error) from None
+        unpack(packed, directory)
+    talk.print(f"{len(FILES)} files in {directory}, as of state entry {index}", markup=False)
+
+
+def unpack(packed: bytes, directory: Path) -> None:
+    """Unpacks a snapshot's files, and no others: a name could lead elsewhere."""
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        if sorted(archive.namelist()) != sorted(FILES):
+            talk.print("the server's archive is not that of a snapshot")
+            raise typer.Exit(1)
         directory.mkdir(parents=True)
-        for name, data in files.items():
-            (directory / name).write_bytes(data)
-    talk.print(f"{len(files)} files in {directory}, as of state entry {index}", markup=False)
+        for name in FILES:
+            with archive.open(name) as source, (directory / name).open("xb") as target:
+                shutil.copyfileobj(source, target)
 
 
 def prove(

@@ -15,9 +15,18 @@ from registry.errors import MalformedError, MissingFileError, RegistryError
 from registry.export import DirectoryFiles
 from registry.ids import Origin
 from registry.money import format_yuan
-from registry.proofs import FILES, Holding, verify_lot_proof, verify_snapshot
+from registry.proofs import (
+    FILES,
+    LOTS_FILE,
+    Holding,
+    verify_lot_proof,
+    verify_snapshot_files,
+)
 from registry.signing import PublicKey
 from registry.verdicts import Verdict
+
+BYTES_A_JOB = 1 << 24
+"""Bytes of lots for each process that verifies them: some 30,000 lots, a quarter of a second."""
 
 
 def audit(
@@ -180,17 +189,20 @@ def snapshot_verify(
     directory: Annotated[Path, typer.Argument(help="The snapshot's directory.")],
     log_key: LogKey,
     origin: OriginText = "",
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes to verify lots with; else by their number.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Verifies a holder snapshot offline: nothing left out, nothing added, adding up."""
     name, key = pinned(origin, log_key)
-    files = DirectoryFiles(directory)
     try:
-        names = files.names()
+        names = DirectoryFiles(directory).names()
         for path in FILES:
             if path not in names:
                 raise MissingFileError(path=path)
-        holding = verify_snapshot({path: files.read(path) for path in names}, origin=name, key=key)
+        jobs = jobs or _worthwhile_jobs((directory / LOTS_FILE).stat().st_size)
+        holding = verify_snapshot_files(directory, origin=name, key=key, jobs=jobs)
     except OSError as error:
         talk.print(str(error))
         raise typer.Exit(1) from None
@@ -198,6 +210,11 @@ def snapshot_verify(
         _refuse(error, as_json=as_json)
     else:
         _accept(holding, as_json=as_json)
+
+
+def _worthwhile_jobs(size: int) -> int:
+    """Returns how many processes to verify lots with: one more takes a while to start."""
+    return max(1, min(_cores(), size // BYTES_A_JOB))
 
 
 def _refuse(error: RegistryError, *, as_json: bool) -> None:

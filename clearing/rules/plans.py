@@ -29,7 +29,7 @@ from clearing.model import (
 )
 from clearing.plan import Plan, compile_plan, pay_date, plan_digest
 from clearing.routes import Instruction
-from registry.burdens import FREEZES, Freeze, frozen_lots
+from registry.burdens import FREEZES, frozen_lots
 from registry.calendars import Calendar, parse_date
 from registry.effects import Effect, Seal
 from registry.errors import InvariantBrokenError
@@ -52,7 +52,16 @@ from registry.policy import ask_rules, rules_in_force
 from registry.rights import start_instant
 from registry.state import answer
 from registry.statements import Body, Kind, Now, Statement
-from registry.tables import Minor, MutableRows, Read, ReadPlan, Rows, get_many, where
+from registry.tables import (
+    Asked,
+    Minor,
+    MutableRows,
+    ReadPlan,
+    Rows,
+    get_many,
+    where,
+    where_each,
+)
 from registry.workdays import ask_calendar, calendar_named
 
 
@@ -92,28 +101,24 @@ class DueRows:
         )
 
 
-def ask_due(due_on: date) -> Generator[Read, Any, DueRows]:
+def ask_due(due_on: date) -> Generator[Asked, Any, DueRows]:
     """Asks for everything that the plan of a due date follows from."""
-    lots = yield from where(LOTS, "due_on", due_on.isoformat())
-    if not lots:
-        return DueRows(lots=(), vouchers=(), mandates=(), accounts=(), frozen=frozenset())
-    freezes: list[Freeze] = []
-    for lot in lots:
-        if lot.burdens:
-            freezes += yield from where(FREEZES, "lot", lot.lot)
-    sids = sorted({lot.voucher for lot in lots})
-    vouchers = tuple(row for row in (yield from get_many(VOUCHERS, sids)) if row is not None)
+    due = yield from where(VOUCHERS, "due_on", due_on.isoformat())
+    lots = yield from where_each(LOTS, "voucher", [voucher.voucher for voucher in due])
+    # A voucher that never became effective, or is paid, has none.
+    owed = {lot.voucher for lot in lots}
+    vouchers = tuple(voucher for voucher in due if voucher.voucher in owed)
+    burdened = [lot.lot for lot in lots if lot.burdens]
+    freezes = yield from where_each(FREEZES, "lot", burdened)
     tiered = {voucher.voucher for voucher in vouchers if voucher.route == Route.TIERED}
     earlier = {party for lot in lots if lot.voucher in tiered for party in lot.path[:-1]}
-    mandates: list[Mandate] = []
-    for party in sorted(earlier):
-        mandates += yield from where(MANDATES, "owner", party)
+    mandates = yield from where_each(MANDATES, "owner", sorted(earlier))
     named = {lot.account for lot in lots} | {mandate.account for mandate in mandates}
     accounts = yield from get_many(ACCOUNTS, sorted(named))
     return DueRows(
         lots=lots,
         vouchers=vouchers,
-        mandates=tuple(mandates),
+        mandates=mandates,
         accounts=tuple(row for row in accounts if row is not None),
         frozen=frozen_lots(freezes),
     )

@@ -5,18 +5,20 @@ acknowledgement is its own signed word that it knows whom to pay. One statement 
 cover many notices.
 """
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field
 
+from registry.assignment import assigned_id
 from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError, MalformedError
 from registry.fields import LENIENT, NoticeField
 from registry.ids import NoticeId, PartyId, Sid, parse_notice_id
-from registry.model import LOTS, NOTICES, Role
+from registry.model import LOTS, NOTICES, Lot, Notice, Role
 from registry.refusals import AlreadyAcknowledgedError, NoticeNotFoundError
 from registry.statements import Body, Kind, Now, Statement
-from registry.tables import MutableRows, ReadPlan, Rows, get_many, replace, where
+from registry.tables import MutableRows, ReadPlan, Rows, get, get_many, replace, where
 
 NOTICES_MAX = 160
 """Notices that one acknowledgement may cover; with effects it fits one entry."""
@@ -48,8 +50,17 @@ class NoticeAcknowledged(Effect, frozen=True, kw_only=True):
             raise InvariantBrokenError(f"no notice {self.notice}")
         state.put(NOTICES, replace(notice, acknowledged=True))
         if parse_notice_id(self.notice)[1] == 0:
-            for lot in state.where(LOTS, "acquired", notice.transfer):
+            for lot in _brought_by(state, notice):
                 state.put(LOTS, replace(lot, acknowledged=True))
+
+
+def _brought_by(state: Rows, notice: Notice) -> Sequence[Lot]:
+    """Returns what is left of a transfer with its assignee, be it one lot or what came of it."""
+    lot = state.get(LOTS, assigned_id(notice.transfer))
+    if lot is not None:
+        return (lot,)
+    lots = state.where(LOTS, "voucher", notice.voucher)
+    return [lot for lot in lots if lot.acquired == notice.transfer]
 
 
 def reads_notice_acknowledge(statement: Statement[NoticeAcknowledge], _now: Now) -> ReadPlan:
@@ -57,7 +68,9 @@ def reads_notice_acknowledge(statement: Statement[NoticeAcknowledge], _now: Now)
     notices = yield from get_many(NOTICES, statement.body.notices)
     for notice in notices:
         if notice is not None:
-            yield from where(LOTS, "acquired", notice.transfer)
+            whole = yield from get(LOTS, assigned_id(notice.transfer))
+            if whole is None:
+                yield from where(LOTS, "voucher", notice.voucher)
 
 
 def decide_notice_acknowledge(

@@ -4,6 +4,7 @@ One connection writes; readers have their own. What an engine does in its own wa
 overridden in `sqlite` and `postgresql`, and is nowhere else.
 """
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -35,13 +36,21 @@ class Database(ABC):
         self.writer = writer
         self.readers = readers
         self.forms = forms
+        # Threads that write wait for one another, and keep the connection for the next.
+        self._turn = threading.Lock()
+        self._held: Connection | None = None
         driver = writer.dialect.loaded_dbapi
         # SQLite's driver finds by itself that an integer has more than 64 bits.
         self._errors: tuple[type[Exception], ...] = (driver.Error, SQLAlchemyError, OverflowError)
 
     def close(self) -> None:
-        """Closes the connections; a stream that is still read keeps its own."""
+        """Closes the connections; who still reads a stream, or writes, keeps its own."""
         self.readers.dispose()
+        if self._turn.acquire(blocking=False):
+            if self._held is not None:
+                self._held.close()
+                self._held = None
+            self._turn.release()
         self.writer.dispose()
 
     # --- Reading ------------------------------------------------------------------
@@ -50,6 +59,16 @@ class Database(ABC):
         """Answers all questions as of one moment."""
         with self.connected(self.readers) as connection:
             connection.cursor().execute(self.begin_reading)
+            return self.told(connection, questions)
+
+    def ask_as_writer(self, questions: Sequence[Question]) -> list[Records]:
+        """Answers the only process that writes, which need not ask for one moment.
+
+        What its connection has in memory is true until it writes again.
+        """
+        if not questions:
+            return []
+        with self.holding() as connection:
             return self.told(connection, questions)
 
     def told(self, connection: Connection, questions: Sequence[Question]) -> list[Records]:
@@ -84,7 +103,7 @@ class Database(ABC):
             StorageUnknownError: COMMIT failed, so the outcome is not known.
             StorageFailedError: Something failed before; nothing was stored.
         """
-        with self.connected(self.writer) as connection:
+        with self.holding() as connection:
             connection.cursor().execute(self.begin_writing)
             yield connection
             # The commit point: from here until it returns, the outcome is not known.
@@ -130,6 +149,37 @@ class Database(ABC):
                     raise
         except self._errors as error:
             raise StorageFailedError(reason=self._reason(error)) from self._cause(error)
+
+    @contextmanager
+    def holding(self) -> Iterator[Connection]:
+        """Gives the one connection that writes; what is not committed in the end is rolled back.
+
+        It is kept until it fails: to fetch it from a pool for each commit costs more than
+        a small commit itself.
+
+        Raises:
+            StorageFailedError: The database refused or failed.
+        """
+        with self._turn:
+            try:
+                if self._held is None:
+                    self._held = self.writer.raw_connection()
+                try:
+                    yield self._held
+                finally:
+                    self._settle(self._held)
+            except self._errors as error:
+                raise StorageFailedError(reason=self._reason(error)) from self._cause(error)
+
+    def _settle(self, connection: Connection) -> None:
+        """Ends what is open on the connection that writes, and lets go of a broken one."""
+        try:
+            if connection.is_valid:
+                connection.rollback()
+        except self._errors:
+            connection.invalidate()
+        if not connection.is_valid:
+            self._held = None
 
     @contextmanager
     def defining(self) -> Iterator[sa.Connection]:

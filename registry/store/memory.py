@@ -20,7 +20,7 @@ from registry.errors import (
 )
 from registry.ids import PartyId, Sid
 from registry.model import DEADLINES, Deadline
-from registry.ports import Commit, NewEntry, Opening
+from registry.ports import Commit, LiveReads, NewEntry, Opening
 from registry.store import verify_commit
 from registry.tables import Get, Key, Minor, Read, Record, Table, Value, Where
 
@@ -118,6 +118,10 @@ class MemoryStore:
     def size(self) -> int:
         """Returns the number of entries."""
         return len(self._entries)
+
+    def writer_reads(self) -> LiveReads:
+        """Returns the reads of the one writer: everybody's."""
+        return self
 
     def append(self, commit: Commit, *, expected_size: int, epoch: int) -> None:
         """Stores all of a commit or nothing; see `LedgerStore`.

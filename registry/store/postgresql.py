@@ -79,7 +79,7 @@ class PostgresqlDatabase(Database):
             "enable_mergejoin": "off",
         }
         reading = {"default_transaction_read_only": "on"}
-        writer = _engine(url, {**common, **writing}, pool_size=1, max_overflow=0)
+        writer = _engine(url, {**common, **writing}, pool_size=1, max_overflow=-1)
         sa.event.listen(writer, "connect", _set_up_writer)
         readers = _engine(
             url, {**common, **reading}, pool_size=_READERS_KEPT, max_overflow=_READERS_MORE
@@ -95,7 +95,7 @@ class PostgresqlDatabase(Database):
         with self.connected(self.readers) as connection:
             if len(questions) == 1:
                 # One statement is one snapshot, and the session cannot write.
-                return super().told(connection, questions)
+                return self.told(connection, questions)
             with connection.driver_connection.pipeline():
                 connection.cursor().execute(self.begin_reading)
                 answers = self.told(connection, questions)
@@ -104,6 +104,8 @@ class PostgresqlDatabase(Database):
 
     def told(self, connection: Connection, questions: Sequence[Question]) -> list[Records]:
         """Answers questions within a transaction, in one exchange with the server."""
+        if len(questions) == 1:
+            return super().told(connection, questions)
         driver = connection.driver_connection
         with driver.pipeline():
             cursors = [driver.execute(*question, binary=True) for question in questions]

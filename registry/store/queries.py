@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 from registry.errors import InvariantBrokenError
-from registry.store.schema import LogTables, RowTable, is_state
+from registry.store.schema import LIVE, LogTables, RowTable, is_state
 from registry.tables import Key, Value
 
 Records = Sequence[tuple[Any, ...]]
@@ -184,7 +184,8 @@ class RowSql:
         # A log of size n ends with entry n - 1. Live and ended are asked for apart,
         # so that each part is found by all that is known of it.
         since, until = columns.since < given(), columns.until >= given()
-        found = sa.union_all(rows.where(since, is_live), rows.where(since, until, sa.not_(is_live)))
+        ended = columns.until < sa.literal_column(str(LIVE), sa.BigInteger)
+        found = sa.union_all(rows.where(since, is_live), rows.where(since, until, ended))
         return found, (*parameters, as_of, *parameters, as_of, as_of)
 
 

@@ -6,7 +6,7 @@ per table; reading takes a snapshot of what is committed, and never waits for wr
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
@@ -15,7 +15,6 @@ from sqlalchemy.exc import ArgumentError
 from registry.batch import Change
 from registry.errors import (
     HeadMovedError,
-    InvariantBrokenError,
     MalformedError,
     StaleWriterError,
     StorageFailedError,
@@ -26,10 +25,11 @@ from registry.ports import Commit, Opening
 from registry.store import verify_commit
 from registry.store.columns import ColumnReads
 from registry.store.database import STREAM_ROWS, Connection, Database
+from registry.store.live import LiveReads
 from registry.store.migrations import REVISIONS, upgrade, version_of
 from registry.store.queries import Bulk, LogSql, Question, Records, RowSql
 from registry.store.schema import LIVE, log_tables, row_table
-from registry.tables import Get, Key, Read, Record, Table, Value, Where
+from registry.tables import Key, Read, Record, Table, Value
 
 R = TypeVar("R", bound=Record)
 
@@ -114,6 +114,10 @@ class SqlStore(ColumnReads):
         self._rows = {
             table.name: RowSql(row_table(table, metadata), forms=forms) for table in tables
         }
+        self._live, self._writer_reads = (
+            LiveReads(ask, log=self._log, rows=self._rows, ledger_id=ledger_id)
+            for ask in (self._database.ask, self._database.ask_as_writer)
+        )
         self._due = self._row_sql(DEADLINES.name).first("at")
         try:
             self._prepare(metadata)
@@ -215,29 +219,13 @@ class SqlStore(ColumnReads):
         """Returns the number of entries."""
         return int(self._scalar(self._log.size, self._ledger_id))
 
+    def writer_reads(self) -> LiveReads:
+        """Returns the reads of whoever writes: over the connection that writes."""
+        return self._writer_reads
+
     def fetch(self, reads: Sequence[Read]) -> list[tuple[Any, ...]]:
         """Answers many reads with one query per table and form; live rows of one moment."""
-        wanted: dict[tuple[str, str], dict[Any, None]] = defaultdict(dict)
-        for read in reads:
-            match read:
-                case Get(table, keys):
-                    wanted[table.name, ""].update(dict.fromkeys(keys))
-                case Where(table, field, value):
-                    wanted[table.name, field][value] = None
-        questions = {
-            (name, field): self._row_sql(name).questions(self._ledger_id, field, list(values))
-            for (name, field), values in wanted.items()
-        }
-        answers = iter(self._database.ask(list(chain.from_iterable(questions.values()))))
-        found = {
-            (name, field): self._row_sql(name).answer(
-                field,
-                wanted[name, field],
-                chain.from_iterable(islice(answers, len(asked))),
-            )
-            for (name, field), asked in questions.items()
-        }
-        return [_answer(read, found) for read in reads]
+        return self._live.fetch(reads)
 
     def select(
         self,
@@ -259,15 +247,11 @@ class SqlStore(ColumnReads):
 
     def find_statements(self, sids: Sequence[Sid]) -> Mapping[Sid, int]:
         """Returns the entry indexes of those of the statements that are sealed."""
-        values = [(sid,) for sid in dict.fromkeys(sids)]
-        questions = self._log.sids.questions(self._ledger_id, values)
-        return {sid: index for part in self._database.ask(questions) for sid, index in part}
+        return self._live.find_statements(sids)
 
     def find_ids(self, ids: Sequence[tuple[PartyId, str]]) -> Mapping[tuple[PartyId, str], Sid]:
         """Returns the statements in which parties have used ids."""
-        questions = self._log.ids.questions(self._ledger_id, list(dict.fromkeys(ids)))
-        found = self._database.ask(questions)
-        return {(by, name): sid for part in found for by, name, sid in part}
+        return self._live.find_ids(ids)
 
     def entries(self, start: int, stop: int) -> Iterator[bytes]:
         """Streams the entries `start <= index < stop`, in order."""
@@ -301,9 +285,7 @@ class SqlStore(ColumnReads):
 
     def _row_sql(self, name: str) -> RowSql:
         """Returns the statements of a table."""
-        if name not in self._rows:
-            raise InvariantBrokenError(f"the store has no table {name}")
-        return self._rows[name]
+        return self._live.row_sql(name)
 
     def _prepare(self, metadata: sa.MetaData) -> None:
         """Gives an empty database the schema; refuses one that has another.
@@ -373,12 +355,3 @@ def _row_work(sql: RowSql, changes: Sequence[Change], ledger_id: int) -> list[tu
     versions += [(ledger_id, *form(row), since, LIVE) for since, row in begun.values()]
     ends = [(index, ledger_id, *key) for key, index in ended.items()]
     return [(sql.close, ends), (sql.insert, versions)]
-
-
-def _answer(read: Read, found: Mapping[tuple[str, str], Mapping[Any, Any]]) -> tuple[Any, ...]:
-    """Picks one read's answer out of what was found."""
-    match read:
-        case Get(table, keys):
-            return tuple(map(found[table.name, ""].get, keys))
-        case Where(table, field, value):
-            return tuple(found[table.name, field][value])

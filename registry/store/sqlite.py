@@ -9,8 +9,10 @@ Lists of values are as many parameters, padded to a power of two with the last o
 so that a few texts serve them all.
 """
 
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import Any, Final
 
@@ -18,18 +20,24 @@ import pysqlite3
 import sqlalchemy as sa
 
 from registry.errors import MalformedError, StorageFailedError
-from registry.store.database import Database
+from registry.store.database import Connection, Database
 from registry.store.queries import Bulk, Cursor, Lookup, Question, Records, given
 from registry.store.schema import RowTable
 
 BUSY_MS: Final = 10_000
 """How long a connection waits for another process's lock."""
 
-WAL_PAGES_MAX: Final = 16_384
-"""Pages in the write-ahead log (64 MiB) at which a commit copies them itself."""
+COPIED_ROWS: Final = 8_192
+"""Changed rows, some 64 MiB of write-ahead log, after which it is copied beside the commits."""
+
+WAL_PAGES_MAX: Final = 65_536
+"""Pages in the write-ahead log (256 MiB) at which a commit copies them itself after all."""
 
 VARIABLES_MAX: Final = 16_384
 """Parameters of one list, a power of two; SQLite allows 32,766 in all."""
+
+STOP_SECONDS: Final = 5.0
+"""How long closing waits for a copy that is under way."""
 
 _CACHE_KIB: Final = 65_536
 _STATEMENTS_MAX: Final = 1_024
@@ -67,19 +75,74 @@ class SqliteDatabase(Database):
         if url.database in (None, "", ":memory:"):
             raise MalformedError(what="database", reason="a ledger in SQLite needs a file")
         url = url.set(drivername="sqlite+pysqlite")
-        # One connection is the whole pool: threads that write wait for one another here.
-        writer = _engine(url, pool_size=1, max_overflow=0)
+        writer = _engine(url, pool_size=1, max_overflow=-1)
         sa.event.listen(writer, "connect", _set_up_writer)
         readers = _engine(url, pool_size=_READERS_KEPT, max_overflow=-1)
         sa.event.listen(readers, "connect", _set_up_reader)
         super().__init__(writer=writer, readers=readers, forms=SqliteForms(writer.dialect))
+        self._changed = 0
+        self._copier = Copier(self.checkpoint)
+
+    def close(self) -> None:
+        """Closes the connections, once the write-ahead log is not being copied."""
+        self._copier.stop()
+        super().close()
+
+    def run(self, connection: Connection, work: Sequence[tuple[Bulk, Records]]) -> None:
+        """Makes changes within a transaction, in order."""
+        super().run(connection, work)
+        self._changed += sum(len(records) for _, records in work)
+
+    def _commit(self, connection: Connection) -> None:
+        """Commits; has the write-ahead log copied when it has grown long."""
+        super()._commit(connection)
+        if self._changed >= COPIED_ROWS:
+            self._changed = 0
+            self._copier.wake()
 
     def checkpoint(self) -> None:
-        """Copies the write-ahead log into the database file, as far as readers let it."""
-        with self.connected(self.writer) as connection:
-            cursor = connection.cursor()
-            cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
-            cursor.fetchall()
+        """Copies the write-ahead log into the database file, as far as readers let it.
+
+        Most of it while commits go on; the rest of it, which is little, while none does, so
+        that the next one begins the log anew.
+        """
+        for connected in (self.connected(self.readers), self.holding()):
+            with connected as connection:
+                cursor = connection.cursor()
+                cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                cursor.fetchall()
+
+
+class Copier:
+    """Runs one thing in a thread of its own, again after each time it was woken."""
+
+    def __init__(self, copy: Callable[[], None]) -> None:
+        """Takes what to run; the thread starts when it is first woken."""
+        self._copy = copy
+        self._woken = threading.Event()
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+
+    def wake(self) -> None:
+        """Has it run once more, soon."""
+        self._woken.set()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="wal-copier", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread, when it has finished what it does."""
+        self._stopping = True
+        self._woken.set()
+        if self._thread is not None:
+            self._thread.join(STOP_SECONDS)
+
+    def _run(self) -> None:
+        """Runs it until told to stop; what fails is tried again the next time."""
+        while self._woken.wait() and not self._stopping:
+            self._woken.clear()
+            with suppress(StorageFailedError):
+                self._copy()
 
 
 # --- Connections ----------------------------------------------------------------

@@ -27,12 +27,12 @@ from tests.builders import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 DIGEST = "A" * 43
 
 
 @contextmanager
-def server(directory: Path, *, database: str = "") -> Iterator[str]:
+def server(directory: Path, *, database: str = "", fronts: int = 0) -> Iterator[str]:
     """Starts a server process, yields its address, and stops it with SIGTERM."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "log-key.pem").write_bytes(key_of("log").to_pem())
@@ -45,6 +45,7 @@ def server(directory: Path, *, database: str = "") -> Iterator[str]:
             *("--database", database or f"sqlite:///{directory / 'ledger.db'}"),
             *("--dir", str(directory)),
             *("--port-file", str(port_file)),
+            *("--fronts", str(fronts)),
         ],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,

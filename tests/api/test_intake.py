@@ -88,9 +88,10 @@ def slowed(each: Unverified, gate: threading.Event) -> Slow:
     )
 
 
-def test_each_gets_its_own_answer_in_whatever_company(opened: Opened) -> None:
+@pytest.mark.parametrize("verifiers", [0, 1, 2])
+def test_each_gets_its_own_answer_in_whatever_company(opened: Opened, verifiers: int) -> None:
     statements = [opened.unverified(genuine=number % 3 != 0) for number in range(120)]
-    outcomes = seal(Intake(opened.service, verifiers=2), statements)
+    outcomes = seal(Intake(opened.service, verifiers=verifiers), statements)
     for number, (each, outcome) in enumerate(zip(statements, outcomes, strict=True)):
         if number % 3:
             assert isinstance(outcome, Sealed)

@@ -1,12 +1,17 @@
 """What is published over the application: openings, the log, snapshots."""
 
+import asyncio
 import io
+import tempfile
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.requests import ClientDisconnect, Request
 
 from api.client import RefusedError
+from api.routes import proofs
 from registry.canonical import b64url_decode, b64url_encode, salted_digest
 from registry.checkpoint import parse_verifier_key
 from registry.merkle import TreeHead, verify_inclusion
@@ -134,6 +139,49 @@ class TestSnapshots:
             with pytest.raises(RefusedError) as refused:
                 town.client.get_bytes(path, by=town.ids[other])
             assert refused.value.status == 404
+
+    def test_the_archive_is_the_same_every_time_and_leaves_no_file(
+        self, town: Street, state: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        vehicle = town.ids["trustee#T1"].replace("#", "%23")
+        path = f"/v1/snapshots/holder/{vehicle}/{state}"
+        given = {"Authorization": f"Bearer {town.client.token(town.ids['trustee'])}"}
+        answer = raw(town, "GET", path, headers=given)
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "application/zip"
+        assert int(answer.headers["content-length"]) == len(answer.content)
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+            files = {name: archive.read(name) for name in archive.namelist()}
+        naive = io.BytesIO()
+        with zipfile.ZipFile(naive, "w") as archive:
+            for name, data in sorted(files.items()):
+                archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
+        assert answer.content == naive.getvalue()
+        tagged = {**given, "If-None-Match": f'"x", {answer.headers["etag"]}'}
+        again = raw(town, "GET", path, headers=tagged)
+        assert (again.status_code, again.content) == (304, b"")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_an_archive_is_closed_though_nobody_reads_it_to_the_end(self) -> None:
+        file = tempfile.TemporaryFile()  # noqa: SIM115 (closing it is what is tested)
+        file.write(b"x" * 3 * proofs.PART_SIZE)
+        scope: Any = {"type": "http", "asgi": {"spec_version": "2.4"}, "headers": []}
+        archive = proofs.Archive(file=file, size=file.tell(), tag='"x"')
+        answer = proofs.ArchiveResponse(Request(scope), archive)
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+            if len(sent) == 2:
+                raise OSError("the client is gone")
+
+        async def receive() -> Any:
+            await asyncio.Event().wait()
+
+        with pytest.raises(ClientDisconnect):
+            asyncio.run(answer(scope, receive, send))
+        assert file.closed
 
     def test_a_holder_proves_one_lot(self, town: Street) -> None:
         lot = f"{town.issue()}.0"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from api.server import Server
+from api.front import Front
 from api.stalls import StallWatch
 
 SECONDS = 20
@@ -37,7 +37,7 @@ def port() -> Iterator[int]:
     listener.bind(("127.0.0.1", 0))
     listener.listen()
     config = uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
-    server = Server(config, port=listener.getsockname()[1], port_file=None)
+    server = Front(config, on_started=lambda: None)
     server._stalls = StallWatch(seconds=0.5)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

@@ -200,6 +200,7 @@ class TestWriting:
             empty = Street(client)
             text = empty.genesis()
             writer = service.writer
+            assert isinstance(writer, Writer)
             writer._waiting = 5
             response = post(empty, text)
             assert code_of(response) == (503, "writer-busy")
@@ -213,6 +214,7 @@ class TestWriting:
         with local_service(tmp_path) as service, client_of(service) as client:
             empty = Street(client)
             client.submit(empty.genesis())
+            assert isinstance(service.writer, Writer)
             service.writer._fail("disk gone")
             assert raw(empty, "GET", "/readyz").status_code == 503
             assert raw(empty, "GET", "/livez").status_code == 200

@@ -1,9 +1,9 @@
 """How fast does an auditor replay a whole log, and in how much memory?
 
 Two exports of one ledger are audited with the command line, as a stranger would: the
-ledger as it was built, and the same after every lot has been passed on whole, again and
-again, day after day, so that the log is longer and the live lots are as many. What the
-longer one takes more is the rate (so that starting the program does not count), and it
+ledger as it was built, and the same after lots have been passed on whole, again and again,
+day after day (see `growth`), so that the log is longer and the live lots are as many. What
+the longer one takes more is the rate (so that starting the program does not count), and it
 should take no more memory. Estimate: a verification (0.055 ms), and as much for the rest.
 
     python -m tests.benchmarks.audit --parties 1000 --lots 10000 --passes 4
@@ -12,32 +12,24 @@ should take no more memory. Estimate: a verification (0.055 ms), and as much for
 import argparse
 import json
 import os
+import resource
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from api.service import open_store
 from registry.canonical import b64url_encode
-from registry.checkpoint import Checkpoint, format_verifier_key, sign_checkpoint
+from registry.checkpoint import format_verifier_key, open_checkpoint
 from registry.export import write_export
-from registry.logtree import stored_hashes
-from registry.merkle import root_at
-from registry.ports import LedgerStore
 from registry.store.sql import SqlStore
-from tests.benchmarks import limits, workload, write_path
+from tests.benchmarks import growth, limits, workload
 from tests.benchmarks.measure import ROOT, family, machine, median, peak_bytes, tell
-from tests.benchmarks.transfers import Book, Hand, Scale
-from tests.benchmarks.workload import Built, Sealer
-from tests.builders import ORIGIN, key_of, uscc
+from tests.benchmarks.transfers import Scale
+from tests.benchmarks.workload import Built
+from tests.builders import ORIGIN, key_of
 from tests.demonstration import TALLYSTICK
-
-DAYS_A_PASS: Final = 5
-DAY_MS: Final = 25 * 3_600_000
-"""A little more than a day, so that no statement of the day before can still be sealed."""
-
-OPERATOR: Final = uscc(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +38,7 @@ class Audited:
 
     entries: int
     seconds: float
+    cpu_seconds: float
     peak_bytes: int
 
 
@@ -70,38 +63,27 @@ class Figures:
         return (self.long.entries - self.short.entries) / longer
 
     @property
+    def cpu_us(self) -> float:
+        """CPU time of all processes an entry, in microseconds, told in the same way."""
+        longer = self.long.cpu_seconds - self.short.cpu_seconds
+        return longer / (self.long.entries - self.short.entries) * 1e6
+
+    @property
     def memory(self) -> float:
         """The longer log's memory as a multiple of the shorter one's."""
         return self.long.peak_bytes / self.short.peak_bytes
 
 
-def pass_on(store: LedgerStore, built: Built, *, passes: int) -> None:
-    """Passes every lot on whole, so many times, over days; live lots stay as many."""
-    sealer, book, clock = Sealer(store), built.book("audit"), Hand("clock")
-    a_day = -(-len(book.holdings) // DAYS_A_PASS)
-    for _ in range(passes):
-        left = len(book.holdings)
-        while left:
-            count = min(a_day, left)
-            sealer.seal(each.text for each in book.transfers(count, whole=True))
-            left -= count
-            _next_day(sealer, book, clock)
-
-
-def _next_day(sealer: Sealer, book: Book, clock: Hand) -> None:
-    """Moves the ledger's clock on."""
-    then = clock.time_ms + DAY_MS
-    sealer.seal([clock.sign(key_of("operator"), OPERATOR, "clock.set", {"time": then})])
-    clock.time_ms = book.hand.time_ms = then
-
-
-def export(store: LedgerStore, directory: Path, *, size: int) -> str:
-    """Exports the log as of a size, signed, and returns its root."""
-    hashes = stored_hashes(lambda level, index: store.tile(level=level, index=index), store.size())
-    root = root_at(hashes, size)
-    note = sign_checkpoint(Checkpoint(origin=ORIGIN, size=size, root=root), key_of("log"))
-    write_export(directory, note=note, entries=store.entries(0, size))
-    return b64url_encode(root)
+def export(built: Built, directory: Path) -> str:
+    """Exports a ledger as it was signed last, and returns its root."""
+    store = open_store(built.database)
+    note = store.note()
+    write_export(directory, note=note, entries=store.entries(0, built.size))
+    if isinstance(store, SqlStore):
+        store.close()
+    checkpoint = open_checkpoint(note, origin=ORIGIN, key=key_of("log").public)
+    assert checkpoint.size == built.size
+    return b64url_encode(checkpoint.root)
 
 
 def audit(directory: Path, *, vkey: Path, root: str, size: int) -> Audited:
@@ -110,7 +92,7 @@ def audit(directory: Path, *, vkey: Path, root: str, size: int) -> Audited:
     Raises:
         AssertionError: The verdict is another one, or of another log.
     """
-    start = time.perf_counter()
+    start, before = time.perf_counter(), _children_seconds()
     process = subprocess.Popen(  # noqa: S603 (our own program)
         [*TALLYSTICK, "audit", str(directory), "--log-key", str(vkey), "--json"],
         cwd=ROOT,
@@ -125,27 +107,38 @@ def audit(directory: Path, *, vkey: Path, root: str, size: int) -> Audited:
     found = json.loads(process.communicate()[0])
     assert process.returncode == 0, found
     assert (found["name"], found["size"], found["root"]) == ("VERIFIED", size, root), found
-    return Audited(entries=size, seconds=seconds, peak_bytes=sum(peaks.values()))
+    return Audited(
+        entries=size,
+        seconds=seconds,
+        cpu_seconds=_children_seconds() - before,
+        peak_bytes=sum(peaks.values()),
+    )
+
+
+def _children_seconds() -> float:
+    """Returns the CPU time of the processes that have ended below this one."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def measure(
     scale: Scale, *, passes: int, repeats: int = 3, cache: Path = workload.CACHE
 ) -> Figures:
     """Makes both exports and audits them in turn."""
-    with write_path.on_sqlite(scale, cache=cache) as built:
-        store = open_store(built.database)
-        pass_on(store, built, passes=passes)
-        sizes = (built.size, store.size())
-        places = [built.directory / name for name in ("short", "long")]
-        roots = [export(store, place, size=size) for place, size in zip(places, sizes, strict=True)]
-        if isinstance(store, SqlStore):
-            store.close()
-        vkey = built.directory / "log.vkey"
+    both = (
+        workload.cached(scale, cache=cache),
+        growth.cached(scale, entries=passes * scale.lots, cache=cache),
+    )
+    with tempfile.TemporaryDirectory(prefix="run-", dir=cache) as name:
+        directory = Path(name)
+        vkey = directory / "log.vkey"
         vkey.write_text(format_verifier_key(ORIGIN, key_of("log").public) + "\n")
+        places = [directory / log for log in ("short", "long")]
+        roots = [export(built, place) for built, place in zip(both, places, strict=True)]
         runs = [
             [
-                audit(place, vkey=vkey, root=root, size=size)
-                for place, root, size in zip(places, roots, sizes, strict=True)
+                audit(place, vkey=vkey, root=root, size=built.size)
+                for built, place, root in zip(both, places, roots, strict=True)
             ]
             for _ in range(repeats)
         ]
@@ -153,6 +146,7 @@ def measure(
         Audited(
             entries=run[0].entries,
             seconds=median([each.seconds for each in run]),
+            cpu_seconds=median([each.cpu_seconds for each in run]),
             peak_bytes=max(each.peak_bytes for each in run),
         )
         for run in zip(*runs, strict=True)
@@ -182,6 +176,7 @@ def main() -> None:
         )
     tell(
         entries_per_s=found.rate,
+        cpu_us_per_entry=found.cpu_us,
         of=limits.SODIUM,
         verify_all_cores_per_s=limit,
         ratio=found.rate / limit,

@@ -4,8 +4,9 @@ Vouchers of a thousand lots each, split down chains of up to five holders, fall 
 of one day go along the tiers, those of another directly. Timed is the clearing package of
 a day, from the database to files that survive a crash: compiling the plan, comparing each
 route's outcome with what every lot's holder must get, hashing, and writing a posting for
-each side of each movement of money and of each claim's end. Estimate: 3 microseconds a
-posting, so 300,000 a second.
+each side of each movement of money and of each claim's end. It is done in one process, and
+in turn by several beside the one that writes, whose start and opening of the store count.
+Estimate: 3 microseconds a posting, so 300,000 a second.
 
 The lots are no log's: their rows are written straight through the store, a commit of
 synthetic entries for each 10,000 lots.
@@ -15,19 +16,26 @@ synthetic entries for each 10,000 lots.
 
 import argparse
 import json
+import os
+import shutil
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from hashlib import sha256
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 from typing import Any, Final
 
 from api.service import open_store
 from clearing.due import stream_due
 from clearing.package import Package, verify_package, write_package
+from clearing.plan import Due
+from clearing.shares import SharedDue
 from registry.batch import Change
 from registry.canonical import b64url_encode
 from registry.ids import LotId, PartyId, Sid
@@ -54,6 +62,7 @@ from tests.benchmarks.transfers import TERMS, party_id
 from tests.builders import uscc
 
 DAYS: Final = {Route.TIERED: date(2025, 12, 1), Route.DIRECT: date(2025, 12, 2)}
+CORES: Final = os.cpu_count() or 1
 HOLDERS: Final = 5_000
 LOTS_A_VOUCHER: Final = 1_000
 AMOUNT: Final = 12_345
@@ -66,14 +75,20 @@ class Figures:
     """What was measured.
 
     Attributes:
-        tiered: Postings a second along the tiers.
-        direct: Lots a second on the direct route.
+        tiered: Postings a second along the tiers, by all processes.
+        direct: Lots a second on the direct route, by all processes.
+        tiered_alone: The same in one process.
+        direct_alone: The same in one process.
+        cpu_us: Microseconds of CPU a lot, of everything together, by route and processes.
         postings: Number of postings along the tiers.
         lots: Number of lots on either route.
     """
 
     tiered: float
     direct: float
+    tiered_alone: float
+    direct_alone: float
+    cpu_us: dict[str, float]
     postings: int
     lots: int
 
@@ -191,17 +206,18 @@ def fill(store: LedgerStore, *, lots: int) -> None:
         size += 1
 
 
-def clear(store: LedgerStore, route: Route, directory: Path, *, lots: int) -> tuple[Package, float]:
-    """Writes the package of a day; returns it and how many seconds it took.
+def clear(
+    database: str, route: Route, directory: Path, *, lots: int, jobs: int
+) -> tuple[Package, float, float]:
+    """Writes the package of a day; returns it, and seconds of the clock and of CPU it took.
 
     Raises:
-        AssertionError: It does not pay what is due, or is not what follows from the rows.
+        AssertionError: It does not pay what is due.
     """
-    day = DAYS[route]
-    start = time.perf_counter()
-    due = stream_due(store, day)
-    package = write_package(directory, due, due_on=day, pay_on=day)
-    seconds = time.perf_counter() - start
+    with due_on_day(database, route, jobs=jobs) as due:
+        start, cpu = time.perf_counter(), _cpu_s()
+        package = write_package(directory, due, due_on=DAYS[route], pay_on=DAYS[route])
+        seconds, cpu = time.perf_counter() - start, _cpu_s() - cpu
     totals = package.totals
     assert (totals.lots, totals.total_minor) == (lots, AMOUNT * lots), totals
     assert package.postings == 2 * (totals.instructions + lots), package.postings
@@ -212,36 +228,77 @@ def clear(store: LedgerStore, route: Route, directory: Path, *, lots: int) -> tu
         int(a["debited"]) - int(a["credited"]) for a in left if a["account"].startswith("bank:")
     )
     assert (paid, banked) == (AMOUNT * lots, 0), (paid, banked)
-    return package, seconds
+    return package, seconds, cpu
 
 
-def measure(*, lots: int, repeats: int = 3, cache: Path = workload.CACHE) -> Figures:
-    """Clears both days, in turn; of each route one package is verified byte for byte."""
+@contextmanager
+def due_on_day(database: str, route: Route, *, jobs: int) -> Iterator[Due | SharedDue]:
+    """Gives what is due: read by this process from an open store, or by others."""
+    day = DAYS[route]
+    if jobs:
+        yield SharedDue(open_store=partial(open_store, database), due_on=day, jobs=jobs)
+        return
+    store = open_store(database)
+    try:
+        yield stream_due(store, day)
+    finally:
+        _close(store)
+
+
+def _close(store: LedgerStore) -> None:
+    """Closes what can be closed."""
+    if isinstance(store, SqlStore):
+        store.close()
+
+
+def _cpu_s() -> float:
+    """Returns seconds of CPU of this process and of those that it started and that ended."""
+    return sum(os.times()[:4])
+
+
+def measure(
+    *, lots: int, repeats: int = 3, jobs: int = CORES, cache: Path = workload.CACHE
+) -> Figures:
+    """Clears both days, in turn, alone and by several processes.
+
+    One package of each route is verified byte for byte, and all are the same.
+    """
     cache.mkdir(parents=True, exist_ok=True)
+    rates: dict[tuple[Route, int], list[float]] = defaultdict(list)
+    cpu_us: dict[tuple[Route, int], list[float]] = defaultdict(list)
+    made: dict[Route, Package] = {}
     with tempfile.TemporaryDirectory(prefix="clearing-", dir=cache) as place:
-        store = open_store(f"sqlite:///{place}/ledger.db")
+        database = f"sqlite:///{place}/ledger.db"
+        store = open_store(database)
         fill(store, lots=lots)
-        runs: dict[Route, list[float]] = {route: [] for route in DAYS}
-        postings = 0
+        _close(store)
         for repeat in range(repeats):
-            for route, day in DAYS.items():
-                directory = Path(place) / f"{route}-{repeat}"
-                package, seconds = clear(store, route, directory, lots=lots)
-                if route is Route.TIERED:
-                    postings = package.postings
-                runs[route].append(seconds)
-                if not repeat:
-                    due = stream_due(store, day)
-                    again = verify_package(directory, due, due_on=day, pay_on=day)
-                    assert again.digest == package.digest
-        if isinstance(store, SqlStore):
-            store.close()
+            for route, several in product(DAYS, (0, jobs)):
+                directory = Path(place) / "package"
+                package, seconds, cpu = clear(database, route, directory, lots=lots, jobs=several)
+                count = package.postings if route is Route.TIERED else lots
+                rates[route, several].append(count / seconds)
+                cpu_us[route, several].append(cpu / lots * 1e6)
+                assert made.setdefault(route, package) == package
+                if not repeat and several:
+                    _verify(database, route, directory, made[route])
+                shutil.rmtree(directory)
     return Figures(
-        tiered=postings / median(runs[Route.TIERED]),
-        direct=lots / median(runs[Route.DIRECT]),
-        postings=postings,
+        tiered=median(rates[Route.TIERED, jobs]),
+        direct=median(rates[Route.DIRECT, jobs]),
+        tiered_alone=median(rates[Route.TIERED, 0]),
+        direct_alone=median(rates[Route.DIRECT, 0]),
+        cpu_us={f"{route}-{n or 'alone'}": median(found) for (route, n), found in cpu_us.items()},
+        postings=made[Route.TIERED].postings,
         lots=lots,
     )
+
+
+def _verify(database: str, route: Route, directory: Path, package: Package) -> None:
+    """Verifies a package that several processes wrote in one."""
+    with due_on_day(database, route, jobs=0) as due:
+        again = verify_package(directory, due, due_on=DAYS[route], pay_on=DAYS[route])
+    assert again == package
 
 
 def main() -> None:
@@ -249,15 +306,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.clearing")
     parser.add_argument("--lots", type=int, default=100_000)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=CORES, help="processes beside the writing one")
     parser.add_argument("--cache", type=Path, default=workload.CACHE)
     given = parser.parse_args()
     tell(**machine())
-    found = measure(lots=given.lots, repeats=given.repeats, cache=given.cache)
+    found = measure(lots=given.lots, repeats=given.repeats, jobs=given.jobs, cache=given.cache)
     tell(
         lots=found.lots,
         tiered_postings=found.postings,
         tiered_postings_per_s=found.tiered,
         direct_lots_per_s=found.direct,
+        tiered_postings_per_s_alone=found.tiered_alone,
+        direct_lots_per_s_alone=found.direct_alone,
+        cpu_us_a_lot=found.cpu_us,
+        jobs=given.jobs,
         repeats=given.repeats,
         fsync=True,
     )

@@ -11,6 +11,8 @@ from tests.benchmarks.limits import OPENSSL, SODIUM, Limits
 from tests.benchmarks.measure import rounded
 from tests.benchmarks.write_path import (
     COMPETENT,
+    FRONTS,
+    FRONTS_ROUTES,
     NAIVE,
     POSTGRESQL,
     ROUTES,
@@ -79,31 +81,48 @@ RATE = "statements/s"
 
 
 def of_write_path(results: Results, limits: Limits) -> list[Goal]:
-    """Returns the goals about writing over HTTP."""
-    ours, other = results[SQLITE], results[POSTGRESQL]
-    rate, routes = ours["256"].rate, results[ROUTES]["256"].rate
+    """Returns the goals about writing over HTTP.
+
+    G1 to G4 and G9 are those of one process or of two fronts before one that writes, whichever
+    is faster with 256 clients; the unit says which.
+    """
+    alone, other = results[SQLITE], results[POSTGRESQL]
+    who, through = max(
+        ((SQLITE, ROUTES), (FRONTS, FRONTS_ROUTES)), key=lambda pair: results[pair[0]]["256"].rate
+    )
+    ours = results[who]
+    rate, routes, unit = ours["256"].rate, results[through]["256"].rate, f"{RATE}, {who}"
     openssl = limits.verify_all[OPENSSL]
     of_limit = f"Ed25519 verify/s, {OPENSSL}, all cores"
     naive, competent = _best(results[NAIVE]), _best(results[COMPETENT])
     of_naive, of_competent = "naive, requests/s at its best", "competent, requests/s at its best"
     return [
-        _at_least("G1", rate, RATE, least=0.5, over=openssl, of=of_limit),
-        _at_least("G2", rate, RATE, least=30, over=naive, of=of_naive),
-        _at_least("G2", rate, RATE, least=7, over=competent, of=of_competent),
-        _at_least("G3", routes, RATE, least=20, over=naive, of=of_naive),
-        _at_least("G3", routes, RATE, least=0.3, over=openssl, of=of_limit),
-        _at_least("G4", ours["bulk"].rate, RATE, least=0.75, over=openssl, of=of_limit),
+        _at_least("G1", rate, unit, least=0.5, over=openssl, of=of_limit),
+        _at_least("G2", rate, unit, least=30, over=naive, of=of_naive),
+        _at_least("G2", rate, unit, least=7, over=competent, of=of_competent),
+        _at_least("G3", routes, unit, least=20, over=naive, of=of_naive),
+        _at_least("G3", routes, unit, least=0.3, over=openssl, of=of_limit),
+        _at_least("G4", ours["bulk"].rate, unit, least=0.75, over=openssl, of=of_limit),
         _at_least(
             "G8",
             results[SLOW]["256"].rate,
             RATE,
             least=0.75,
-            over=rate,
+            over=alone["256"].rate,
             of="the same on the disk as it is",
         ),
-        _at_most("G9", ours["1"].p50_ms, "ms, p50 alone", most=1, over=1.5, of="ms"),
-        _at_most("G9", ours["256"].p99_ms, "ms, p99 of 256 clients", most=1, over=100, of="ms"),
-        _at_least("G11", other["256"].rate, RATE, least=0.7, over=rate, of="SQLite, the same"),
+        _at_most("G9", ours["1"].p50_ms, f"ms, p50 alone, {who}", most=1, over=1.5, of="ms"),
+        _at_most(
+            "G9", ours["256"].p99_ms, f"ms, p99 of 256 clients, {who}", most=1, over=100, of="ms"
+        ),
+        _at_least(
+            "G11",
+            other["256"].rate,
+            RATE,
+            least=0.7,
+            over=alone["256"].rate,
+            of="SQLite, the same",
+        ),
     ]
 
 

@@ -3,16 +3,19 @@
 The built ledger is served beside a copy to which so many entries were added, and both are
 measured in turn. To add them, admission is left out: statements are signed but not
 verified, decided and folded by the rulebook's own code over rows in memory, and written
-straight through the store in commits of ten thousand. So every entry is what a server
-would have written, and an audit accepts the log. Estimate: no difference.
+straight through the store in commits of ten thousand, a day between them. So every entry is
+what a server would have written, and an audit accepts the log. It is kept, like the ledger
+that it was made of. Estimate: no difference.
 
     python -m tests.benchmarks.growth --parties 1000 --lots 10000 --entries 50000
 """
 
 import argparse
+import json
+import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,20 +29,48 @@ from registry.merkle import hash_leaf
 from registry.model import ACCOUNTS, BUCKETS, CONSENTS, LEDGER, LOTS, NOTICES, PARTIES, VOUCHERS
 from registry.ports import Commit, LedgerStore, NewEntry
 from registry.rules.transfers import TransferOffer
-from registry.statements import Now, Statement
+from registry.statements import Now, Statement, admit
 from registry.store.sql import SqlStore
 from registry.tables import Key, Table, Value
+from registry.writer import StoredKeys
 from tests.benchmarks import driving, workload, write_path
 from tests.benchmarks.driving import Figures
 from tests.benchmarks.measure import machine, median, server, tell
-from tests.benchmarks.transfers import TIME_MS, Scale, Transfer, offer_body, party_id, party_key
+from tests.benchmarks.transfers import (
+    Book,
+    Hand,
+    Holding,
+    Scale,
+    Transfer,
+    offer_body,
+    party_id,
+    party_key,
+)
 from tests.benchmarks.workload import Built
-from tests.builders import ORIGIN
+from tests.builders import ORIGIN, key_of, uscc
 
 COMMIT: Final = 10_000
+DAYS_MAX: Final = 100
+"""The vouchers must not fall due."""
+DAY_MS: Final = 25 * 3_600_000
+"""A little more than a day, so that no statement of the day before can still be sealed."""
+OPERATOR: Final = uscc(1)
 PHASES: Final = ("256", "bulk")
 MOVES_MAX: Final = 60
 """A lot can be assigned 64 times, and some of these are needed for measuring."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grown(Built):
+    """A ledger whose clock has moved on since it was built."""
+
+    time_ms: int
+
+    def book(self, name: str) -> Book:
+        """Returns its free lots, to be transferred now."""
+        book = Book(self.scale, self.holdings, name=name)
+        book.hand.time_ms = self.time_ms
+        return book
 
 
 class _Rows:
@@ -81,84 +112,139 @@ class _Rows:
         self.changes.append(Change(index=self.index, table=table, key=key, row=None))
 
 
-def _statement_of(transfer: Transfer) -> Statement[TransferOffer]:
-    """Returns a statement as admission would have."""
-    signer = party_key(transfer.assignor).public
-    offer = offer_body(transfer.lot, transfer.amount, transfer.assignee)
-    return Statement(
-        text=transfer.text,
-        sid=transfer.sid,
-        kind="transfer.offer",
-        kid=signer.kid,
-        by=party_id(transfer.assignor),
-        aud=ORIGIN,
-        id=transfer.id,
-        iat=TIME_MS // 1000,
-        exp=TIME_MS // 1000 + 3_600,
-        body=TransferOffer.model_validate(offer),
-    )
+class _Growing:
+    """A store, and what is needed to add entries to it."""
+
+    def __init__(self, store: LedgerStore, book: Book) -> None:
+        self.size = store.size()
+        self._store = store
+        self._epoch = store.acquire()
+        self._book = book
+        self._clock = Hand("clock of growth")
+        self._keys = StoredKeys(store)
+        self._rows = _Rows(store)
+        self._tree = LogTree(lambda level, index: store.tile(level=level, index=index), self.size)
+        self._previous = next(iter(store.leaf_hashes(self.size - 1, self.size)))
+
+    def add(self, count: int, *, next_day: bool) -> None:
+        """Passes so many whole lots on, and moves the clock to the next day after them."""
+        self._rows.changes, self._tree = [], self._tree.fork()
+        statements = [self._statement_of(each) for each in self._book.transfers(count, whole=True)]
+        new = [self._seal(statement) for statement in statements]
+        if next_day:
+            then = self._clock.time_ms + DAY_MS
+            text = self._clock.sign(key_of("operator"), OPERATOR, "clock.set", {"time": then})
+            new.append(
+                self._seal(admit(text, kinds=RULEBOOK.kinds, origin=ORIGIN, keys=self._keys))
+            )
+            self._clock.time_ms = self._book.hand.time_ms = then
+        commit = Commit(entries=new, changes=self._rows.changes, tiles=self._tree.tiles())
+        self._store.append(commit, expected_size=self.size - len(new), epoch=self._epoch)
+
+    def _statement_of(self, transfer: Transfer) -> Statement[TransferOffer]:
+        """Returns a statement as admission would have."""
+        signer = party_key(transfer.assignor).public
+        offer = offer_body(transfer.lot, transfer.amount, transfer.assignee)
+        now = self._book.hand.time_ms // 1000
+        return Statement(
+            text=transfer.text,
+            sid=transfer.sid,
+            kind="transfer.offer",
+            kid=signer.kid,
+            by=party_id(transfer.assignor),
+            aud=ORIGIN,
+            id=transfer.id,
+            iat=now,
+            exp=now + 3_600,
+            body=TransferOffer.model_validate(offer),
+        )
+
+    def _seal(self, statement: Statement[Any]) -> NewEntry:
+        """Decides a statement, seals its entry and folds it."""
+        rows, index, time = self._rows, self.size, self._clock.time_ms
+        rows.index = index
+        now = Now(index=index, time=time, ledger=rows.get(LEDGER, "ledger"))
+        effects = RULEBOOK.kinds[statement.kind].decide(rows, statement, now)
+        entry = Entry(
+            index=index,
+            time=time,
+            kind=statement.kind,
+            origin=ORIGIN,
+            previous=self._previous,
+            statement=statement.text,
+            effects_json=format_effects(effects),
+        )
+        data = seal_entry(entry)
+        self._previous = leaf_hash = hash_leaf(data)
+        self._tree.append(leaf_hash)
+        self.size += 1
+        apply(rows, effects, Seal(
+            index=index, time=time, leaf_hash=leaf_hash, statement=statement.text
+        ))  # fmt: skip
+        return NewEntry(
+            index=index,
+            time=time,
+            kind=statement.kind,
+            leaf_hash=leaf_hash,
+            data=data,
+            sid=statement.sid,
+            by=statement.by,
+            id=statement.id,
+        )
 
 
-def grow(built: Built, *, entries: int) -> Built:
+def grow(built: Built, *, entries: int) -> Grown:
     """Adds entries to a ledger, each a whole lot passed on, and signs the longer log."""
-    store = open_store(built.database)
-    epoch, size = store.acquire(), store.size()
-    tree = LogTree(lambda level, index: store.tile(level=level, index=index), size)
-    previous = next(iter(store.leaf_hashes(size - 1, size)))
-    book, rows = built.book("grow"), _Rows(store)
-    for first in range(0, entries, COMMIT):
-        rows.changes = []
-        tree = tree.fork()
-        new: list[NewEntry] = []
-        for transfer in book.transfers(min(COMMIT, entries - first), whole=True):
-            made = _seal(rows, transfer, index=size + len(new), previous=previous)
-            previous = made.leaf_hash
-            tree.append(previous)
-            new.append(made)
-        commit = Commit(entries=new, changes=rows.changes, tiles=tree.tiles())
-        store.append(commit, expected_size=size, epoch=epoch)
-        size += len(new)
+    store, book = open_store(built.database), built.book("grow")
+    growing = _Growing(store, book)
+    commits = -(-entries // COMMIT)
+    for number in range(commits):
+        first = number * COMMIT
+        # Days are spread over the commits, so that statements are remembered for a few of them.
+        days = [DAYS_MAX * at // commits for at in (number, number + 1)]
+        growing.add(min(COMMIT, entries - first), next_day=commits <= DAYS_MAX or days[0] < days[1])
     workload.sign(store, built.directory)
     if isinstance(store, SqlStore):
         store.close()
-    return Built(
+    return Grown(
         directory=built.directory,
         database=built.database,
         scale=built.scale,
-        size=size,
+        size=growing.size,
         holdings=list(book.holdings),
+        time_ms=book.hand.time_ms,
     )
 
 
-def _seal(rows: _Rows, transfer: Transfer, *, index: int, previous: bytes) -> NewEntry:
-    """Decides a transfer, seals its entry and folds it."""
-    statement = _statement_of(transfer)
-    rows.index = index
-    now = Now(index=index, time=TIME_MS, ledger=rows.get(LEDGER, "ledger"))
-    effects = RULEBOOK.kinds[statement.kind].decide(rows, statement, now)
-    entry = Entry(
-        index=index,
-        time=TIME_MS,
-        kind=statement.kind,
-        origin=ORIGIN,
-        previous=previous,
-        statement=statement.text,
-        effects_json=format_effects(effects),
+def cached(scale: Scale, *, entries: int, cache: Path) -> Grown:
+    """Returns the longer ledger, made now unless it was made before; never write to it."""
+    built = workload.cached(scale, cache=cache)
+    place = cache / f"{built.directory.name}-{entries}-more"
+    if not (place / "grown.json").exists():
+        fresh = Path(tempfile.mkdtemp(prefix="building-", dir=cache))
+        made = grow(workload.copy(built, fresh), entries=entries)
+        facts = {
+            "size": made.size,
+            "time_ms": made.time_ms,
+            "holdings": [astuple(each) for each in made.holdings],
+        }
+        (fresh / "grown.json").write_text(json.dumps(facts))
+        fresh.rename(place)
+    facts = json.loads((place / "grown.json").read_text())
+    return Grown(
+        directory=place,
+        database=f"sqlite:///{place / 'ledger.db'}",
+        scale=scale,
+        size=facts["size"],
+        holdings=[Holding(*each) for each in facts["holdings"]],
+        time_ms=facts["time_ms"],
     )
-    data = seal_entry(entry)
-    leaf_hash = hash_leaf(data)
-    seal = Seal(index=index, time=TIME_MS, leaf_hash=leaf_hash, statement=statement.text)
-    apply(rows, effects, seal)
-    return NewEntry(
-        index=index,
-        time=TIME_MS,
-        kind=statement.kind,
-        leaf_hash=leaf_hash,
-        data=data,
-        sid=statement.sid,
-        by=statement.by,
-        id=statement.id,
-    )
+
+
+def copy(grown: Grown, directory: Path) -> Grown:
+    """Copies a longer ledger."""
+    there = workload.copy(grown, directory)
+    return replace(grown, directory=there.directory, database=there.database)
 
 
 # --- Measuring -----------------------------------------------------------------------
@@ -197,8 +283,10 @@ def measure(
         raise ValueError(f"{scale.lots} lots can move {MOVES_MAX} times each, not {entries} in all")
     phases = [phase for phase in driving.phases(seconds) if phase.name in PHASES]
     with ExitStack() as stack:
-        both = [stack.enter_context(write_path.on_sqlite(scale, cache=cache)) for _ in range(2)]
-        both[1] = grow(both[1], entries=entries)
+        grown = cached(scale, entries=entries, cache=cache)
+        both: list[Built] = [stack.enter_context(write_path.on_sqlite(scale, cache=cache))]
+        place = stack.enter_context(tempfile.TemporaryDirectory(prefix="run-", dir=cache))
+        both.append(copy(grown, Path(place)))
         starts = [start_seconds(built, repeats=repeats, options=options) for built in both]
         runs = [stack.enter_context(driving.registry(built, options=options)) for built in both]
         for _ in range(repeats):

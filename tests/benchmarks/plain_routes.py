@@ -6,11 +6,11 @@ worth is the difference. Nobody but the benchmarks runs this program.
 
 from functools import partial
 
-from api import server
+from api import front, server
 from api.app import create_app
 
 # On import, so that processes which this one may start do it too.
-setattr(server, "create_app", partial(create_app, shortcut=False))  # noqa: B010
+setattr(front, "create_app", partial(create_app, shortcut=False))  # noqa: B010
 
 if __name__ == "__main__":
     server.main()

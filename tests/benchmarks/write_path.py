@@ -5,10 +5,11 @@ load generator runs on the same machine. Estimate: a signed transfer costs one E
 verification (0.05 ms), HTTP (0.06 ms), its decision (0.1 ms) and its rows (0.1 ms), so
 3,000 a second on one core; a group commit makes the disk's share small.
 
-Beside the registry on SQLite and PostgreSQL it measures, in turn, the two opponents
-(`naive`, `competent`), the registry on a disk that is 5 ms slower (`slow_disk`), and with
-all writes through FastAPI's routes (`plain_routes`). All answers and all that was written
-are checked when the clock has stopped (`written`).
+Beside the registry on SQLite, in one process and with two fronts before the one that writes,
+and on PostgreSQL it measures, in turn, the two opponents (`naive`, `competent`), the registry
+on a disk that is 5 ms slower (`slow_disk`), and with all writes through FastAPI's routes
+(`plain_routes`). All answers and all that was written are checked when the clock has stopped
+(`written`).
 
     python -m tests.benchmarks.write_path --repeats 3 --who "sqlite; naive; competent"
 """
@@ -28,17 +29,21 @@ from tests.benchmarks.workload import Built
 from tests.postgres import Server as Postgres
 
 SQLITE: Final = "sqlite"
+FRONTS: Final = "sqlite, two fronts"
 POSTGRESQL: Final = "postgresql"
 SLOW: Final = "sqlite, disk 5 ms slower"
 ROUTES: Final = "sqlite, through routes"
+FRONTS_ROUTES: Final = "sqlite, two fronts, through routes"
 NAIVE: Final = "naive"
 COMPETENT: Final = "competent"
 
 PHASES: Final = {
     SQLITE: ("1", "32", "256", "bulk"),
+    FRONTS: ("1", "32", "256", "bulk"),
     POSTGRESQL: ("1", "32", "256", "bulk"),
     SLOW: ("256",),
     ROUTES: ("256",),
+    FRONTS_ROUTES: ("256",),
     NAIVE: ("1", "32", "256"),
     COMPETENT: ("1", "32", "256"),
 }
@@ -47,8 +52,12 @@ PHASES: Final = {
 PROGRAMS: Final = {
     SLOW: "tests.benchmarks.slow_disk",
     ROUTES: "tests.benchmarks.plain_routes",
+    FRONTS_ROUTES: "tests.benchmarks.plain_routes",
 }
 """What is run instead of the server."""
+
+OPTIONS: Final = {FRONTS: ("--fronts=2",), FRONTS_ROUTES: ("--fronts=2",)}
+"""What the server is told."""
 
 SHARES: Final = {NAIVE: 0.2, COMPETENT: 0.5}
 """Who is slower is sent less, so that each phase takes about as long."""
@@ -90,7 +99,8 @@ def running(who: str, scale: Scale, *, cache: Path, options: Sequence[str]) -> I
         opened = on_postgresql if who == POSTGRESQL else on_sqlite
         built = stack.enter_context(opened(scale, cache=cache))
         module = PROGRAMS.get(who, "api.server")
-        yield stack.enter_context(driving.registry(built, module=module, options=options))
+        told = (*OPTIONS.get(who, ()), *options)
+        yield stack.enter_context(driving.registry(built, module=module, options=told))
 
 
 def measure(

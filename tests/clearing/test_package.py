@@ -5,21 +5,23 @@ import json
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
-from clearing.due import stream_due
+from clearing.due import Share, stream_due
 from clearing.model import BALANCES
 from clearing.package import FILES, Package, verify_package, write_package
-from clearing.plan import PLAN_DOMAIN, Due, Totals, compile_vouchers, format_plan, plan_digest
+from clearing.plan import PLAN_DOMAIN, Due, Totals, format_plan, plan_digest, route_batches
+from clearing.routes import Instruction, instruct
 from clearing.rulebook import RULEBOOK
 from clearing.rules.plans import plan_due
 from registry.batch import Batch, Change
 from registry.canonical import b64url_encode, format_json, parse_json
-from registry.errors import InvariantBrokenError, ProofFailedError
+from registry.errors import HeadMovedError, InvariantBrokenError, ProofFailedError
 from registry.model import LOTS
 from registry.ports import Commit, LedgerStore
 from registry.store.memory import MemoryStore
@@ -48,6 +50,13 @@ def filled(store: LedgerStore, world: World) -> LedgerStore:
     return store
 
 
+def grow(store: LedgerStore) -> None:
+    """Adds an entry that changes nothing."""
+    size = store.size()
+    commit = Commit(entries=[entry(size)], changes=(), tiles=())
+    store.append(commit, expected_size=size, epoch=store.acquire())
+
+
 def written(directory: Path, store: LedgerStore) -> Package:
     return write_package(directory, stream_due(store, DUE_ON), due_on=DUE_ON, pay_on=PAY_ON)
 
@@ -74,15 +83,18 @@ class TestDue:
     @settings(max_examples=30)
     def test_a_stream_gives_the_plan_that_the_rows_give(self, world: World) -> None:
         plan, totals = world.plan(), Totals()
-        parts = compile_vouchers(stream_due(stored(world), DUE_ON), totals)
-        assert [each for part in parts for each in part.instructions] == [*plan.instructions]
+        due, instructions = stream_due(stored(world), DUE_ON), list[Instruction]()
+        for voucher, _, steps in chain.from_iterable(route_batches(due, totals)):
+            first = len(instructions)
+            instructions += instruct(voucher, steps, first=first, banks=due.banks)
+        assert instructions == [*plan.instructions]
         assert totals == plan.totals
 
     def test_vouchers_out_of_order_are_a_bug(self, world: World) -> None:
         due = stream_due(stored(world), DUE_ON)
-        twice = Due(vouchers=list(due.vouchers) * 2, mandates=due.mandates, banks=due.banks)
+        twice = Due(batches=list(due.batches) * 2, mandates=due.mandates, banks=due.banks)
         with pytest.raises(InvariantBrokenError, match="stands after"):
-            list(compile_vouchers(twice, Totals()))
+            list(route_batches(twice, Totals()))
 
     def test_few_vouchers_at_a_time_give_the_same(
         self, world: World, monkeypatch: pytest.MonkeyPatch
@@ -90,10 +102,35 @@ class TestDue:
         for number in range(5):
             world.issue(f"more {number}", face=9, to="S1")
         store = stored(world)
-        whole = list(stream_due(store, DUE_ON).vouchers)
-        monkeypatch.setattr("clearing.due.VOUCHERS_AT_ONCE", 2)
-        assert list(stream_due(store, DUE_ON).vouchers) == whole
+        (whole,) = stream_due(store, DUE_ON).batches
         assert len(whole) == 6
+        monkeypatch.setattr("clearing.due.VOUCHERS_AT_ONCE", 2)
+        batches = list(stream_due(store, DUE_ON).batches)
+        assert [len(batch) for batch in batches] == [2, 2, 2]
+        assert [*chain.from_iterable(batches)] == whole
+
+    def test_shares_are_each_voucher_once(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for number in range(6):
+            world.issue(f"more {number}", face=9, to="S1")
+        store = stored(world)
+        (whole,) = stream_due(store, DUE_ON).batches
+        monkeypatch.setattr("clearing.due.VOUCHERS_AT_ONCE", 2)
+        shares = [
+            list(stream_due(store, DUE_ON, share=Share(place=place, of=3)).batches)
+            for place in range(3)
+        ]
+        assert [len(share) for share in shares] == [2, 1, 1]
+        (first, fourth), (second,), (third,) = shares
+        assert [*first, *second, *third, *fourth] == whole
+
+    def test_a_log_that_grows_meanwhile_is_refused(self, world: World) -> None:
+        store = stored(world)
+        due = stream_due(store, DUE_ON)
+        grow(store)
+        with pytest.raises(HeadMovedError, match="has 2 entries, expected 1"):
+            list(due.batches)
 
 
 class TestPackage:

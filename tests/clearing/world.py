@@ -6,7 +6,7 @@ from datetime import date
 
 from clearing.kinds import TABLES as CLEARING_TABLES
 from clearing.plan import Plan
-from clearing.rules.plans import plan_due
+from clearing.rules.plans import find_due, plan_due
 from registry.calendars import start_of
 from registry.canonical import Json, b64url_encode, parse_object, sha256
 from registry.effects import Effect, Seal, apply, format_effects
@@ -247,7 +247,7 @@ class World:
 
     def lots(self) -> tuple[Lot, ...]:
         """Returns all live lots."""
-        return self.rows.where(LOTS, "due_on", self.due_on.isoformat())
+        return find_due(self.rows, self.due_on).lots
 
     def plan(self) -> Plan:
         """Compiles the plan of the due date."""

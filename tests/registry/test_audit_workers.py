@@ -1,178 +1,207 @@
-"""Workers: they say what this process would say, and one that fails is never an audit passed."""
+"""Judges elsewhere: they find what is found here, and one that fails is no audit passed."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from clearing.rulebook import RULEBOOK as WHOLE
 from registry import audit_workers
 from registry.audit import Audit, audit_export
-from registry.audit_workers import Bundle, LocalReaders, WorkerReaders, make_bundle
-from registry.errors import InvariantBrokenError
-from registry.tiles import format_bundle
+from registry.audit_state import SavedState
+from registry.audit_workers import Answer, Elsewhere, Fault, Share, Task, perform
+from registry.verdicts import Verdict
 from tests.builders import ORIGIN
 from tests.lies import LIES
 from tests.logs import LOG_KEY, Forger, MemoryFiles, audit, export, story
 from tests.watched import RULEBOOK
 
-KINDS = RULEBOOK.kinds
-WIDTH = 8
+BOTH = Share(0, 2, 3)
 
 
-def bundles(entries: Iterable[bytes]) -> Iterator[Bundle]:
-    """Makes small bundles, so that a short log has many."""
-    data = list(entries)
-    for index, at in enumerate(range(0, len(data), WIDTH)):
-        members = tuple(data[at : at + WIDTH])
-        yield make_bundle(index, format_bundle(members), members)
+def task(share: Share = BOTH) -> Task:
+    """Asks for the judgement of the story."""
+    return Task(
+        files=export(story().entries),
+        origin=ORIGIN,
+        key=LOG_KEY.public,
+        rulebook=RULEBOOK,
+        size=len(story().entries),
+        share=share,
+    )
+
+
+class EndlessFiles(MemoryFiles):
+    """Files that nobody comes to an end with."""
+
+    def read(self, path: str) -> bytes:
+        time.sleep(600)
+        return super().read(path)
+
+
+def endless_task() -> Task:
+    """Asks for a judgement that never comes."""
+    return replace(task(), files=EndlessFiles({}))
 
 
 @pytest.fixture
-def fresh() -> Iterator[WorkerReaders]:
-    with WorkerReaders(KINDS, ORIGIN, jobs=2) as readers:
-        yield readers
+def others() -> Iterator[Elsewhere]:
+    """Has the judge of the other share at work."""
+    with Elsewhere() as others:
+        others.start(task(), None)
+        yield others
 
 
-@pytest.fixture(scope="module")
-def workers() -> Iterator[WorkerReaders]:
-    with WorkerReaders(KINDS, ORIGIN, jobs=2) as readers:
-        yield readers
-
-
-def parallel(files: MemoryFiles, monkeypatch: pytest.MonkeyPatch) -> Audit:
-    """Audits a short log as if it were a long one."""
+def parallel(
+    files: MemoryFiles, monkeypatch: pytest.MonkeyPatch, *, saved: SavedState | None = None
+) -> Audit:
+    """Audits a short log as if it were a long one, three entries to each process in turn."""
     monkeypatch.setattr("registry.audit.PARALLEL_FROM", 0)
-    return audit_export(files, origin=ORIGIN, key=LOG_KEY.public, rulebook=RULEBOOK, jobs=2)
+    monkeypatch.setattr("registry.audit.BLOCK", 3)
+    return audit_export(
+        files, origin=ORIGIN, key=LOG_KEY.public, rulebook=RULEBOOK, jobs=2, saved=saved
+    )
 
 
-class TestAnswers:
-    def test_they_are_in_order_and_what_this_process_says(self, workers: WorkerReaders) -> None:
-        here = list(LocalReaders(KINDS, ORIGIN).read(bundles(story().entries)))
-        assert len(here) > 4
-        assert list(workers.read(bundles(story().entries))) == here
+def lied(name: str) -> list[bytes]:
+    """Seals the story again with a lie in it."""
+    kind, number, change = LIES[name]
+    at = story().index(kind, number)
+    return Forger(RULEBOOK).rewrite(story().entries, at=at, lie=lambda _f, d: [change(d)])
 
-    def test_a_key_claimed_in_one_bundle_is_known_to_all_workers(
-        self, workers: WorkerReaders
-    ) -> None:
-        for _bundle, reading in workers.read(bundles(story().entries)):
-            assert None not in reading.readings
 
-    def test_no_more_is_read_ahead_than_the_workers_hold(self, workers: WorkerReaders) -> None:
-        taken: list[int] = []
-
-        def told() -> Iterator[Bundle]:
-            for bundle in bundles(story().entries):
-                taken.append(bundle.index)
-                yield bundle
-
-        for done, _ in enumerate(workers.read(told())):
-            assert len(taken) <= done + 1 + 2 * audit_workers.BUNDLES_AHEAD
-
-    def test_answers_larger_than_a_pipe_do_not_stop_both_sides(
-        self, workers: WorkerReaders
-    ) -> None:
-        large = max(story().entries, key=len)
-        many = [make_bundle(n, format_bundle([large] * 200), (large,) * 200) for n in range(12)]
-        assert sum(1 for _ in workers.read(many)) == 12
-
-    @pytest.mark.parametrize("lie", [None, "another debtor", "a state of another total"])
-    def test_a_verdict_does_not_depend_on_who_reads(
+class TestVerdicts:
+    @pytest.mark.parametrize(
+        "lie", [None, "another debtor", "a state of another total", "a notice twice"]
+    )
+    def test_a_verdict_does_not_depend_on_how_many_judge(
         self, lie: str | None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        entries = list(story().entries)
-        if lie is not None:
-            kind, number, change = LIES[lie]
-            at = story().index(kind, number)
-            forger = Forger(RULEBOOK)
-            entries = forger.rewrite(entries, at=at, lie=lambda _f, draft: [change(draft)])
+        entries = list(story().entries) if lie is None else lied(lie)
         found, here = parallel(export(entries), monkeypatch), audit(export(entries))
         assert replace(found, state=None) == replace(here, state=None)
         assert (found.findings == []) == (lie is None)
 
-    def test_few_entries_are_read_here(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("lie", ["another kind", "a state with a bucket less"])
+    def test_all_go_on_from_a_state_that_was_kept(
+        self, lie: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        kind, number, _change = LIES[lie]
+        at = story().index(kind, number)
+        for entries in (list(story().entries), lied(lie)):
+            saved = audit(export(entries[: at - 1]), rulebook=RULEBOOK).state
+            found, here = (
+                parallel(export(entries), monkeypatch, saved=saved),
+                audit(export(entries)),
+            )
+            assert found.resumed == at - 1
+            assert found.findings == here.findings
+            assert found.digest == here.digest
+
+    def test_one_elsewhere_says_what_it_would_say_here(self, others: Elsewhere) -> None:
+        assert others.answers() == [perform(task(BOTH._replace(number=1)))]
+
+    def test_a_fault_found_elsewhere_is_a_finding(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        files = export(story().entries)
+        answer = Answer(task_root(), Fault(7, "because"), None)
+        monkeypatch.setattr(Elsewhere, "answers", lambda _self: [answer])
+        found = parallel(files, monkeypatch)
+        assert [(each.where, each.reason) for each in found.findings] == [("entry 7", "because")]
+        assert (found.digest, found.state) == ("", None)
+
+    def test_files_that_change_under_the_auditors_hands_are_no_audit_passed(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for root in (b"", bytes(32)):
+            answer = Answer(root, None, None)
+            monkeypatch.setattr(Elsewhere, "answers", lambda _self, answer=answer: [answer])
+            found = parallel(export(story().entries), monkeypatch)
+            assert found.verdict is Verdict.INVALID
+            assert "changed while they were read" in found.findings[0].reason
+            assert found.digest == ""
+
+    def test_one_that_cannot_read_an_entry_says_so_by_its_root(self) -> None:
+        asked = task()
+        (name,) = (name for name in asked.files.names() if "entries" in name)
+        assert isinstance(asked.files, MemoryFiles)
+        for data in (b"", asked.files.read(name)[:-1]):
+            changed = replace(asked, files=asked.files.changed(name, data))
+            assert perform(changed) == Answer(b"", None, None)
+
+    def test_few_entries_are_judged_here(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delattr(audit_workers, "_START")
         files = export(story().entries)
         found = audit_export(files, origin=ORIGIN, key=LOG_KEY.public, rulebook=RULEBOOK, jobs=64)
         assert found.findings == []
 
+    def test_a_table_that_travels_arrives_as_itself(self) -> None:
+        message = audit_workers.pickled(WHOLE)
+        assert pickle.loads(message).tables == WHOLE.tables  # noqa: S301 (our own)
+
+
+def task_root() -> bytes:
+    """Returns the root of the story."""
+    return perform(task(audit_workers.ALL)).root
+
 
 class TestFailures:
-    @pytest.mark.parametrize("when", [0, 1, 3])
-    def test_a_worker_that_is_killed_ends_the_audit(self, fresh: WorkerReaders, when: int) -> None:
-        answers = fresh.read(bundles(story().entries))
-        for _ in range(when + 1):
-            next(answers)
-        fresh._workers[1]._process.kill()
-        fresh._workers[1]._process.wait()
+    def test_one_that_is_killed_ends_the_audit(self, others: Elsewhere) -> None:
+        others._workers[0]._process.kill()
+        others._workers[0]._process.wait()
         with pytest.raises(ChildProcessError, match="status -9"):
-            list(answers)
+            others.answers()
+        with pytest.raises(ChildProcessError, match="status -9"):
+            others._workers[0].send(task())
 
-    def test_an_answer_that_does_not_come_is_not_taken_for_one(self, fresh: WorkerReaders) -> None:
-        for worker in fresh._workers:
-            worker._process.kill()
-            worker._process.wait()
-        silent, full = fresh._workers
-        with pytest.raises(ChildProcessError, match="status -9"):
-            silent.receive()
-        with pytest.raises(ChildProcessError, match="status -9"):
-            full.send(next(bundles(story().entries)))
-
-    def test_an_audit_whose_workers_fail_has_no_verdict(
+    def test_an_audit_whose_processes_fail_has_no_verdict(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(audit_workers, "_START", "raise SystemExit(7)")
-        files = export(story().entries)
         with pytest.raises(ChildProcessError, match="status 7"):
-            parallel(files, monkeypatch)
-
-    def test_an_answer_for_another_bundle_is_refused(self, fresh: WorkerReaders) -> None:
-        answers = fresh.read(bundles(story().entries))
-        next(answers)
-        one, other = fresh._workers
-        one._out, other._out = other._out, one._out
-        with pytest.raises(InvariantBrokenError, match="was answered with"):
-            list(answers)
+            parallel(export(story().entries), monkeypatch)
 
     def test_they_end_with_the_audit_whatever_ends_it(self) -> None:
-        readers = WorkerReaders(KINDS, ORIGIN, jobs=2)
-        with suppress(KeyboardInterrupt), readers:
-            next(readers.read(bundles(story().entries)))
+        others = Elsewhere()
+        with suppress(KeyboardInterrupt), others:
+            others.start(task(Share(0, 3)), None)
             raise KeyboardInterrupt
-        assert all(worker._process.poll() is not None for worker in readers._workers)
+        assert len(others._workers) == 2
+        assert all(worker._process.poll() is not None for worker in others._workers)
 
-    def test_an_interrupt_from_the_terminal_is_the_audits_affair(
-        self, fresh: WorkerReaders
-    ) -> None:
-        read = fresh.read(bundles(story().entries))
-        next(read)
-        for worker in fresh._workers:
-            worker._process.send_signal(signal.SIGINT)
-        assert len(list(read)) == len(list(bundles(story().entries))) - 1
+    def test_an_interrupt_from_the_terminal_is_the_audits_affair(self, others: Elsewhere) -> None:
+        # It ignores it once it runs at all.
+        time.sleep(0.3)
+        others._workers[0]._process.send_signal(signal.SIGINT)
+        assert len(others.answers()) == 1
 
-    def test_a_worker_ends_when_its_audit_is_gone(self) -> None:
+    def test_a_process_ends_when_its_audit_is_gone(self) -> None:
         program = (
-            "import os, registry.audit_workers as w, clearing.rulebook as c\n"
-            "readers = w.WorkerReaders(c.RULEBOOK.kinds, 'sandbox.example/tests', jobs=2)\n"
-            "readers.__enter__()\n"
-            "print(*(each._process.pid for each in readers._workers), flush=True)\n"
+            "import os, tests.registry.test_audit_workers as t\n"
+            "others = t.Elsewhere()\n"
+            "others.start(t.endless_task(), None)\n"
+            "print(others._workers[0]._process.pid, flush=True)\n"
             "os._exit(0)\n"
         )
         done = subprocess.run(  # noqa: S603 (our own program)
-            [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            timeout=60,
         )
-        pids = [int(pid) for pid in done.stdout.split()]
         end = time.monotonic() + 30
-        while any(_is_running(pid) for pid in pids):
+        while _is_running(int(done.stdout)):
             assert time.monotonic() < end
             time.sleep(0.05)
-        assert len(pids) == 2
 
     def test_a_module_planted_where_the_auditor_stands_is_not_run(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -182,8 +211,9 @@ class TestFailures:
             (tmp_path / name).write_text(planted)
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
-        with WorkerReaders(KINDS, ORIGIN, jobs=1) as readers:
-            assert list(readers.read(bundles(story().entries[:8])))
+        with Elsewhere() as others:
+            others.start(task(), None)
+            assert len(others.answers()) == 1
         assert not (tmp_path / "ran").exists()
 
 

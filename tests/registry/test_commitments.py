@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,16 @@ from registry.commitments import (
 from registry.effects import SALT_BUCKET, SALT_LOT, Touch, derive_salt
 from registry.entries import open_entry
 from registry.errors import InvariantBrokenError
-from registry.histories import Histories, rows_of
+from registry.histories import Histories
 from registry.ids import LotId, Origin
-from registry.leaves import in_order, lot_facts, lot_leaf, lot_record, write_json
+from registry.leaves import (
+    LotColumns,
+    columns_of,
+    fields_of,
+    hash_records,
+    in_order,
+    write_records,
+)
 from registry.merkle import CompactRange
 from registry.model import ACCOUNTS, BUCKETS, LOTS, TABLES, VOUCHERS, Bucket, Lot
 from registry.proofs import committed_state, verify_lot_proof, verify_snapshot
@@ -181,7 +187,6 @@ def histories_at(size: int) -> dict[Touch, CompactRange]:
 class TestIncrementally:
     def test_touched_buckets_are_all_that_changed_at_every_entry(self) -> None:
         """What an entry does not touch keeps its leaf, or commitments would go stale."""
-        store = story().world.store
         kept = Commitments()
         for size, data in enumerate(story().entries, 1):
             touches: Any = open_entry(data).effects["touches"]
@@ -190,7 +195,8 @@ class TestIncrementally:
             kept.update(rows.fetch, {touch: histories[touch] for touch in touched})
             fresh = Commitments()
             fresh.update(rows.fetch, histories)
-            loaded = Commitments.load(store.select, partial(rows_of, histories), as_of=size)
+            whole = fresh.roots(at=size, grown=histories)
+            loaded = Commitments.load((row.family, row.record) for row in whole.histories)
             assert leaves_of(kept) == leaves_of(fresh) == leaves_of(loaded), size
             roots = [each.roots(at=size, grown={}) for each in (kept, fresh, loaded)]
             assert roots[0] == roots[1] == roots[2]
@@ -219,8 +225,10 @@ class TestRecords:
 
     def test_a_leaf_is_made_from_its_record(self) -> None:
         lot = self.lot()
-        leaf = lot_leaf(lot, "payee")
-        assert (leaf.hash, leaf.total) == (sha(b"\x20", naive_lot(lot, "payee")), lot.amount)
+        columns = columns_of([fields_of(lot)], {lot.account: "payee"})
+        (record,) = write_records(columns)
+        assert record.encode() == naive_lot(lot, "payee")
+        assert hash_records([record]) == [sha(b"\x20", naive_lot(lot, "payee"))]
 
     def test_leaf_order_is_by_birth_and_number_and_not_by_text(self) -> None:
         lots = [
@@ -269,18 +277,18 @@ class TestGoldenBytes:
     def test_a_lots_record(self) -> None:
         case = vector("snapshots/lot.json")
         record = json.loads(case["want"]["record"])
-        made = lot_record(
-            lot=record["lot"],
-            voucher=record["voucher"],
-            amount=int(record["amount"]),
-            born=record["born"],
-            holder=case["input"]["holder"],
-            salt=case["input"]["salt"],
-            facts=jcs(case["input"]["facts"]),
+        columns = LotColumns(
+            lot=[record["lot"]],
+            voucher=[record["voucher"]],
+            amount=[int(record["amount"])],
+            holder=[case["input"]["holder"]],
+            born=[record["born"]],
+            salt=[case["input"]["salt"]],
+            facts=[jcs(case["input"]["facts"]).decode()],
         )
-        written = write_json(made)
-        assert written.decode() == case["want"]["record"]
-        assert sha(b"\x20", written).hex() == case["want"]["leaf_hash"]
+        (written,) = write_records(columns)
+        assert written == case["want"]["record"]
+        assert hash_records([written])[0].hex() == case["want"]["leaf_hash"]
 
     @pytest.mark.parametrize("family", FAMILIES)
     def test_a_buckets_record(self, family: str) -> None:
@@ -317,8 +325,9 @@ class TestGoldenBytes:
         assert holding.lots[0]["record"]["lot"] == case["input"]["lot"]
 
     def test_facts_have_these_names_and_no_others(self) -> None:
-        facts = lot_facts(next(iter(story().world.store.select(LOTS))), payee="x")
-        assert list(facts.__struct_fields__) == [
+        lot = next(iter(story().world.store.select(LOTS)))
+        columns = columns_of([fields_of(lot)], {lot.account: "x"})
+        assert list(json.loads(columns.facts[0])) == [
             "acknowledged", "assignments", "burdens", "due_on", "payee", "recourse", "status",
             "tier",
         ]  # fmt: skip

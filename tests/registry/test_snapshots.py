@@ -1,17 +1,24 @@
 """Snapshots as they are taken: complete, as of the state entry, the same bytes every time."""
 
 import base64
+import json
 import re
+from collections.abc import Callable, Iterator
+from copy import copy
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from registry.commitments import FAMILIES
 from registry.entries import open_entry
-from registry.errors import NoteFailedError
-from registry.model import BUCKETS, LOTS
+from registry.errors import InvariantBrokenError, NoteFailedError
+from registry.leaves import parts_in_order
+from registry.model import BUCKETS, HISTORIES, LOTS
 from registry.proofs import FILES, committed_state, verify_lot_proof, verify_snapshot
 from registry.refusals import LotNotFoundError, SnapshotUnknownError
-from registry.snapshots import take_lot_proof, take_snapshot
+from registry.snapshots import Prover, take_lot_proof, take_snapshot
+from registry.tables import Table, replace
 from tests.builders import ORIGIN
 from tests.logs import LOG_KEY, note_of, story
 from tests.watched import WatchedStore, cast, engine_on, planned, store_of
@@ -184,6 +191,101 @@ class TestRefusals:
         lot = f"{story().names['expiring']}.1"
         with pytest.raises(LotNotFoundError):
             take_lot_proof(story().world.store, note=note(), state_index=state_index(0), lot=lot)
+
+
+class Altered(WatchedStore):
+    """A store whose rows may say something else than they said; notes what lots are read."""
+
+    lots_read: list[tuple[str, str]]
+    alter: Callable[[Table[Any], Any], Any]
+
+    def select(self, table: Table[Any], **how: Any) -> Iterator[Any]:
+        if table is LOTS:
+            self.lots_read.append((how.get("field", ""), str(how.get("value", ""))))
+        return (self.alter(table, row) for row in super().select(table, **how))
+
+
+def altered(alter: Callable[[Table[Any], Any], Any] = lambda _table, row: row) -> Altered:
+    """Returns a store of the story whose rows are altered when they are read."""
+    store = copy(story().world.store)
+    store.__class__ = Altered
+    watched: Any = store
+    watched.lots_read, watched.alter = [], alter
+    watched.calls, watched.fail_at = 0, -1
+    return watched  # type: ignore[no-any-return]
+
+
+class TestWhatIsRead:
+    @pytest.mark.parametrize("family", FAMILIES)
+    def test_a_prover_reads_no_lots_but_those_of_the_bucket(
+        self, family: str, tmp_path: Path
+    ) -> None:
+        store = altered()
+        prover = Prover(store, state_index=state_index(1), family=family)
+        assert store.lots_read == []
+        bucket = story().world.ids["s2"] if family == "holder" else story().names["voucher"]
+        prover.write_snapshot(tmp_path / "snapshot", note(), bucket)
+        assert store.lots_read == [(family, bucket)]
+
+    def test_the_files_are_those_that_are_taken_in_memory(self, tmp_path: Path) -> None:
+        for number, (family, bucket) in enumerate(buckets(1)):
+            prover = Prover(story().world.store, state_index=state_index(1), family=family)
+            directory = tmp_path / str(number)
+            count = prover.write_snapshot(directory, note(), bucket)
+            files = {path.name: path.read_bytes() for path in directory.iterdir()}
+            assert files == taken(family, bucket)
+            assert count == len(files["lots.ndjson"].splitlines())
+
+    @pytest.mark.parametrize("family", FAMILIES)
+    def test_a_lot_that_was_altered_in_the_database_is_not_given_away(
+        self, family: str, tmp_path: Path
+    ) -> None:
+        bucket = story().world.ids["s2"] if family == "holder" else story().names["voucher"]
+        lot = json.loads(taken(family, bucket)["lots.ndjson"].splitlines()[1])["record"]["lot"]
+
+        def alter(table: Table[Any], row: Any) -> Any:
+            is_it = table is LOTS and row.lot == lot
+            return replace(row, amount=row.amount + 1) if is_it else row
+
+        prover = Prover(altered(alter), state_index=state_index(1), family=family)
+        with pytest.raises(InvariantBrokenError, match="the lots of"):
+            prover.snapshot(note(), bucket)
+        with pytest.raises(InvariantBrokenError, match="the lots of"):
+            prover.write_snapshot(tmp_path / "snapshot", note(), bucket)
+        assert list(tmp_path.iterdir()) == []
+        if family == "holder":
+            with pytest.raises(InvariantBrokenError, match="the lots of"):
+                prover.lot_proof(note(), lot=lot, holder=bucket)
+
+    @pytest.mark.parametrize("family", FAMILIES)
+    def test_a_record_that_was_altered_in_the_database_is_found(self, family: str) -> None:
+        named = {bucket for each, bucket in buckets(1) if each == family}
+        for victim in named:
+
+            def alter(table: Table[Any], row: Any, victim: str = victim) -> Any:
+                is_it = table is HISTORIES and (row.family, row.bucket) == (family, victim)
+                changed = {"record": row.record.replace('"sum":"', '"sum":"1')} if is_it else {}
+                return replace(row, **changed)
+
+            with pytest.raises(InvariantBrokenError, match=f"{family} is"):
+                Prover(altered(alter), state_index=state_index(1), family=family)
+
+    def test_lots_of_one_entry_stay_in_order_wherever_a_thousand_ends(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        whole = {bucket: taken(*bucket)["lots.ndjson"] for bucket in buckets(1)}
+        for number in (1, 2, 3):
+            monkeypatch.setattr("registry.snapshots.LOTS_AT_ONCE", number)
+            for bucket, lines in whole.items():
+                assert taken(*bucket)["lots.ndjson"] == lines
+
+    def test_many_lots_of_one_entry_are_put_in_order(self) -> None:
+        rows = [(f"s.{n}", born) for born in (1, 2, 3) for n in (10, 9, 2, 0, 1)]
+        columns = [(lot, "v", 1, "h", born) for lot, born in rows]
+        wanted = sorted((born, int(lot[2:])) for lot, born in rows)
+        for size in (1, 2, 5, 7, 100):
+            found = [lot for some in parts_in_order(iter(columns), size) for lot in some]
+            assert [(lot[4], int(lot[0][2:])) for lot in found] == wanted
 
 
 def unfolded(data: bytes) -> bytes:

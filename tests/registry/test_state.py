@@ -15,7 +15,7 @@ from registry.model import ACCOUNTS, LOTS, OFFERS, PARTIES, TABLES, Role
 from registry.state import MemoryRows
 from registry.statements import Body, Kind, Now, Statement, TimedKind, admit
 from registry.store.memory import MemoryStore
-from registry.tables import Get, ReadPlan, Rows, Where, get, where
+from registry.tables import Get, ReadPlan, Rows, Where, get, where, where_each
 from tests.builders import ORIGIN, StoredKeys, World
 from tests.declared import View
 from tests.registry.store.parts import ALL, PARTS, TAGS, Part, Tag
@@ -142,6 +142,31 @@ def test_prefetching_costs_one_query_per_table_and_round() -> None:
     assert rounds[0][1:] == [Where(PARTS, "number", 1)]
     batch.get(PARTS, "acme", 2)
     assert len(rounds) == 2
+
+
+def test_sets_of_many_values_cost_one_round() -> None:
+    store = MemoryRows(ALL)
+    for number in range(4):
+        store.put(PARTS, Part(owner="acme", number=number, colour=COLOURS[number % 3], amount=1))  # type: ignore[arg-type]
+    rounds: list[list[Any]] = []
+    found: list[tuple[Part, ...]] = []
+
+    def fetch(reads: Any) -> list[tuple[Any, ...]]:
+        rounds.append(list(reads))
+        return store.fetch(reads)
+
+    def plan() -> ReadPlan:
+        found.append((yield from where_each(PARTS, "colour", ("red", "blue", "none"))))
+
+    batch = Batch(fetch, ALL, index=0)
+    batch.prefetch([plan(), plan()])
+    assert [len(reads) for reads in rounds] == [3]
+    assert [part.number for part in found[0]] == [0, 3, 2]
+    assert found[0] == found[1]
+    view = View(store, plan())
+    assert [part.number for part in view.where(PARTS, "colour", "red")] == [0, 3]
+    assert view.where(PARTS, "colour", "none") == ()
+    assert found[2] == found[0]
 
 
 def test_nobody_looks_rows_up_by_a_field_without_an_index() -> None:

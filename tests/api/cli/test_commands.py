@@ -1,16 +1,20 @@
 """Every command: help, usage errors, errors of the machine; and verdicts as exit codes."""
 
+import io
 import json
 import socket
 import stat
+import zipfile
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from api.cli import shield_ids
+from api.cli.snapshot import unpack
 from clearing.rulebook import RULEBOOK
 from registry.export import write_export
 from registry.signing import PrivateKey
@@ -203,6 +207,47 @@ class TestProofVerdicts:
         assert terminal.run("snapshot verify", where, exits=10).startswith("10 INVALID\n")
         (where / "lots.ndjson").unlink()
         assert terminal.run("snapshot verify", where, exits=13).startswith("13 INCOMPLETE\n")
+
+    def test_a_snapshot_may_be_larger_than_any_file_of_an_export(
+        self, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("registry.export.FILE_SIZE_MAX", 100)
+        monkeypatch.setattr("api.cli.verify.BYTES_A_JOB", 1_000)
+        where = terminal.path("snapshot")
+        where.mkdir()
+        for name, data in snapshot().items():
+            (where / name).write_bytes(data)
+        for jobs in ("", "--jobs 1", "--jobs 2"):
+            assert terminal.run(f"snapshot verify {jobs}", where).startswith("0 VERIFIED\n")
+
+    def test_a_snapshot_does_not_lead_elsewhere(self, terminal: Terminal) -> None:
+        elsewhere, where = terminal.path("lots.ndjson"), terminal.path("snapshot")
+        where.mkdir()
+        for name, data in snapshot().items():
+            (where / name).write_bytes(data)
+        (where / "lots.ndjson").rename(elsewhere)
+        (where / "lots.ndjson").symlink_to(elsewhere)
+        assert terminal.run("snapshot verify", where, exits=10).startswith("10 INVALID\n")
+
+    @pytest.mark.parametrize(
+        "names",
+        [
+            ("checkpoint", "lots.ndjson", "manifest.json", "../proof.json"),
+            ("checkpoint", "lots.ndjson", "manifest.json", "/proof.json"),
+            ("checkpoint", "lots.ndjson", "manifest.json"),
+            ("checkpoint", "lots.ndjson", "manifest.json", "proof.json", "more"),
+        ],
+    )
+    def test_an_archive_of_other_files_is_not_unpacked(
+        self, names: tuple[str, ...], tmp_path: Path
+    ) -> None:
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            for name in names:
+                archive.writestr(name, b"x")
+        with pytest.raises(typer.Exit):
+            unpack(packed.getvalue(), tmp_path / "snapshot")
+        assert list(tmp_path.iterdir()) == []
 
     def test_a_lots_proof_is_verified(self, terminal: Terminal) -> None:
         proof = terminal.path("lot-proof.json")

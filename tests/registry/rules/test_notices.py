@@ -66,10 +66,12 @@ def test_every_documented_refusal_has_a_row() -> None:
 def test_the_debtors_word_marks_every_part_of_what_the_transfer_brought() -> None:
     world, draft = good("notice.acknowledge")
     (notice,) = world.store.select(NOTICES)
+    other = world.transfer(f"{notice.transfer}.1", 1, by="s1", to="s3")
     offer = world.offer(f"{notice.transfer}.2", 7, by="s2", to="s3")
     assert not isinstance(attempt(world, draft), RegistryError)
     marked = {name: lot.acknowledged for name, lot in lots_of(world).items()}
     assert (marked[f"{offer}.0"], marked[f"{offer}.1"]) == (True, True)
+    assert not marked[f"{other}.2"]
     world.accept(offer, by="s3")
     # A further transfer needs a further notice.
     assert not lots_of(world)[f"{offer}.2"].acknowledged

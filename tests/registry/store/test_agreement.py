@@ -72,7 +72,7 @@ def test_all_stores_answer_as_a_replay_does(
     size = len(commits) * _PER_COMMIT
     for sql in sql_stores:
         # To open a store takes longer than an example; another ledger is as empty.
-        sql._ledger_id = fresh_ledger()
+        sql._ledger_id = sql._live._ledger_id = sql._writer_reads._ledger_id = fresh_ledger()
     stores: list[LedgerStore] = [MemoryStore(ALL), *sql_stores]
     for store in stores:
         epoch = store.acquire()
@@ -93,8 +93,8 @@ def test_all_stores_answer_as_a_replay_does(
         Where(PARTS, "colour", "blue"),
         Where(PARTS, "number", 2),
     ]
-    for store in stores:
-        assert store.fetch(reads) == [
+    for each in (*stores, *(store.writer_reads() for store in stores)):
+        assert each.fetch(reads) == [
             tuple(map(by_key.get, keys)),
             tuple(row for row in live if row.colour == "blue"),
             tuple(row for row in live if row.number == 2),

@@ -214,8 +214,8 @@ class TestFailures:
         """Cancelling the wait makes PostgreSQL say COMMIT, with a warning."""
         store = SqlStore(own.url(schema="standby"), BARE)
         epoch = store.acquire()
-        with store._database.writer.connect() as connection:
-            writer = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+        with store._database.holding() as connection:
+            writer = connection.driver_connection.info.backend_pid
         with own.connect() as other:
             other.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
             other.execute("SELECT pg_reload_conf()")

@@ -1,6 +1,7 @@
 """What holds on SQLite alone: its settings, its file, its plans."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,40 @@ class TestFile:
         store.checkpoint_wal()
         assert path.stat().st_size > before
         assert len(list(store.select(PARTS))) == 2_000
+
+    def test_write_ahead_log_is_copied_when_it_has_grown_long(
+        self, store: SqlStore, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        epoch = store.acquire()
+        store.checkpoint_wal()
+        before = path.stat().st_size
+        monkeypatch.setattr(settings, "COPIED_ROWS", 2_000)
+        for index in range(2):
+            many = [part(f"p{n}", index) for n in range(900)]
+            store.append(commit(index, *many), expected_size=index, epoch=epoch)
+            if not index:
+                time.sleep(0.05)
+                assert path.stat().st_size == before
+        until = time.monotonic() + 30
+        while path.stat().st_size == before:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        assert len(list(store.select(PARTS))) == 900
+
+    def test_copy_that_fails_is_tried_again(self) -> None:
+        done = threading.Semaphore(0)
+
+        def copy() -> None:
+            done.release()
+            raise StorageFailedError(reason="the disk is full")
+
+        copier = settings.Copier(copy)
+        for _ in range(3):
+            copier.wake()
+            assert done.acquire(timeout=30)
+        copier.stop()
+        copier.wake()
+        assert not done.acquire(timeout=0.05)
 
     def test_locked_database_is_a_failure_that_keeps_nothing(
         self, path: Path, monkeypatch: pytest.MonkeyPatch
@@ -128,11 +163,11 @@ def test_hot_questions_go_through_an_index(store: SqlStore, path: Path) -> None:
     assert "(ledger_id=? AND until=? AND at<?)" in due
     assert "TEMP B-TREE" not in due
     assert "TEMP B-TREE" not in plan(*parts.selection(1, "", "", None))
-    assert "(ledger_id=? AND until>?)" in plan(*parts.selection(1, "", "", 7))
+    assert "(ledger_id=? AND until>? AND until<?)" in plan(*parts.selection(1, "", "", 7))
     assert colour in plan(*parts.selection(1, "colour", "red", None))
     then = plan(*parts.selection(1, "colour", "red", 7))
     assert colour in then
-    assert "(ledger_id=? AND until>?)" in then
+    assert "(ledger_id=? AND until>? AND until<?)" in then
     assert "USING INDEX entry_of_state (ledger_id=? AND idx>? AND idx<?)" in plan(
         store._log.state, (1, 0, 9)
     )

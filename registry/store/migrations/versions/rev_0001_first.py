@@ -255,7 +255,7 @@ def make_rows() -> None:
         "tier int, acquired text, account text, collection_route bool, recourse bool, "
         "acknowledged bool, status text, burdens text, salt text, cuts int",
         key="lot",
-        indexes="voucher holder acquired due_on",
+        indexes="voucher holder",
     )
     rows(
         "voucher_number",
@@ -313,7 +313,7 @@ def make_rows() -> None:
     )
     rows(
         "history",
-        "family text, bucket text, size int, frontier text",
+        "family text, bucket text, size int, frontier text, record text",
         key="family bucket",
     )
     rows(

@@ -6,7 +6,9 @@ Each function brings the world to where the next statement is acceptable, and re
 from collections.abc import Callable
 from datetime import date
 
+from registry.assignment import assigned_id
 from registry.canonical import Json
+from registry.ids import Sid
 from tests.builders import DIGEST, World
 from tests.draft import Draft
 
@@ -167,16 +169,21 @@ def financed(world: World) -> str:
 def undertaking(transfer: str) -> dict[str, Json]:
     """Returns a word to register a transfer within 20 working days of today."""
     return {
-        "transfer": transfer,
+        "lot": assigned_id(Sid(transfer)),
         "since": "2025-07-01",
         "working_days": 20,
         "calendar": "CN-LEGAL",
     }
 
 
+def of_transfer(world: World, transfer: str) -> dict[str, Json]:
+    """Returns a registration of a transfer, by what it brought."""
+    return external(world, lot=assigned_id(Sid(transfer)))
+
+
 def filing(world: World, transfer: str = "") -> str:
     """States a registration of a transfer to the factor."""
-    body = external(world, transfer=transfer or financed(world))
+    body = of_transfer(world, transfer or financed(world))
     return world.do("factor", "registration.record", body).sid
 
 
@@ -212,7 +219,7 @@ def _registration_undertake(world: World) -> Draft:
 
 
 def _registration_record(world: World) -> Draft:
-    body = external(world, transfer=financed(world))
+    body = of_transfer(world, financed(world))
     return Draft(by="factor", kind="registration.record", body=body)
 
 

@@ -12,6 +12,7 @@ from tests.encumbered import (
     court_body,
     external,
     freeze,
+    of_transfer,
     pledge,
     search_body,
     undertaking,
@@ -39,7 +40,7 @@ def tell_encumbrances(world: World) -> Sid:
     world.do("factor", "registration.search", search_body(world, f"{offer}.0", "s1"))
     world.accept(offer, by="factor")
     world.do("factor", "registration.undertake", undertaking(offer))
-    filing = world.do("factor", "registration.record", external(world, transfer=offer)).sid
+    filing = world.do("factor", "registration.record", of_transfer(world, offer)).sid
     world.do("factor", "registration.change", change_body(world), re=filing)
     world.do("factor", "registration.cancel", cancel_body(world), re=filing)
     # The rest is frozen twice, and once lifted; the released lot is frozen too.

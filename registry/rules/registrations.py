@@ -3,8 +3,8 @@
 A registration makes no transfer effective, but it orders rights (see `registry.priority`):
 so whoever acquired a lot registers it, states number, time and expiry here, and keeps them
 up. Pledges are stated by `pledge.register`; what becomes of the statement is the same.
-An undertaking to
-register is a task with a last day, and the log says when that has passed.
+An undertaking to register is a task with a last day, and the log says when that has passed.
+Of what a transfer brought any lot will do, and stands for all of it.
 
 Source: SD-16, RG-07, RG-36; art. 66 of the interpretation on security;
 docs/explanation/encumbrances.md.
@@ -15,7 +15,6 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from registry.assignment import assigned_id
 from registry.burdens import FILING_MOVES, FILINGS, TASKS, Filing, FilingStatus, require_move
 from registry.effects import DeadlineCleared, DeadlineSet, Due, Effect
 from registry.encumbrance_refusals import (
@@ -25,7 +24,7 @@ from registry.encumbrance_refusals import (
     NotRegistrantError,
 )
 from registry.errors import InvariantBrokenError, MalformedError
-from registry.fields import LENIENT, BusinessDate, FileRef, Instant, MachineText, SidField
+from registry.fields import LENIENT, BusinessDate, FileRef, Instant, LotField, MachineText
 from registry.filings import (
     EXPIRE,
     OVERDUE,
@@ -59,18 +58,18 @@ DAYS_MAX = 366
 
 
 class RegistrationUndertake(Body):
-    """A word to register a transfer within so many working days of a day, such as the price's."""
+    """A word to register the transfer that brought a lot, within so many working days of a day."""
 
-    transfer: SidField
+    lot: LotField
     since: BusinessDate
     working_days: Annotated[int, Field(ge=1, le=DAYS_MAX)]
     calendar: MachineText
 
 
 class RegistrationRecord(External):
-    """A registration elsewhere of a transfer, by whoever acquired by it."""
+    """A registration elsewhere of the transfer that brought a lot, by whoever acquired it."""
 
-    transfer: SidField
+    lot: LotField
 
 
 class Change(StrEnum):
@@ -102,25 +101,26 @@ class RegistrationCancel(Body):
 
 
 def reads_transfer(statement: Statement[Any], _now: Now) -> ReadPlan:
-    """Asks for registrations and tasks of the transfer, its live lots and the calendar."""
-    yield from reads_tasks(statement.body.transfer)
-    yield from where(LOTS, "acquired", statement.body.transfer)
+    """Asks for the lot, for registrations and tasks of its transfer, and for the calendar."""
+    lot = yield from get(LOTS, statement.body.lot)
+    if lot is not None:
+        yield from reads_tasks(lot.acquired)
     yield from ask_calendar(statement.body.calendar)
 
 
 def _acquired(state: Rows, statement: Statement[Any]) -> Lot:
-    """Returns a live lot that the signer has acquired by the transfer.
+    """Returns the lot, which the signer has acquired by the transfer in question.
 
     Raises:
-        LotNotFoundError: Nothing lives that it has brought.
+        LotNotFoundError: There is none.
         NotHolderError: The signer does not hold it.
     """
-    transfer = statement.body.transfer
-    for lot in state.where(LOTS, "acquired", transfer):
-        if lot.holder != statement.by:
-            raise NotHolderError(lot=lot.lot, by=statement.by)
-        return lot
-    raise LotNotFoundError(lot=assigned_id(transfer))
+    lot = state.get(LOTS, statement.body.lot)
+    if lot is None:
+        raise LotNotFoundError(lot=statement.body.lot)
+    if lot.holder != statement.by:
+        raise NotHolderError(lot=lot.lot, by=statement.by)
+    return lot
 
 
 def decide_registration_undertake(
@@ -129,17 +129,17 @@ def decide_registration_undertake(
     """Undertakes to register a transfer in time; when the last day is over it is overdue.
 
     Raises:
-        LotNotFoundError: Nothing lives that the transfer has brought.
+        LotNotFoundError: There is no such lot.
         NotHolderError: The signer does not hold it.
         AlreadyUndertakenError: The signer has undertaken this.
         CalendarUnknownError: No calendar of that name is published.
         DeadlinePassedError: The last day is over.
     """
     body = statement.body
-    _acquired(state, statement)
-    for task in state.where(TASKS, "subject", body.transfer):
+    transfer = _acquired(state, statement).acquired
+    for task in state.where(TASKS, "subject", transfer):
         if task.party == statement.by and task.work == Work.REGISTER:
-            raise AlreadyUndertakenError(party=statement.by, subject=body.transfer, task=task.task)
+            raise AlreadyUndertakenError(party=statement.by, subject=transfer, task=task.task)
     calendar = calendar_for(state, body.calendar)
     term = Term(days=body.working_days, by_working_days=True)
     due_on = last_day(term, since=body.since, calendar=calendar)
@@ -149,7 +149,7 @@ def decide_registration_undertake(
         now,
         task=statement.sid,
         work=Work.REGISTER,
-        subject=body.transfer,
+        subject=transfer,
         party=statement.by,
         due_on=due_on,
     )
@@ -161,7 +161,7 @@ def decide_registration_record(
     """States that a transfer is registered elsewhere, as whoever holds what it brought.
 
     Raises:
-        LotNotFoundError: Nothing lives that the transfer has brought.
+        LotNotFoundError: There is no such lot.
         NotHolderError: The signer does not hold it.
         AlreadyRegisteredError: A registration of the signer's stands.
         AheadOfTimeError: It would have been registered later than now.
@@ -171,10 +171,10 @@ def decide_registration_record(
     """
     body = statement.body
     lot = _acquired(state, statement)
-    for filing in state.where(FILINGS, "subject", body.transfer):
+    for filing in state.where(FILINGS, "subject", lot.acquired):
         if filing.party == statement.by and filing.status == FilingStatus.STANDING:
             raise AlreadyRegisteredError(
-                subject=body.transfer, party=statement.by, filing=filing.filing
+                subject=lot.acquired, party=statement.by, filing=filing.filing
             )
     require_term(body.registered_at, body.expires_on, now)
     calendar_for(state, body.calendar)
@@ -185,11 +185,11 @@ def decide_registration_record(
             body,
             now,
             filing=statement.sid,
-            subject=body.transfer,
+            subject=lot.acquired,
             voucher=lot.voucher,
             party=statement.by,
         ),
-        *done(state, now, subject=body.transfer, party=statement.by, work=Work.REGISTER),
+        *done(state, now, subject=lot.acquired, party=statement.by, work=Work.REGISTER),
     )
 
 
@@ -322,7 +322,7 @@ KINDS = (
         name="registration.undertake",
         body=RegistrationUndertake,
         signers=HOLDER_ROLES,
-        relation="who holds what the transfer brought",
+        relation="who holds the lot",
         reads=reads_transfer,
         decide=decide_registration_undertake,
     ),
@@ -330,7 +330,7 @@ KINDS = (
         name="registration.record",
         body=RegistrationRecord,
         signers=HOLDER_ROLES,
-        relation="who holds what the transfer brought",
+        relation="who holds the lot",
         reads=reads_transfer,
         decide=decide_registration_record,
     ),

@@ -30,6 +30,7 @@ from tests.encumbered import (
     external,
     filing,
     financed,
+    of_transfer,
     registered_pledge,
     undertaking,
 )
@@ -70,7 +71,7 @@ def _too_late(world: World, draft: Draft) -> None:
 
 
 ACQUIRED = (
-    fault(LotNotFoundError, "no such transfer", setting(transfer=DIGEST), "transfer", "world"),
+    fault(LotNotFoundError, "no such lot", setting(lot=f"{DIGEST}.2"), "lot", "world"),
     fault(NotHolderError, "by the assignor", _by("s1"), "by"),
 )
 TERM = (
@@ -240,7 +241,7 @@ def test_the_trust_registers_besides_the_factor() -> None:
     to_trust = world.transfer(
         f"{to_factor}.2", 60_000_000, by="factor", to="trustee#T1", purpose="securitise"
     )
-    world.do("trustee#T1", "registration.record", external(world, transfer=to_trust))
+    world.do("trustee#T1", "registration.record", of_transfer(world, to_trust))
     assert {row.subject for row in world.store.select(FILINGS)} == {to_factor, to_trust}
     verify_everything(world)
 
@@ -249,5 +250,5 @@ def test_a_former_holder_registers_nothing_more() -> None:
     world = cast_world()
     to_factor = financed(world)
     world.transfer(f"{to_factor}.2", 60_000_000, by="factor", to="trustee#T1", purpose="securitise")
-    draft = Draft(by="factor", kind="registration.record", body=external(world, transfer=to_factor))
+    draft = Draft(by="factor", kind="registration.record", body=of_transfer(world, to_factor))
     assert isinstance(refusal(world, draft), LotNotFoundError)

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from clearing.books import Booking, Books, encode_lines
-from clearing.plan import Due, Totals, format_instructions, route_batches
+from clearing.plan import Due, format_instructions, route_batches
 from clearing.routes import Instruction, instruct
+from clearing.totals import Totals
 
 Take = Callable[[int], int]
 """Takes as many of the plan's numbers as it is told; returns the first of them."""

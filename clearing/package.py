@@ -23,8 +23,9 @@ from typing import BinaryIO, Final
 
 from clearing.books import format_left
 from clearing.compiling import Part, Sums, compile_due, count_from_zero
-from clearing.plan import Due, PlanDigest, Totals, plan_parts
+from clearing.plan import Due, PlanDigest, plan_parts
 from clearing.shares import SharedDue, compile_shares
+from clearing.totals import Totals
 from registry.canonical import Json, b64url_encode, format_json
 from registry.errors import ProofFailedError
 

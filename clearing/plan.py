@@ -8,15 +8,13 @@ auditor included.
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from datetime import date
 from itertools import chain
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from msgspec import Struct
 from msgspec.json import Encoder
 
 from clearing.direct import route_direct
@@ -32,6 +30,7 @@ from clearing.routes import (
     instruct,
 )
 from clearing.tiered import route_tiered
+from clearing.totals import Totals
 from registry.calendars import Calendar
 from registry.canonical import b64url_encode
 from registry.errors import InvariantBrokenError
@@ -44,53 +43,6 @@ PROVIDERS: Final[Mapping[str, RouteProvider]] = {
     Route.DIRECT: route_direct,
     Route.TIERED: route_tiered,
 }
-
-
-class Withheld(Struct, frozen=True, kw_only=True, gc=False):
-    """A lot that is due and frozen: nobody is paid for it; members in canonical order.
-
-    Attributes:
-        amount: Minor units, as text.
-        lot: The lot.
-        voucher: The voucher that it is of.
-    """
-
-    amount: str
-    lot: LotId
-    voucher: Sid
-
-
-@dataclass(slots=True, kw_only=True)
-class Totals:
-    """What a plan amounts to, added up voucher by voucher.
-
-    Attributes:
-        instructions: Their number.
-        vouchers: Number of vouchers that are paid.
-        lots: Number of lots that are discharged.
-        total_minor: What the debtors pay, in minor units.
-        withheld_minor: What they owe besides, for lots that are frozen.
-        withheld: These lots.
-        gross_minor: What the instructions move, passing money at each hop included.
-        vouchers_by_route: Vouchers by the route that each names.
-        instructions_by_route: Instructions by the route that each is a leg of; a branch
-            of a tiered voucher that goes direct counts as direct.
-    """
-
-    instructions: int = 0
-    vouchers: int = 0
-    lots: int = 0
-    total_minor: int = 0
-    gross_minor: int = 0
-    withheld_minor: int = 0
-    withheld: list[Withheld] = field(default_factory=list)
-    vouchers_by_route: Counter[Route] = field(default_factory=Counter)
-    instructions_by_route: Counter[Route] = field(default_factory=Counter)
-
-    def add(self, other: "Totals") -> None:
-        """Adds the figures of other vouchers."""
-        for each in fields(self):
-            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,47 +169,19 @@ def route_batches(due: Due, totals: Totals) -> Iterator[list[RoutedVoucher]]:
     last = ""
     for batch in due.batches:
         routed: list[RoutedVoucher] = []
-        for voucher, lots in batch:
+        for voucher, live in batch:
             if voucher.voucher <= last:
                 raise InvariantBrokenError(f"voucher {voucher.voucher} stands after {last}")
             last = voucher.voucher
-            paid, withheld = _withhold(voucher, lots, due, totals) if due.frozen else (lots, 0)
-            if not paid:
-                continue
-            steps = route_voucher(voucher, paid, due.mandates, withheld_minor=withheld)
-            routed.append(RoutedVoucher(voucher, paid, steps))
-            _count(totals, routed[-1], withheld)
+            lots, withheld = live, 0
+            if due.frozen and (frozen := [lot for lot in live if lot.lot in due.frozen]):
+                withheld = totals.withhold(voucher, frozen)
+                lots = [lot for lot in live if lot.lot not in due.frozen]
+            if lots:
+                steps = route_voucher(voucher, lots, due.mandates, withheld_minor=withheld)
+                routed.append(RoutedVoucher(voucher, lots, steps))
+                totals.count(voucher, lots, steps)
         yield routed
-
-
-def _withhold(
-    voucher: Debt, lots: Sequence[Claim], due: Due, totals: Totals
-) -> tuple[Sequence[Claim], int]:
-    """Adds a voucher's frozen lots to what is withheld; returns the others, and their sum."""
-    frozen = [lot for lot in lots if lot.lot in due.frozen]
-    if not frozen:
-        return lots, 0
-    totals.withheld += (
-        Withheld(amount=str(lot.amount), lot=lot.lot, voucher=voucher.voucher) for lot in frozen
-    )
-    minor = sum(lot.amount for lot in frozen)
-    totals.withheld_minor += minor
-    return [lot for lot in lots if lot.lot not in due.frozen], minor
-
-
-def _count(totals: Totals, routed: RoutedVoucher, withheld_minor: int) -> None:
-    """Adds a voucher to the figures."""
-    voucher, lots, steps = routed
-    totals.instructions += len(steps)
-    totals.vouchers += 1
-    totals.lots += len(lots)
-    totals.total_minor += outstanding(voucher) - withheld_minor
-    totals.gross_minor += sum([step.amount_minor for step in steps])
-    totals.vouchers_by_route[Route(voucher.route)] += 1
-    routes = [step.route for step in steps]
-    for route in Route:
-        if number := routes.count(route):
-            totals.instructions_by_route[route] += number
 
 
 def outstanding(voucher: Debt) -> int:

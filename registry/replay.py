@@ -360,8 +360,7 @@ class Replay:
         touches: Sequence[Touch],
     ) -> None:
         """Applies the entry and remembers what later ones are judged by."""
-        past = self.past
-        text = numbering_text(effects, statement)
+        past, text = self.past, numbering_text(effects, statement)
         seal = Seal(index=past.size, time=time, leaf_hash=leaf_hash, statement=text)
         apply(self.rows, effects, seal)
         past.previous, past.time, past.size = leaf_hash, time, past.size + 1

@@ -155,6 +155,7 @@ def test_only_a_voucher_that_waits_expires(status: str) -> None:
 
 LOT_KINDS = {
     "transfer.offer", "payee.change", "pledge.create", "lot.freeze", "registration.search",
+    "registration.undertake", "registration.record",
 }  # fmt: skip
 
 

@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from clearing.due import Share, stream_due
 from clearing.model import BALANCES
 from clearing.package import FILES, Package, verify_package, write_package
-from clearing.plan import PLAN_DOMAIN, Due, Totals, format_plan, plan_digest, route_batches
+from clearing.plan import PLAN_DOMAIN, Due, format_plan, plan_digest, route_batches
 from clearing.routes import Instruction, instruct
 from clearing.rulebook import RULEBOOK
 from clearing.rules.plans import plan_due
+from clearing.totals import Totals
 from registry.batch import Batch, Change
 from registry.canonical import b64url_encode, format_json, parse_json
 from registry.errors import HeadMovedError, InvariantBrokenError, ProofFailedError

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clearing.errors import LotWithheldError, NothingDueError
-from clearing.plan import Withheld, format_plan
+from clearing.plan import format_plan
+from clearing.totals import Withheld
 from registry.burdens import FREEZES, Freeze, FreezeStatus
 from registry.canonical import parse_json
 from registry.ids import LotId

@@ -9,6 +9,7 @@ from clearing.plan import Plan
 from clearing.rules.plans import find_due, plan_due
 from registry.calendars import start_of
 from registry.canonical import Json, b64url_encode, parse_object, sha256
+from registry.debts import owe
 from registry.effects import Effect, Seal, apply, format_effects
 from registry.ids import Kid, LotId, Origin, PartyId, Sid, lot_id, uscc_check_character
 from registry.model import (
@@ -174,6 +175,7 @@ class World:
         )
         self.rows.put(VOUCHERS, voucher)
         self.rows.put(LOTS, lot)
+        owe(self.rows, voucher.debtor, face)
         self._bucket("voucher", voucher.voucher)
         issued: dict[str, Json] = {
             "effect": "voucher-issued",

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from registry.assignment import LotAssigned
 from registry.audit_tree import AuditedTree
 from registry.audit_workers import (
     ALL,
@@ -23,7 +24,6 @@ from registry.entries import open_entry
 from registry.errors import InvariantBrokenError
 from registry.kinds import Rulebook
 from registry.replay import Replay
-from registry.assignment import LotAssigned
 from registry.tables import to_json
 from tests.builders import ORIGIN
 from tests.lies import LIES

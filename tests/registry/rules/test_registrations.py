@@ -27,7 +27,6 @@ from tests.builders import DIGEST, World, instant
 from tests.encumbered import (
     cancel_body,
     change_body,
-    external,
     filing,
     financed,
     of_transfer,

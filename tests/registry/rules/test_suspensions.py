@@ -63,7 +63,8 @@ STILL_SIGNED = {
 FOUNDERS_OWN = {
     "genesis", "clock.set", "party.register", "party.admit", "party.review", "party.suspend",
     "party.reinstate", "affiliation.declare", "affiliation.end", "policy.publish",
-    "calendar.publish", "lot.freeze", "lot.unfreeze", "lot.pay-to-court",
+    "calendar.publish", "lot.freeze", "lot.unfreeze", "lot.pay-to-court", "issuance.stop",
+    "issuance.resume", "limit.set",
 }  # fmt: skip
 """Signed by the operator or the registrar, whom nobody suspends, or before admission."""
 

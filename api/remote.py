@@ -100,12 +100,15 @@ class Calls:
         """Takes what the process that writes has said."""
         message: FromServer = from_server(data)
         match message:
+            # What cannot be read ends the link, and whoever waits for it is told so.
             case Decided():
-                self._waiting.pop(message.number).set_result(open_outcomes(message))
+                outcomes = open_outcomes(message)
+                self._waiting.pop(message.number).set_result(outcomes)
             case Done():
                 self._waiting.pop(message.number).set_result(message.note)
             case Failed():
-                self._waiting.pop(message.number).set_exception(open_failure(message))
+                failure = open_failure(message)
+                self._waiting.pop(message.number).set_exception(failure)
             case ReadOnly():
                 self.failure = message.reason
             case Stop():

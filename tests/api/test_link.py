@@ -12,10 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.bulk import LINES_MAX
 from api.fronts import Answerer
 from api.link import (
     MESSAGE_MAX,
+    Decided,
     Done,
+    Failed,
     Keep,
     Link,
     ReadOnly,
@@ -34,7 +37,7 @@ from api.remote import ENDED, Calls, RemoteWriter
 from api.service import Service
 from clearing.rulebook import RULEBOOK
 from registry.engine import Outcome, Sealed
-from registry.entries import open_entry
+from registry.entries import ENTRY_MAX, open_entry
 from registry.errors import InvariantBrokenError, RegistryError, StorageUnknownError
 from registry.ids import Sid
 from registry.ports import Opening
@@ -157,6 +160,14 @@ def test_messages_are_the_same_in_whatever_pieces_they_come(
 def test_a_length_beyond_all_reason_is_not_waited_for() -> None:
     with pytest.raises(ValueError, match="a message of"):
         Link(lambda _: None, lambda: None).data_received((MESSAGE_MAX + 1).to_bytes(PREFIX, "big"))
+
+
+def test_the_answer_to_the_largest_bulk_request_is_no_longer_than_a_message_may_be() -> None:
+    effects = b"x" * ENTRY_MAX
+    sealed = Sealed(
+        sid=Sid("s" * 43), index=2**53, time=2**53, leaf_hash=b"h" * 32, effects_json=effects
+    )
+    assert len(format_answer(2**53, [sealed] * LINES_MAX)) - PREFIX <= MESSAGE_MAX
 
 
 # --- Both ends --------------------------------------------------------------------------
@@ -292,6 +303,33 @@ def test_whoever_waits_when_the_other_end_goes_is_told_to_come_again(
             ends.writer.submit([genesis])
         with pytest.raises(WriterStoppedError, match=ENDED):
             await asyncio.wrap_future(ends.writer.wait_checkpoint(1))
+
+    with_ends(service, test)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Failed(1, ("no-such-error", {})),
+        Decided(1, [("insufficient-holding", {"lot": "a fact of four"})]),
+        Decided(9, []),
+    ],
+    ids=["an error of another program", "facts of another error", "to what nobody asked"],
+)
+def test_whoever_waits_for_an_answer_that_makes_no_sense_is_told_to_come_again(
+    service: Service, monkeypatch: pytest.MonkeyPatch, answer: Failed | Decided
+) -> None:
+    genesis = genesis_of(service)
+    never: Future[list[Outcome]] = Future()
+    monkeypatch.setattr(Writer, "submit", lambda *_: never)
+
+    async def test(ends: Ends) -> None:
+        waiting = asyncio.wrap_future(ends.writer.submit([genesis]))
+        await asyncio.sleep(0.05)
+        ends.answerer.link.send(format_message(answer))
+        with pytest.raises(StorageUnknownError, match=ENDED):
+            await waiting
+        assert ends.calls.must_stop
 
     with_ends(service, test)
 

@@ -5,6 +5,7 @@ import json
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from api.link import (
     Decided,
     Done,
     Failed,
-    Keep,
     Link,
     ReadOnly,
     Serving,
@@ -33,7 +33,7 @@ from api.link import (
     open_statements,
 )
 from api.problems import leaves
-from api.remote import ENDED, Calls, RemoteWriter
+from api.remote import ENDED, Calls, RemoteStore, RemoteWriter
 from api.service import Service
 from clearing.rulebook import RULEBOOK
 from registry.engine import Outcome, Sealed
@@ -256,13 +256,16 @@ def test_a_writer_that_is_busy_says_so_to_the_front(
     with_ends(service, test)
 
 
-def test_openings_are_kept_at_the_other_end_only(service: Service) -> None:
+def test_openings_are_kept_at_the_other_end_only(service: Service, tmp_path: Path) -> None:
     """A second process that writes to SQLite would hold up the first one."""
     opening = Opening(digest="d", salt=b"s" * 16, terms=b"{}", by=uscc(1))
 
     async def test(ends: Ends) -> None:
-        await asyncio.wrap_future(ends.calls.ask(lambda number: Keep(number, [opening])))
-        assert service.store.opening("d") == opening
+        # A database of its own, so that one can tell who has written to which.
+        with closing(RemoteStore(f"sqlite:///{tmp_path}/front.db", ends.calls)) as store:
+            await asyncio.to_thread(store.put_openings, [opening])
+            assert service.store.opening("d") == opening
+            assert store.opening("d") is None
 
     with_ends(service, test)
 

@@ -120,7 +120,7 @@ def test_sd_18_each_lot_shows_its_part_of_a_guarantees_cap(town: Street) -> None
 def test_sd_06_a_subsidiarys_voucher_is_flagged_until_the_head_of_its_group_joins_the_debt(
     town: Street,
 ) -> None:
-    limit: dict[str, Json] = {"party": town.ids["s3"], "amount": "900000000"}
+    limit: dict[str, Json] = {"party": town.ids["s3"], "amount": "900000000", "basis": FILE}
     town.do("registrar", "limit.set", limit)
     part: dict[str, Json] = {"member": town.ids["core"], "amount": "900000000"}
     town.do("s3", "limit.allocate", part)
@@ -130,7 +130,7 @@ def test_sd_06_a_subsidiarys_voucher_is_flagged_until_the_head_of_its_group_join
     town.do("s3", "voucher.accede", joining, re=voucher)
     assert "group-head-not-joined" not in lot_of(town, "s1", f"{voucher}.0")["flags"]
     # Who has its limit from the registrar stands alone.
-    own: dict[str, Json] = {"party": town.ids["s2"], "amount": "900000000"}
+    own: dict[str, Json] = {"party": town.ids["s2"], "amount": "900000000", "basis": FILE}
     town.do("registrar", "limit.set", own)
 
 

@@ -24,9 +24,10 @@ from clearing.rulebook import RULEBOOK
 from registry.batch import Change
 from registry.effects import Seal, apply, format_effects
 from registry.entries import Entry, seal_entry
+from registry.inboxes import NOTICES
 from registry.logtree import LogTree
 from registry.merkle import hash_leaf
-from registry.model import ACCOUNTS, BUCKETS, CONSENTS, LEDGER, LOTS, NOTICES, PARTIES, VOUCHERS
+from registry.model import ACCOUNTS, BUCKETS, CONSENTS, LEDGER, LOTS, PARTIES, VOUCHERS
 from registry.ports import Commit, LedgerStore, NewEntry
 from registry.rules.transfers import TransferOffer
 from registry.statements import Now, Statement, admit

@@ -7,9 +7,10 @@ import pytest
 from clearing.rulebook import RULEBOOK
 from registry import spool
 from registry.errors import InvariantBrokenError
+from registry.inboxes import NOTICES
 from registry.kinds import Rulebook
 from registry.lasting import ReplayedRows
-from registry.model import LOTS, NOTICES, VOUCHER_NUMBERS
+from registry.model import LOTS, VOUCHER_NUMBERS
 from registry.replay import Replay
 from registry.state import MemoryRows, replay_digest
 from registry.store.memory import MemoryStore

@@ -127,6 +127,7 @@ def tell() -> tuple[Ledger, dict[str, Sid]]:
         accounts[name] = ledger.seal(name, "account.register", body)
         ledger.seal("bank", "account.verify", {}, re=accounts[name])
         mandates[name] = ledger.seal(name, "mandate.grant", {"account": accounts[name]})
+    ledger.seal("core", "inbox.designate", {"entry_is_arrival": True, "system": ORIGIN})
     body = issue_body(account=accounts["core"], mandate=mandates["core"])
     voucher = ledger.seal("core", "voucher.issue", body)
     consent: dict[str, Json] = {"account": accounts["s1"], "collection_route": True}

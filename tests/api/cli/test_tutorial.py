@@ -143,6 +143,9 @@ def test_a_voucher_from_genesis_to_its_settlement(terminal: Terminal) -> None:
     assert "[b]s1[/] Ltd." in t.run("party show", t.ids["s1"], by="core")
     assert len(t.json("account list --json", by="core")) == 1
 
+    inbox: dict[str, Json] = {"system": "sandbox.example/first", "entry_is_arrival": True}
+    t.run("inbox designate", by="core", body=inbox)
+
     # core owes s1 1,000,000.00 yuan, and s1 takes the voucher.
     voucher = t.json("voucher issue", by="core", body=voucher_body(t, *accounts["core"]))["sid"]
     accepted = {"account": accounts["s1"][0], "collection_route": True}

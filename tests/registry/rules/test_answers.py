@@ -10,7 +10,8 @@ from registry.encumbrance_refusals import (
     LotBurdenedError,
 )
 from registry.errors import RegistryError
-from registry.model import DEADLINES, NOTICES, OFFERS
+from registry.inboxes import NOTICES
+from registry.model import DEADLINES, OFFERS
 from registry.refusals import (
     AssigneeRefusedError,
     BlackoutError,

@@ -20,7 +20,8 @@ def notice_to_core(world: World) -> NoticeId:
 
 
 def receipt_key(world: World, name: str = "core") -> PrivateKey:
-    """Gives a party's system its key of use `receipt`."""
+    """Gives a party's system its key of use `receipt`; a vehicle's is its trustee's."""
+    name = name.partition("#")[0]
     key = key_of(f"{name}, system")
     proof = possession_proof(key, origin=ORIGIN, party=world.ids[name])
     world.do(name, "key.add", {"key": dict(key.public.jwk()), "use": "receipt", "proof": proof})
@@ -112,9 +113,9 @@ def power_body(world: World, **members: Json) -> dict[str, Json]:
     return {**body, **members}
 
 
-def power(world: World, *, is_triggered: bool = False) -> Sid:
+def power(world: World, *, is_triggered: bool = False, **members: Json) -> Sid:
     """Grants the power; triggered by its declarer if wanted."""
-    granted = world.do("factor", "power.grant", power_body(world)).sid
+    granted = world.do("factor", "power.grant", power_body(world, **members)).sid
     if is_triggered:
         world.do("s3", "power.trigger", {"evidence": [FILE]}, re=granted)
     return granted

@@ -13,7 +13,7 @@ from registry.burdens import Dispute, Filing, Pledge, Task
 from registry.canonical import Json, parse_object
 from registry.entries import Entry, open_entry
 from registry.ids import Sid
-from registry.inboxes import Notice
+from registry.inboxes import Notice, Power
 from registry.model import LOTS, Account, Consent, Lot, Offer, Party, Role, Voucher
 from registry.people import WAITED, Affiliation, Pending, WaitEnd
 from registry.ports import LedgerStore
@@ -242,6 +242,12 @@ def sees_consent(caller: Caller, consent: Consent) -> bool:
 def sees_notice(caller: Caller, notice: Notice) -> bool:
     """Tells whether a notice is in the caller's inbox."""
     return caller.is_auditor or caller.is_or_manages(notice.recipient)
+
+
+def sees_power(caller: Caller, power: Power) -> bool:
+    """Tells whether a caller is named in a power of attorney."""
+    named = (power.assignor, power.assignee, power.attorney, power.declarer)
+    return caller.is_auditor or any(map(caller.is_or_manages, named))
 
 
 def sees_account(caller: Caller, account: Account) -> bool:

@@ -44,6 +44,7 @@ class Notice(Record, frozen=True, kw_only=True):
     Attributes:
         number: Its place in the inbox, from 1, without gaps.
         arrived: Milliseconds, the time of the entry that brought it there.
+        entry: That entry's index.
         received: Milliseconds, when the recipient's system said that it has it.
         acknowledged: The recipient has confirmed it, in its own name.
         refused: The statement by which it refuses it; None if it does not.
@@ -63,6 +64,7 @@ class Notice(Record, frozen=True, kw_only=True):
     assignee: PartyId
     amount: Minor
     arrived: int
+    entry: int
     received: int | None = None
     acknowledged: bool = False
     refused: Sid | None = None

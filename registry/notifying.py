@@ -58,6 +58,7 @@ class NoticeArrived(Effect, frozen=True, kw_only=True):
             assignee=self.assignee,
             amount=self.amount,
             arrived=seal.time,
+            entry=seal.index,
         )
         inbox = inbox_of(state, self.recipient)
         if self.number != inbox.notices + 1:

@@ -11,6 +11,7 @@ Row = dict[str, Any]
 class Rows(Protocol):
     """What the second reader offers its folds."""
 
+    index: int
     time: int
     rows: dict[str, dict[tuple[Any, ...], Row]]
 
@@ -28,7 +29,8 @@ class NoticeFolds:
     def notice_arrived(self: Rows, **notice: Any) -> None:
         assert self.get("inbox", notice["recipient"])["notices"] == notice["number"] - 1
         self.change("inbox", notice["recipient"], notices=notice["number"])
-        self.put("notice", **notice, arrived=self.time, acknowledged=False, escalations=0)
+        self.put("notice", **notice, arrived=self.time, entry=self.index, acknowledged=False,
+                 escalations=0)  # fmt: skip
 
     def answer_awaited(self: Rows, notice: str, until: int) -> None:
         self.change("notice", notice, escalate_at=until)

@@ -156,6 +156,7 @@ def test_every_debtor_is_notified_in_order_and_nobody_else() -> None:
     for name in ("s3", "factor2"):
         if name not in world.ids:
             world.admit(name, "participant")
+            world.designate(name)
         body: dict[str, Json] = {
             "scope": "full",
             "addressee": "holders",

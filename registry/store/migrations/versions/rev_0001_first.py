@@ -263,8 +263,9 @@ def make_rows() -> None:
     rows(
         "notice",
         "notice text, transfer text, voucher text, recipient text, capacity text, number int, "
-        "sender text, assignor text, assignee text, amount money, arrived int, received int?, "
-        "acknowledged bool, refused text?, escalations int, escalate_at int?, revoked_at int?",
+        "sender text, assignor text, assignee text, amount money, arrived int, entry int, "
+        "received int?, acknowledged bool, refused text?, escalations int, escalate_at int?, "
+        "revoked_at int?",
         key="notice",
         indexes="recipient",
     )

@@ -59,16 +59,28 @@ class Transfer:
             revoked=None if told is None else told.revoked_at,
         )
 
-    def untold(self, at: int) -> frozenset[str]:
-        """Returns who should have been told at an instant and was not (RG-24)."""
+    def untold(self, at: int | None = None) -> frozenset[str]:
+        """Returns who should have been told at an instant, or by now, and was not (RG-24)."""
         owed = {*self.withheld.recipients} if self.withheld else set()
         owed |= {row.recipient for row in self.notices}
         told = {
             row.recipient
             for row in self.notices
-            if row.arrived <= at and (row.revoked_at is None or at < row.revoked_at)
+            if (row.revoked_at is None if at is None else stands_at(row, at))
         }
         return frozenset(owed - told)
+
+
+def stands_at(notice: Notice, at: int) -> bool:
+    """Tells whether a notice had arrived and was not taken back at an instant."""
+    return notice.arrived <= at and (notice.revoked_at is None or at < notice.revoked_at)
+
+
+def untold_of(store: LedgerStore, lot: Lot) -> frozenset[str]:
+    """Returns who was not told of the assignment by which a lot's holder has it."""
+    if lot.acquired == lot.voucher:
+        return frozenset()
+    return transfer_of(store, lot.acquired).untold()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -146,19 +146,17 @@ def _now(service: Service, at: int | None) -> int:
 def _chain(service: Service, caller: Caller, lot: str) -> tuple[Chain, bool]:
     """Returns a lot's chain, and whether the caller may know who is entitled.
 
-    Its holder, past holders and auditors may. Who owes or secures the voucher is told
-    whom it may pay: who is entitled without its knowledge is no concern of it.
+    Its holder, who assigned it to that holder, and auditors may. Who owes or secures the
+    voucher is told whom it may pay: who is entitled without its knowledge is no concern of it.
 
     Raises:
         NotFoundError: The lot is none of the caller's business.
     """
     try:
         chain = chain_of(service.store, lot)
-    except NotFoundError:
-        raise NotFoundError(what="lot", name=lot) from None
     except RegistryError:
         raise NotFoundError(what="lot", name=lot) from None
-    if caller.is_auditor or any(map(caller.is_or_manages, chain.holders)):
+    if caller.is_auditor or any(map(caller.is_or_manages, chain.holders[-2:])):
         return chain, True
     if any(map(caller.is_or_manages, recipients_of(chain.voucher))):
         return chain, False

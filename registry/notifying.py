@@ -11,6 +11,7 @@ Source: Civil Code, arts. 546 and 696; Electronic Signature Law, art. 11; SD-11,
 from collections.abc import Iterable
 from datetime import date
 
+from registry.calendars import date_at, parse_offset
 from registry.effects import DeadlineSet, Effect, Seal
 from registry.errors import InvariantBrokenError
 from registry.ids import NoticeId, PartyId, Sid, lot_id, notice_id
@@ -18,7 +19,7 @@ from registry.inboxes import INBOXES, NOTICES, WITHHELD, Capacity, Inbox, Notice
 from registry.model import Voucher
 from registry.notice_refusals import InboxMissingError
 from registry.policy import rules_in_force
-from registry.rights import end_instant, today_at
+from registry.rights import end_instant
 from registry.statements import Now
 from registry.tables import Minor, MutableRows, ReadPlan, Rows, get_many, replace
 from registry.workdays import calendar_named
@@ -179,7 +180,7 @@ def notify(
         sender: In what part the notice is given.
     """
     lot = lot_id(transfer, 2)
-    until = silent_until(state, now, since=today_at(now), step=0)
+    until = silent_until(state, now, since=now.time, step=0)
     effects: list[Effect] = []
     for rank, name in enumerate(recipients_of(voucher)) if ranks is None else ranks:
         recipient = PartyId(name)
@@ -239,13 +240,13 @@ def tell(
     return (kept,)
 
 
-def silent_until(state: Rows, now: Now, *, since: date, step: int) -> int | None:
+def silent_until(state: Rows, now: Now, *, since: int, step: int) -> int | None:
     """Returns when silence about a notice is told on, if the policy has a term for it.
 
     Args:
         state: Shows the policy in force and its calendar.
         now: The moment.
-        since: The day on which the notice arrived.
+        since: Milliseconds, when the notice arrived.
         step: How often its silence was told on before.
     """
     rule = rules_in_force(state, now.facts).notices
@@ -253,9 +254,10 @@ def silent_until(state: Rows, now: Now, *, since: date, step: int) -> int | None
         return None
     calendar = calendar_named(state, rule.calendar)
     days = rule.working_days[step]
+    day = date_at(since, offset_minutes=parse_offset(now.facts.zone))
     # Days beyond the published calendar count as Monday to Friday.
-    reaching = calendar.reaching(date.fromordinal(since.toordinal() + 4 * days + 30))
-    return end_instant(reaching.add_working_days(since, days), now)
+    reaching = calendar.reaching(date.fromordinal(day.toordinal() + 4 * days + 30))
+    return end_instant(reaching.add_working_days(day, days), now)
 
 
 def await_answer(notice: NoticeId, until: int) -> tuple[Effect, ...]:

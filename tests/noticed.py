@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from registry.assignment import assigned_id
 from registry.canonical import Json
 from registry.ids import NoticeId, Sid, notice_id
+from registry.model import OFFERS
 from registry.people import KEYS
 from registry.signing import PrivateKey
 from tests.builders import ORIGIN, World, key_of, possession_proof
@@ -16,7 +17,9 @@ INBOX: dict[str, Json] = {"system": ORIGIN, "entry_is_arrival": True}
 
 def notice_to_core(world: World) -> NoticeId:
     """Transfers a lot from s1 to s2; returns the debtor's notice."""
-    transfer = world.transfer(f"{world.issue()}.0", 60_000_000, by="s1", to="s2")
+    transfer = world.offer(f"{world.issue()}.0", 60_000_000, by="s1", to="s2")
+    if transfer in {row.offer for row in world.store.select(OFFERS)}:
+        world.accept(transfer, by="s2")
     return notice_id(assigned_id(transfer), 0)
 
 

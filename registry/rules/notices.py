@@ -16,7 +16,6 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from registry.assignment import assigned_id
-from registry.calendars import date_at, parse_offset
 from registry.effects import DeadlineCleared, Due, Effect, Seal, Touch
 from registry.errors import MalformedError
 from registry.fields import LENIENT, FileRef, NoticeField
@@ -300,8 +299,7 @@ def decide_notice_escalate(state: Rows, due: Due, now: Now) -> tuple[Effect, ...
         policy=now.facts.policy,
     )
     cleared = DeadlineCleared(at=due.at, kind=due.kind, id=due.id)
-    since = date_at(notice.arrived, offset_minutes=parse_offset(now.facts.zone))
-    until = silent_until(state, now, since=since, step=told.escalations)
+    until = silent_until(state, now, since=notice.arrived, step=told.escalations)
     if until is None or until <= now.time:
         return (told, cleared)
     return (told, cleared, *await_answer(notice.notice, until))

@@ -16,9 +16,9 @@ from enum import StrEnum
 from html import escape
 from typing import Final
 
+from api.notice_proof import Proof, format_proof
 from api.notice_words import EN, ZH
 from registry.calendars import parse_offset
-from registry.ids import Origin
 from registry.inboxes import Capacity, Notice
 from registry.model import Voucher
 from registry.money import format_yuan
@@ -33,28 +33,10 @@ class Language(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
-    """What shows that the notice's arrival stands in the log.
-
-    Attributes:
-        leaf_hash: Of the entry, as b64url.
-        path: The inclusion path, as b64url.
-        note: A signed checkpoint that covers the entry.
-        size: Of the log that the note signs.
-    """
-
-    leaf_hash: str
-    path: Sequence[str]
-    note: str
-    size: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
     """Everything that the page says.
 
     Attributes:
-        origin: The log's name.
         zone: Of the times shown, as `+08:00`.
         currency: Of the amounts.
         notice: The notice.
@@ -64,7 +46,6 @@ class Letter:
         proof: Of its arrival.
     """
 
-    origin: Origin
     zone: str
     currency: str
     notice: Notice
@@ -169,16 +150,7 @@ def _proof(letter: Letter, languages: Sequence[Language]) -> str:
         f"<p>{_WORDS[each]['proof_says'].format(entry=notice.entry, size=proof.size)}</p>"
         for each in languages
     )
-    lines = [
-        f"log        {letter.origin}",
-        f"notice     {notice.notice}",
-        f"entry      {notice.entry}",
-        f"leaf hash  {proof.leaf_hash}",
-        *(f"{'path       ' if n == 0 else ' ' * 11}{node}" for n, node in enumerate(proof.path)),
-        "",
-        *proof.note.rstrip("\n").split("\n"),
-    ]
-    return f"<h2>{heads}</h2>{says}<pre>{escape(chr(10).join(lines))}</pre>"
+    return f"<h2>{heads}</h2>{says}{format_proof(proof)}"
 
 
 _LANGUAGES: Final = (Language.ZH, Language.EN)

@@ -9,19 +9,22 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from api.auth import Caller
 from api.errors import NotFoundError
 from api.find import find_row
-from api.notice_page import Language, Letter, Proof, format_notice
+from api.notice_page import Language, Letter, format_notice
+from api.notice_proof import Proof
 from api.pages import LIMIT_DEFAULT, Ask, shown
 from api.payees import Chain, chain_of, claims_on, is_frozen, shown_ranks
 from api.requests import GUARDS, AsOf, CallerOf, ServiceOf, answer
 from api.results import inclusion_path
 from api.routes.reading import Cursor, Limit, listed
 from api.service import Service
-from api.visibility import sees_lot, sees_notice, sees_power
+from api.visibility import sees_lot, sees_notice, sees_power, sees_statement
 from registry.canonical import Json, b64url_encode
 from registry.discharge import entitled_holder, is_discharged, safe_payee
+from registry.entries import open_entry
 from registry.errors import RegistryError
 from registry.ids import PartyId, lot_id
 from registry.inboxes import INBOXES, NOTICES, POWERS, Notice
+from registry.merkle import hash_leaf
 from registry.model import LOTS, PARTIES, VOUCHERS
 from registry.notifying import recipients_of
 from registry.tables import Get
@@ -60,7 +63,7 @@ async def read_notice_page(
     """Shows a notice as a page to print, with the proof of its arrival."""
     row = await asyncio.to_thread(_notice, service, caller, notice)
     note = await asyncio.wrap_future(service.writer.wait_checkpoint(row.entry + 1))
-    letter = await asyncio.to_thread(_letter, service, row, note)
+    letter = await asyncio.to_thread(_letter, service, caller, row, note)
     headers = {
         "Cache-Control": "private, no-store",
         "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
@@ -68,8 +71,8 @@ async def read_notice_page(
     return HTMLResponse(format_notice(letter, language), headers=headers)
 
 
-def _letter(service: Service, row: Notice, note: str) -> Letter:
-    """Gathers what the page says."""
+def _letter(service: Service, caller: Caller, row: Notice, note: str) -> Letter:
+    """Gathers what the page says; the entry itself for whom it is shown to anyhow."""
     store, facts = service.store, service.ledger
     voucher = find_row(store, VOUCHERS, (row.voucher,), as_of=None)
     if voucher is None or facts is None:
@@ -82,9 +85,10 @@ def _letter(service: Service, row: Notice, note: str) -> Letter:
         ]
     )
     size = int(note.split("\n")[1])
-    (leaf_hash,) = store.leaf_hashes(row.entry, row.entry + 1)
+    data = next(iter(store.entries(row.entry, row.entry + 1)))
+    entry = open_entry(data)
+    is_shown = caller.is_auditor or (bool(entry.statement) and sees_statement(caller, entry, store))
     return Letter(
-        origin=service.origin,
         zone=facts.zone,
         currency=facts.currency,
         notice=row,
@@ -92,10 +96,14 @@ def _letter(service: Service, row: Notice, note: str) -> Letter:
         names={party.party: party.name for party in found if party is not None},
         account=None if lot is None else lot.account,
         proof=Proof(
-            leaf_hash=b64url_encode(leaf_hash),
+            origin=service.origin,
+            notice=row.notice,
+            index=row.entry,
+            leaf_hash=b64url_encode(hash_leaf(data)),
             path=inclusion_path(store, index=row.entry, size=size),
             note=note,
             size=size,
+            entry=data.decode() if is_shown else None,
         ),
     )
 

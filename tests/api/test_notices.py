@@ -6,13 +6,12 @@ from typing import Any
 import pytest
 
 from api.client import RefusedError
-from api.notice_page import Language, Letter, Proof, format_notice
+from api.notice_page import Language, Letter, format_notice
+from api.notice_proof import Proof, verify_page
 from api.notice_words import EN, ZH
-from registry.canonical import Json, b64url_decode, b64url_encode
-from registry.checkpoint import open_checkpoint
-from registry.ids import Origin
+from registry.canonical import Json, b64url_encode
+from registry.errors import MissingFileError, RegistryError
 from registry.inboxes import Capacity, Notice, Sender
-from registry.merkle import verify_inclusion
 from registry.model import Voucher
 from registry.tables import Minor
 from tests.api.served import DIGEST, Street
@@ -215,21 +214,73 @@ def page(town: Street, by: str, notice: str, language: str = "both") -> str:
     return town.client.get_bytes(path, by=town.ids[by], language=language).decode()
 
 
-def test_the_page_proves_the_arrival_to_who_has_the_log_key(town: Street) -> None:
+def told(town: Street) -> tuple[str, str]:
+    """Transfers 50.00 from s1 to s2; returns the debtor's notice and its page for the assignee."""
     transfer = town.transfer(f"{town.issue()}.0", 50_00, by="s1", to="s2")
-    text = page(town, "core", f"{transfer}.2!0")
-    (block,) = re.findall(r"<pre>(.*?)</pre>", text, re.DOTALL)
-    facts, _, note = block.replace("&#x27;", "'").partition("\n\n")
-    checkpoint = open_checkpoint(note + "\n", origin=ORIGIN, key=key_of("log").public)
-    lines = dict(line.split(None, 1) for line in facts.split("\n")[:3])
-    hashes = re.findall(r"[A-Za-z0-9_-]{43}$", facts, re.MULTILINE)
-    leaf, *path = (b64url_decode(each, what="hash", length=32) for each in hashes)
-    verify_inclusion(path, leaf_hash=leaf, leaf_index=int(lines["entry"]), head=checkpoint.head)
+    notice = f"{transfer}.2!0"
+    return notice, page(town, "s2", notice)
+
+
+def verify(text: str, key: str = "log") -> Any:
+    return verify_page(text, origin=ORIGIN, key=key_of(key).public)
+
+
+def test_a_page_proves_by_itself_what_arrived_and_when(town: Street) -> None:
+    notice, text = told(town)
+    found = verify(text)
+    assert found.notice["notice"] == notice
+    assert (found.notice["amount"], found.time) == ("5000", now(town))
     assert "CNY 50.00" in text
     for name in ("core", "s1", "s2"):
         assert town.ids[name] in text
     with pytest.raises(RefusedError):
-        page(town, "s3", f"{transfer}.2!0")
+        page(town, "s3", notice)
+
+
+def test_the_debtors_page_proves_the_hash_and_shows_no_terms_of_the_two_sides(
+    town: Street,
+) -> None:
+    notice, shown = told(town)
+    text = page(town, "core", notice)
+    assert 'id="entry"' in shown
+    assert 'id="entry"' not in text
+    with pytest.raises(MissingFileError):
+        verify(text)
+
+
+SPOILED: dict[str, tuple[str, str]] = {
+    "another amount in the entry": (":&quot;5000&quot;", ":&quot;5001&quot;"),
+    "another notice": ("notice     ", "notice     x"),
+    "another log": ("log        ", "log:       "),
+    "another entry": ("entry      ", "entry      1"),
+    "no proof": ('id="proof"', 'id="poof"'),
+    "another checkpoint": ("sandbox.example/tests\n", "sandbox.example/other\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", SPOILED)
+def test_a_page_that_was_changed_proves_nothing(town: Street, what: str) -> None:
+    _, text = told(town)
+    old, new = SPOILED[what]
+    spoiled = text.replace(old, new) if what == "another checkpoint" else text.replace(old, new, 1)
+    assert spoiled != text
+    with pytest.raises(RegistryError):
+        verify(spoiled)
+
+
+def test_a_page_of_another_log_key_proves_nothing(town: Street) -> None:
+    with pytest.raises(RegistryError):
+        verify(told(town)[1], key="another log")
+
+
+def test_the_proof_of_one_notice_serves_no_other(town: Street) -> None:
+    (first, one), (_, two) = told(town), told(town)
+    proof = re.search(r'<pre id="proof">.*?</pre>', one, re.DOTALL)
+    assert proof is not None
+    mixed = re.sub(r'<pre id="proof">.*?</pre>', proof[0], two, flags=re.DOTALL)
+    with pytest.raises(RegistryError, match="another one"):
+        verify(mixed)
+    assert verify(one).notice["notice"] == first
 
 
 @pytest.mark.parametrize(("language", "says"), [("zh", ("通知书",)), ("en", ("Notice of",))])
@@ -258,14 +309,21 @@ def letter(**changes: Any) -> Letter:
         "flags": (),
     }  # fmt: skip
     return Letter(
-        origin=Origin("sandbox.example/tests"),
         zone="+08:00",
         currency="CNY",
         notice=Notice(**{**notice, **changes}),
         voucher=Voucher(**voucher),
         names={"D": "<script>alert(1)</script>", "S": 'S & "Co"', "F": "{assignor}"},
         account=None,
-        proof=Proof(leaf_hash=b64url_encode(bytes(32)), path=(), note="note\n", size=9),
+        proof=Proof(
+            origin=ORIGIN,
+            notice=f"{'A' * 43}.2!0",
+            index=3,
+            leaf_hash=b64url_encode(bytes(32)),
+            path=(),
+            note="note\n",
+            size=9,
+        ),
     )
 
 

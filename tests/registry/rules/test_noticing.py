@@ -6,6 +6,7 @@ import pytest
 
 from registry.errors import MalformedError, RegistryError
 from registry.inboxes import NOTICES, WITHHELD
+from registry.model import OFFERS
 from registry.notice_refusals import (
     AssignmentPassedOnError,
     AttorneyRefusedError,
@@ -36,7 +37,8 @@ from tests.noticed import (
     revoked,
     withheld,
 )
-from tests.scenario import Draft, attempt, cast_world, lots_of, refusal, verify_everything
+from tests.policies import FIVE
+from tests.scenario import Draft, attempt, cast_world, grant, lots_of, refusal, verify_everything
 
 SENDER = ("sender", "by", "evidence", "told")
 ALL = ("body", "by", "re", "sender")
@@ -177,6 +179,31 @@ def test_nobody_is_told_of_what_is_withheld_until_it_is_given() -> None:
     (notice,) = world.store.select(NOTICES)
     assert (notice.sender, notice.number, notice.arrived) == ("factor", 1, world.time)
     assert notice.assignor == world.ids["s1"]
+    verify_everything(world)
+
+
+def test_what_a_standing_consent_accepts_at_once_can_be_withheld_too() -> None:
+    world = cast_world()
+    grant(world, by="factor", purpose="finance")
+    body = world.offer_body(f"{world.issue()}.0", 5, "factor", purpose="finance")
+    transfer = world.do("s1", "transfer.offer", {**body, "notice": "withheld"}).sid
+    assert list(world.store.select(NOTICES)) == []
+    assert not isinstance(attempt(world, give(world, transfer, "core")), RegistryError)
+    verify_everything(world)
+
+
+def test_what_silence_accepts_can_be_withheld_too() -> None:
+    world = cast_world()
+    grant(world, by="factor", purpose="finance", silence=dict(FIVE))
+    body = world.offer_body(f"{world.issue()}.0", 5, "factor", purpose="finance")
+    transfer = world.do("s1", "transfer.offer", {**body, "notice": "withheld"}).sid
+    (offer,) = world.store.select(OFFERS)
+    assert offer.silent_at is not None
+    world.advance(offer.silent_at)
+    world.engine.submit([])
+    (row,) = world.store.select(WITHHELD)
+    assert (row.transfer, row.effective, row.told) == (transfer, world.time, ())
+    assert list(world.store.select(NOTICES)) == []
     verify_everything(world)
 
 

@@ -43,6 +43,7 @@ WITHOUT_STATEMENT = {
     "transfer.silence": "The assignee's silence has lasted as long as its consent says.",
     "transfer.cancel": "The key that signed an open offer was revoked.",
     "transfer.cancel-more": "A revoked key had signed more of these than fit one entry.",
+    "notice.escalate": "A recipient has been silent about a notice for so many working days.",
     "pledge.lapse": "The last day for registering a pledge is over.",
     "lot.court-final": "The time to object to a court's notice is over.",
     "registration.expire": "A registration elsewhere was not renewed in time.",

@@ -66,6 +66,9 @@ READERS: Final[Mapping[str, tuple[str, ...]]] = {
     # One acknowledgement names many assignees, who must not see one another.
     "notice.acknowledge": (),
     "snapshot.request": (),
+    "early.offer": ("debtor", "holder"),
+    "early.consent": ("debtor", "holder"),
+    "early.receive": ("debtor", "holder"),
     "pledge.create": ("pledgor", "pledgee"),
     "pledge.register": ("pledgor", "pledgee"),
     "pledge.enforce": ("pledgor", "pledgee"),

@@ -1,4 +1,4 @@
-"""States × statements of pledges, freezes, disputes and registrations: the full square.
+"""States × statements of burdens, disputes, registrations, dealings: the full square.
 
 Only what is listed here happens. Every other pair is refused, names both states, and
 leaves everything as it was. A kind or a status without a row fails.
@@ -26,11 +26,13 @@ from registry.burdens import (
     require_move,
 )
 from registry.canonical import Json
+from registry.dealings import EARLIES, EARLY_MOVES, EarlyStatus
 from registry.encumbrance_refusals import (
     MoveNotAllowedError,
 )
 from registry.tables import Table
 from tests.builders import DIGEST, World, instant
+from tests.dealings import early, receipt
 from tests.encumbered import (
     FILE,
     RULING,
@@ -77,6 +79,10 @@ FILING = {
     "registration.change": _by("factor", "registration.change", change_body),
     "registration.cancel": _by("factor", "registration.cancel", cancel_body),
 }
+EARLY = {
+    "early.consent": _by("s1", "early.consent"),
+    "early.receive": _by("s1", "early.receive", lambda _: receipt()),
+}
 
 HAPPENS: Mapping[tuple[str, str], str] = {
     ("pending", "pledge.register"): "registered",
@@ -96,6 +102,8 @@ HAPPENS: Mapping[tuple[str, str], str] = {
     ("raised", "dispute.withdraw"): "withdrawn",
     ("answered", "dispute.resolve"): "resolved",
     ("answered", "dispute.withdraw"): "withdrawn",
+    ("early: offered", "early.consent"): "agreed",
+    ("early: agreed", "early.receive"): "paid",
     ("standing", "registration.change"): "standing",
     ("standing", "registration.cancel"): "cancelled",
 }
@@ -132,6 +140,10 @@ REACHES: Mapping[str, Callable[[World, str], None]] = {
     "answered": _after(DISPUTE["dispute.answer"]),
     "resolved": _after(DISPUTE["dispute.resolve"]),
     "withdrawn": _after(DISPUTE["dispute.withdraw"]),
+    "early: offered": _after(),
+    "early: agreed": _after(EARLY["early.consent"]),
+    "early: paid": _after(EARLY["early.consent"], EARLY["early.receive"]),
+    "early: lapsed": _until(date(2025, 8, 2)),
     "standing": _after(),
     "cancelled": _after(FILING["registration.cancel"]),
     "expired": _until(date(2026, 7, 2)),
@@ -142,9 +154,18 @@ THINGS: tuple[tuple[Any, Callable[[World], str], Mapping[str, Move], Table[Any]]
     (FreezeStatus, freeze, FREEZE, FREEZES),
     (DisputeStatus, dispute, DISPUTE, DISPUTES),
     (FilingStatus, filing, FILING, FILINGS),
+    (EarlyStatus, early, EARLY, EARLIES),
 )
+
+
+def named(status: Any) -> str:
+    """Names a status; those of dealings are called like others."""
+    dealing = {EarlyStatus: "early: "}.get(type(status), "")
+    return f"{dealing}{status}"
+
+
 SQUARE = [
-    pytest.param(make, moves[kind], table, str(status), kind, id=f"{status} x {kind}")
+    pytest.param(make, moves[kind], table, named(status), kind, id=f"{named(status)} x {kind}")
     for statuses, make, moves, table in THINGS
     for status in statuses
     for kind in moves
@@ -163,7 +184,8 @@ def test_only_what_is_listed_happens(
     world = cast_world()
     of = make(world)
     REACHES[status](world, of)
-    assert _status(world, table, of) == status
+    said = status.rpartition(" ")[2]
+    assert _status(world, table, of) == said
     draft = move(world, of)
     if (status, kind) in HAPPENS:
         made = attempt(world, draft)
@@ -172,7 +194,7 @@ def test_only_what_is_listed_happens(
     else:
         found = refusal(world, draft)
         assert isinstance(found, MoveNotAllowedError)
-        assert (found.facts["of"], found.facts["status"]) == (of, status)
+        assert (found.facts["of"], found.facts["status"]) == (of, said)
         assert found.facts["to"] != ""
     verify_everything(world)
 
@@ -188,7 +210,7 @@ def test_every_kind_that_answers_one_of_these_has_its_row() -> None:
     assert asked == answering
 
 
-@pytest.mark.parametrize("moves", [PLEDGE_MOVES, FREEZE_MOVES, DISPUTE_MOVES, FILING_MOVES])
+@pytest.mark.parametrize("moves", [PLEDGE_MOVES, FREEZE_MOVES, DISPUTE_MOVES, FILING_MOVES, EARLY_MOVES])
 def test_the_tables_of_moves_are_whole_and_say_what_is_refused(moves: Mapping[Any, Any]) -> None:
     statuses: Any = type(next(iter(moves)))
     assert list(moves) == list(statuses)

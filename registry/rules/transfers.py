@@ -239,7 +239,7 @@ def decide_transfer_offer(
         LotLockedError: It is offered already.
         LotBurdenedError: It is pledged or frozen.
         InsufficientHoldingError: The amount is more than it holds.
-        AssigneeRefusedError: The assignee is the signer, owes the voucher, or is not
+        AssigneeRefusedError: The assignee is the signer, has joined the debt, or is not
             admitted in the role that the purpose calls for, or that the policy calls for.
         MalformedError: A form without securitisation, or the reverse; terms missing.
         VoucherDueError: The voucher is due.
@@ -313,6 +313,9 @@ def _covering(
 ) -> Consent | None:
     """Returns the assignee's standing consent, if it covers an offer within its own limit."""
     body = statement.body
+    # What ends a debt is accepted in so many words (note 15).
+    if body.assignee == voucher.debtor:
+        return None
     if not has_room(state, body.assignee, voucher.debtor, body.amount):
         return None
     return covering(
@@ -373,7 +376,8 @@ def _require_assignee(
     party = state.get(PARTIES, assignee)
     if assignee == statement.by:
         raise AssigneeRefusedError(assignee=assignee, reason="is the assignor")
-    if assignee in (voucher.debtor, *voucher.co_debtors):
+    # A debtor may take its own voucher, and ends it; one of several debtors ends nothing.
+    if assignee in voucher.co_debtors:
         raise AssigneeRefusedError(assignee=assignee, reason="owes the voucher")
     if party is None or not ASSIGNEE_ROLES[purpose].intersection(party.roles):
         roles = " or ".join(sorted(ASSIGNEE_ROLES[purpose]))

@@ -123,7 +123,6 @@ FAULTS = {
         fault(LotBurdenedError, "a frozen lot", _frozen, "lot"),
         fault(InsufficientHoldingError, "too much", setting(amount="100000001"), "amount"),
         fault(AssigneeRefusedError, "to itself", _to("s1"), "assignee", "by"),
-        fault(AssigneeRefusedError, "to the debtor", _to("core"), "assignee"),
         fault(AssigneeRefusedError, "to a co-debtor", _to_a_co_debtor, "assignee", "lot"),
         fault(AssigneeRefusedError, "to nobody", setting(assignee=uscc(999)), "assignee"),
         fault(AssigneeRefusedError, "settling with a bank", _to("bank"), "assignee"),

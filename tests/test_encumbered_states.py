@@ -210,7 +210,9 @@ def test_every_kind_that_answers_one_of_these_has_its_row() -> None:
     assert asked == answering
 
 
-@pytest.mark.parametrize("moves", [PLEDGE_MOVES, FREEZE_MOVES, DISPUTE_MOVES, FILING_MOVES, EARLY_MOVES])
+@pytest.mark.parametrize(
+    "moves", [PLEDGE_MOVES, FREEZE_MOVES, DISPUTE_MOVES, FILING_MOVES, EARLY_MOVES]
+)
 def test_the_tables_of_moves_are_whole_and_say_what_is_refused(moves: Mapping[Any, Any]) -> None:
     statuses: Any = type(next(iter(moves)))
     assert list(moves) == list(statuses)

@@ -16,9 +16,7 @@ from pydantic import Field
 from registry.assignment import assigned_lot, notices_of
 from registry.debts import has_room, moved, reads_held
 from registry.effects import DeadlineSet, Effect, Seal, Touch
-from registry.encumbrance_refusals import (
-    LotBurdenedError,
-)
+from registry.encumbrance_refusals import LotBurdenedError
 from registry.errors import InvariantBrokenError, MalformedError
 from registry.fields import (
     LENIENT,
@@ -34,6 +32,7 @@ from registry.limits import (
     ask_limits_of_transfer,
     blackout_from,
     require_justified,
+    require_no_financing,
     require_recourse,
     require_splitting,
 )
@@ -249,6 +248,7 @@ def decide_transfer_offer(
         RecourseRefusedError: The policy allows no recourse.
         LotTooSmallError, TooManyPartsError, ChainTooLongError: The policy does not let the
             lot be split or passed on like this; nor does the format after 64 assignments.
+        FinancingRequiredError: The policy has lots sold for money by a financing alone.
         TermUnjustifiedError: Money is given for a long term that nobody has justified.
     """
     body = statement.body
@@ -281,6 +281,7 @@ def decide_transfer_offer(
     require_recourse(rules, lot, recourse=body.recourse)
     require_splitting(rules, lot, body.amount)
     if body.purpose is not Purpose.SETTLE:
+        require_no_financing(rules, lot, body.purpose)
         require_justified(voucher, justified=body.term_justification is not None)
 
     # Past this line the offer must succeed.

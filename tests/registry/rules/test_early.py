@@ -145,7 +145,9 @@ def test_fr17_paying_somebody_who_does_not_hold_discharges_nothing() -> None:
     made = early(world, lot)
     world.transfer(lot, 100_000_000, by="s1", to="s2")
     for by, kind in (("s1", "early.consent"), ("s2", "early.consent"), ("s1", "early.receive")):
-        refusal(world, Draft(by=by, kind=kind, body={} if "consent" in kind else receipt(), re=made))
+        refusal(
+            world, Draft(by=by, kind=kind, body={} if "consent" in kind else receipt(), re=made)
+        )
     assert _owed(world) == 100_000_000
 
 

@@ -329,7 +329,8 @@ def test_a_consent_covers_from_its_grant_to_its_end(end: str) -> None:
 OPEN = {
     "party.register", "vehicle.register", "account.register", "consent.grant", "voucher.issue",
     "transfer.offer", "voucher.void", "pledge.create", "pledge.register", "lot.freeze",
-    "early.offer", "financing.apply", "dispute.raise", "registration.record", "party.suspend", "affiliation.declare",
+    "early.offer", "financing.apply", "dispute.raise", "registration.record", "party.suspend",
+    "affiliation.declare",
 }  # fmt: skip
 ANY_THAT_WAITS = "any that waits"
 """What `approve` and `disapprove` answer: no kind, but what became of one."""

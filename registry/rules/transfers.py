@@ -315,9 +315,8 @@ def _covering(
     """Returns the assignee's standing consent, if it covers an offer within its own limit."""
     body = statement.body
     # What ends a debt is accepted in so many words (note 15).
-    if body.assignee == voucher.debtor:
-        return None
-    if not has_room(state, body.assignee, voucher.debtor, body.amount):
+    is_debtors = body.assignee == voucher.debtor
+    if is_debtors or not has_room(state, body.assignee, voucher.debtor, body.amount):
         return None
     return covering(
         state,
@@ -377,7 +376,6 @@ def _require_assignee(
     party = state.get(PARTIES, assignee)
     if assignee == statement.by:
         raise AssigneeRefusedError(assignee=assignee, reason="is the assignor")
-    # A debtor may take its own voucher, and ends it; one of several debtors ends nothing.
     if assignee in voucher.co_debtors:
         raise AssigneeRefusedError(assignee=assignee, reason="owes the voucher")
     if party is None or not ASSIGNEE_ROLES[purpose].intersection(party.roles):

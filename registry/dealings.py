@@ -114,10 +114,10 @@ FINANCING_MOVES: Mapping[FinancingStatus, frozenset[FinancingStatus]] = {
     FinancingStatus.APPLIED: _ENDS | {FinancingStatus.QUOTED},
     # A further quote takes the place of the one before.
     FinancingStatus.QUOTED: _ENDS | _OPEN | {FinancingStatus.QUOTED},
-    FinancingStatus.CONTRACTED: _OPEN | {FinancingStatus.COMPLETED, FinancingStatus.EXPIRED},
-    FinancingStatus.TRANSFERRED: frozenset(
-        {FinancingStatus.TRANSFERRED, FinancingStatus.COMPLETED}
+    FinancingStatus.CONTRACTED: frozenset(
+        {FinancingStatus.TRANSFERRED, FinancingStatus.COMPLETED, FinancingStatus.EXPIRED}
     ),
+    FinancingStatus.TRANSFERRED: frozenset({FinancingStatus.COMPLETED}),
     FinancingStatus.COMPLETED: frozenset(),
     FinancingStatus.WITHDRAWN: frozenset(),
     FinancingStatus.DECLINED: frozenset(),

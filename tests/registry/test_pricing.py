@@ -1,13 +1,23 @@
 """Prices before the due date, to the fen (SD-39, GV-04), and what they cost in a year."""
 
+from datetime import date
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.errors import InvariantBrokenError
-from registry.pricing import Fee, discount, quote
+from registry.errors import InvariantBrokenError, MalformedError
+from registry.pricing import (
+    Fee,
+    QuoteDiffersError,
+    discount,
+    format_terms,
+    quote,
+    surplus,
+    verify_terms,
+)
 
 FACE = 100_015_170_000
 
@@ -68,3 +78,77 @@ def test_the_parts_add_up_and_the_cost_is_the_exact_one_rounded(
     assert told.face == told.net + told.discount + told.fees
     exact = Fraction((told.discount + told.fees) * year * 10_000, told.net * days)
     assert abs(exact - told.cost_bp) <= Fraction(1, 2)
+
+
+FEES = (
+    Fee(amount=50_000, of_seller=True, what="handling"),
+    Fee(amount=70_000, of_seller=False, what="registration"),
+)
+
+
+def _terms() -> dict[str, Any]:
+    return format_terms(
+        100_000_000, rate_bp=360, pay_on=date(2025, 6, 22), due_on=date(2025, 12, 19), fees=FEES
+    )
+
+
+def test_gv_04_terms_say_every_figure_and_who_bears_what() -> None:
+    assert _terms() == {
+        "cost_bp": 377,
+        "days": 180,
+        "discount": "1775342",
+        "due_on": "2025-12-19",
+        "face": "100000000",
+        "fees": [
+            {"amount": "50000", "bearer": "seller", "what": "handling"},
+            {"amount": "70000", "bearer": "other", "what": "registration"},
+        ],
+        "net": "98174658",
+        "pay_on": "2025-06-22",
+        "rate_bp": 360,
+        "year_days": 365,
+    }
+    told = verify_terms(_terms())
+    assert (told.net, told.cost_bp) == (98_174_658, 377)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("net", "98174659"),
+        ("discount", "1775341"),
+        ("cost_bp", 376),
+        ("days", 179),
+        ("year_days", 360),
+        ("face", "100000001"),
+    ],
+)
+def test_a_quote_that_is_wrong_by_one_does_not_verify(name: str, value: object) -> None:
+    with pytest.raises(QuoteDiffersError):
+        verify_terms({**_terms(), name: value})
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"fees": {}},
+        {"fees": [{"amount": "1"}]},
+        {"fees": [{"amount": "1", "bearer": "me", "what": "x"}]},
+        {"rate_bp": True},
+        {"year_days": 364},
+        {"more": 1},
+        {"due_on": "2025-06-22"},
+    ],
+)
+def test_what_is_no_quote_is_refused(spoilt: dict[str, Any]) -> None:
+    with pytest.raises(MalformedError):
+        verify_terms({**_terms(), **spoilt})
+    with pytest.raises(MalformedError):
+        verify_terms({name: value for name, value in _terms().items() if name != "fees"})
+
+
+def test_sd71_a_surplus_goes_back_with_recourse_and_stays_without() -> None:
+    given = {"financed": 90_000_000, "charges": 2_000_000}
+    assert surplus(100_000_000, **given, recourse=True) == 8_000_000
+    assert surplus(100_000_000, **given, recourse=False) == 0
+    assert surplus(91_000_000, **given, recourse=True) == 0

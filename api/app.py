@@ -18,6 +18,7 @@ from api.intake import Intake
 from api.requests import bug, refusal
 from api.routes import (
     clearing,
+    dealings,
     encumbrances,
     log,
     openings,
@@ -90,6 +91,7 @@ def routers_of(service: Service) -> tuple[APIRouter, ...]:
         reading.router,
         people.router,
         encumbrances.router,
+        dealings.router,
         policies.router,
         openings.router,
         clearing.router,

@@ -11,6 +11,7 @@ from api.auth import Caller
 from clearing.model import InstructionRecord
 from registry.burdens import Dispute, Filing, Pledge, Task
 from registry.canonical import Json, parse_object
+from registry.dealings import Early, Financing
 from registry.entries import Entry, open_entry
 from registry.ids import Sid
 from registry.model import LOTS, Account, Consent, Lot, Notice, Offer, Party, Role, Voucher
@@ -223,6 +224,17 @@ def sees_offer(caller: Caller, offer: Offer) -> bool:
 def sees_pledge(caller: Caller, pledge: Pledge) -> bool:
     """Tells whether a caller has made a pledge or has it."""
     return caller.is_auditor or any(map(caller.is_or_manages, (pledge.pledgor, pledge.pledgee)))
+
+
+def sees_financing(caller: Caller, row: Financing) -> bool:
+    """Tells whether a caller asks for money, gives it, or has the claim through it."""
+    parties = (row.applicant, row.financier, row.acquirer)
+    return caller.is_auditor or any(map(caller.is_or_manages, parties))
+
+
+def sees_early(caller: Caller, row: Early) -> bool:
+    """Tells whether a caller offers to pay early, or is offered it."""
+    return caller.is_auditor or any(map(caller.is_or_manages, (row.debtor, row.holder)))
 
 
 def sees_dispute(caller: Caller, dispute: Dispute) -> bool:

@@ -133,6 +133,7 @@ class Financing(Record, frozen=True, kw_only=True):
         account: Where the applicant is to be paid.
         vehicle: Of mode `agency`, whose lot it will be.
         close_by: The instant by which the claim has passed, or nothing comes of it.
+        quote: The statement with the quote.
         terms: Digest of the quote's figures (see `registry.pricing`).
         document: Digest of the contract's text.
         payee: Where whoever acquires the claim is paid at maturity.
@@ -160,6 +161,7 @@ class Financing(Record, frozen=True, kw_only=True):
     close_by: int
     status: str
     vehicle: PartyId | None = None
+    quote: Sid | None = None
     terms: str | None = None
     document: str | None = None
     payee: Sid | None = None

@@ -66,6 +66,7 @@ class FinancingApplied(_OfFinancing, frozen=True, kw_only=True):
 class FinancingQuoted(_OfFinancing, frozen=True, kw_only=True):
     """The financier has signed what it offers: figures and contract, both by digest."""
 
+    quote: Sid
     terms: str
     document: str
     payment: str
@@ -76,6 +77,7 @@ class FinancingQuoted(_OfFinancing, frozen=True, kw_only=True):
         """Notes the quote in the place of one before."""
         row = replace(
             known_financing(state, self.financing),
+            quote=self.quote,
             terms=self.terms,
             document=self.document,
             payment=self.payment,

@@ -183,7 +183,7 @@ def verify_terms(terms: Mapping[str, Json]) -> Quote:
         raise MalformedError(what="terms", reason=f"unknown: {min(unknown)}")
     for name, figure in follows.items():
         if terms.get(name) != figure:
-            raise QuoteDiffersError(what=name, stated=terms.get(name), follows=figure)
+            raise QuoteDiffersError(what=name, stated=str(terms.get(name)), follows=str(figure))
     face, days = parse_sum(str(terms["face"])), _count(terms["days"])
     rate, year = _count(terms["rate_bp"]), _count(terms["year_days"])
     return quote(face, rate_bp=rate, days=days, year_days=year, fees=fees)

@@ -83,9 +83,10 @@ def apply(world: World, lot: str = "", **members: Json) -> str:
     return world.do("s1", "financing.apply", body).sid
 
 
-def quoted(world: World, lot: str = "", payment: str = "cash", **members: Json) -> str:
+def quoted(world: World, lot: str = "", **members: Json) -> str:
     """Applies, and has the quote; returns the financing."""
-    made = apply(world, lot, payment=payment, **members)
+    made = apply(world, lot, **members)
+    payment = members.get("payment", "cash")
     account: Json = "" if "vehicle" in members else world.accounts["factor"]
     body = quote_body(world, payment=payment, account=account)
     world.do("factor", "financing.quote", body, re=made)

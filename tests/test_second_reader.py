@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.credit_reader import CreditFolds
+from tests.dealings_reader import DealingFolds
 from tests.encumbered_reader import EncumbranceFolds
 from tests.people_reader import PeopleFolds
 from tests.policies_reader import PolicyFolds
@@ -23,8 +24,8 @@ VECTORS = Path(__file__).resolve().parent / "vectors" / "formats"
 TABLES = (
     "ledger", "key_record", "pending", "approval", "waited", "suspension", "affiliation",
     "registration", "offer", "consent_grant", "policy", "consent",
-    "calendar", "pledge", "freeze", "dispute", "filing", "search", "task", "accessory", "notice",
-    "lot", "voucher_number", "voucher", "mandate", "account", "party", "approval_rule",
+    "calendar", "pledge", "freeze", "dispute", "filing", "search", "task", "accessory",
+    "early", "financing", "notice", "lot", "voucher_number", "voucher", "mandate", "account", "party", "approval_rule",
     "deadline", "state_request", "bucket", "history", "committed", "invoice", "backing", "debtor",
     "exposure", "issuance_stop", "voiding", "run", "instruction", "balance",
 )  # fmt: skip
@@ -97,7 +98,7 @@ def salt(domain: bytes, n: int, statement: str) -> str:
     return b64(sha(domain, b"\0", n.to_bytes(4, "big"), statement.encode())[:16])
 
 
-class Reader(CreditFolds, EncumbranceFolds, PeopleFolds, PolicyFolds):
+class Reader(CreditFolds, DealingFolds, EncumbranceFolds, PeopleFolds, PolicyFolds):
     """Folds effects into rows, as the section "What each effect does to the rows" says."""
 
     def __init__(self) -> None:

@@ -29,6 +29,8 @@ _MONEY = frozenset(
         "owed",
         "cap",
         "cap_of_lot",
+        "discount",
+        "net",
     }
 )
 
@@ -47,7 +49,7 @@ def _show(path: str) -> Callable[..., None]:
         """Shows one, as you may see it."""
         with told():
             found = reading(url, log_key, party, read_key, path.format(quote(name, safe="")))
-        _print(found, as_json=as_json)
+        print_object(found, as_json=as_json)
 
     return show
 
@@ -94,7 +96,7 @@ def lineage(
     out.print(tree)
 
 
-def _print(found: Any, *, as_json: bool) -> None:
+def print_object(found: Any, *, as_json: bool) -> None:
     """Prints one object."""
     if as_json or not isinstance(found, dict):
         print_json(found)
@@ -137,6 +139,9 @@ COMMANDS = (
     ("transfer", "list", _list("/v1/offers", assignee="{party}")),
     ("transfer", "show", _show("/v1/offers/{}")),
     ("pledge", "list", _list("/v1/pledges")),
+    ("financing", "list", _list("/v1/financings")),
+    ("financing", "show", _show("/v1/financings/{}")),
+    ("early", "list", _list("/v1/early-payments")),
     ("dispute", "list", _list("/v1/disputes")),
     ("registration", "list", _list("/v1/registrations")),
     ("registration", "tasks", _list("/v1/tasks")),

@@ -245,6 +245,7 @@ def decide_financing_quote(
         require_account(state, body.account, owner=statement.by)
     quoted = FinancingQuoted(
         **sides(row),
+        quote=statement.sid,
         terms=body.terms,
         document=body.document.digest,
         payment=body.payment,

@@ -123,7 +123,7 @@ def test_gv_04_terms_say_every_figure_and_who_bears_what() -> None:
         ("face", "100000001"),
     ],
 )
-def test_a_quote_that_is_wrong_by_one_does_not_verify(name: str, value: object) -> None:
+def test_a_quote_that_is_wrong_by_one_does_not_verify(name: str, value: str | int) -> None:
     with pytest.raises(QuoteDiffersError):
         verify_terms({**_terms(), name: value})
 

@@ -78,6 +78,10 @@ def _by_a_second_factor(world: World, draft: Draft) -> None:
     draft.by = "second factor"
 
 
+def _without_account(_world: World, draft: Draft) -> None:
+    del draft.body["account"]
+
+
 def _account_of_s1(world: World, draft: Draft) -> None:
     draft.body["account"] = world.accounts["s1"]
 
@@ -244,12 +248,12 @@ def _joined_since(world: World, draft: Draft) -> None:
     draft.re = made
 
 
-def _under(*order: str, **members: Json) -> Any:
+def _under(*order: str) -> Any:
     """A policy has an order, and the financing a contract under it."""
 
     def make(world: World, draft: Draft) -> None:
         world.enforce(financing={"order": [*order]})
-        draft.re = contracted(world, **members)
+        draft.re = contracted(world)
         if "registered_at" in draft.body:
             draft.body["registered_at"] = world.time
 
@@ -305,7 +309,7 @@ FAULTS = {
         fault(NotFinancingPartyError, "another was asked", _by_a_second_factor, "by"),
         fault(MoveNotAllowedError, "there is a contract", _of_another("contracted"), "re"),
         fault(DeadlinePassedError, "at the end", _at(END), "time"),
-        fault(MalformedError, "no account", lambda _, draft: draft.body.pop("account"), "account"),
+        fault(MalformedError, "no account", _without_account, "account"),
         *account_faults("factor")[:1],
         fault(NotOwnerError, "somebody else's account", _account_of_s1, "account"),
         *account_faults("factor")[2:],

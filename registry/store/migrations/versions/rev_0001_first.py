@@ -243,6 +243,23 @@ def make_rows() -> None:
         indexes="voucher",
     )
     rows(
+        "early",
+        "early text, lot text, voucher text, debtor text, holder text, amount money, terms "
+        "text, pay_by int, status text",
+        key="early",
+        indexes="lot voucher",
+    )
+    rows(
+        "financing",
+        "financing text, lot text, voucher text, amount money, applicant text, financier text, "
+        "mode text, recourse bool, payment text, account text, close_by int, status text, "
+        "vehicle text?, quote text?, terms text?, document text?, payee text?, collection_route "
+        "bool, confirmed text?, contract text?, salt text?, search text?, order text, done "
+        "text, filing text?, payer text?, reference text?",
+        key="financing",
+        indexes="lot applicant financier",
+    )
+    rows(
         "notice",
         "notice text, transfer text, voucher text, recipient text, assignor text, assignee "
         "text, amount money, arrived int, acknowledged bool",

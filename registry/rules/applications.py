@@ -32,6 +32,7 @@ from registry.fields import (
     PartyField,
     SidField,
 )
+from registry.filings import extinct, reads_tasks
 from registry.financed import (
     FinancingApplied,
     FinancingConfirmed,
@@ -352,15 +353,22 @@ KINDS = (
 
 
 def reads_financing_expire(due: Due, _now: Now) -> ReadPlan:
-    """Asks for the financing and its lot."""
+    """Asks for the financing, its lot, and registrations of the transfer it was to be."""
     row = yield from get(FINANCINGS, due.id)
-    if row is not None:
-        yield from get(LOTS, row.lot)
+    if row is None:
+        return
+    if row.contract is not None:
+        yield from reads_tasks(row.contract)
+    yield from get(LOTS, row.lot)
 
 
-def decide_financing_expire(state: Rows, due: Due, _now: Now) -> tuple[Effect, ...]:
-    """Ends a financing whose claim has not passed in time."""
-    return ended(known_financing(state, due.id), FinancingStatus.EXPIRED)
+def decide_financing_expire(state: Rows, due: Due, now: Now) -> tuple[Effect, ...]:
+    """Ends a financing whose claim has not passed in time; who registered it deregisters it."""
+    row = known_financing(state, due.id)
+    effects = ended(row, FinancingStatus.EXPIRED)
+    if row.contract is None:
+        return effects
+    return (*effects, *extinct(state, now, subject=row.contract, ended_by=row.financing))
 
 
 TIMED = (TimedKind(name=EXPIRE, reads=reads_financing_expire, decide=decide_financing_expire),)

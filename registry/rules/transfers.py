@@ -249,7 +249,7 @@ def decide_transfer_offer(
         LotTooSmallError, TooManyPartsError, ChainTooLongError: The policy does not let the
             lot be split or passed on like this; nor does the format after 64 assignments.
         FinancingRequiredError: The policy has lots sold for money by a financing alone.
-        TermUnjustifiedError: Money is given for a long term that nobody has justified.
+        TermUnjustifiedError: Money is given for a long term, unjustified.
     """
     body = statement.body
     lot = state.get(LOTS, body.lot)
@@ -312,11 +312,11 @@ def decide_transfer_offer(
 def _covering(
     state: Rows, statement: Statement[TransferOffer], voucher: Voucher, rules: Rules
 ) -> Consent | None:
-    """Returns the assignee's standing consent, if it covers an offer within its own limit."""
+    """Returns the consent that covers an offer; what ends a debt has none (note 15)."""
     body = statement.body
-    # What ends a debt is accepted in so many words (note 15).
-    is_debtors = body.assignee == voucher.debtor
-    if is_debtors or not has_room(state, body.assignee, voucher.debtor, body.amount):
+    if body.assignee == voucher.debtor or not has_room(
+        state, body.assignee, voucher.debtor, body.amount
+    ):
         return None
     return covering(
         state,

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from registry.burdens import TASKS
 from registry.canonical import Json
 from registry.credit import EXPOSURES
 from registry.dealing_refusals import (
@@ -234,7 +235,14 @@ def test_a_registration_before_an_end_stands_until_it_is_cancelled() -> None:
     world.advance(END)
     world.engine.submit([])
     assert _row(world, made).status == "expired"
+    (task,) = world.store.select(TASKS)
+    assert (task.work, task.party, task.due_on) == (
+        "deregister",
+        world.ids["factor"],
+        "2025-10-21",
+    )
     world.do("factor", "registration.cancel", cancel_body(world), re=filing)
+    assert list(world.store.select(TASKS)) == []
     verify_everything(world)
 
 

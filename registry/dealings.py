@@ -187,10 +187,10 @@ class Financing(Record, frozen=True, kw_only=True):
         return MODES[Mode(self.mode)]
 
 
-EARLIES = Table(name="early", row=Early, key=("early",), indexes=("lot", "voucher"))
+EARLY_PAYMENTS = Table(name="early", row=Early, key=("early",), indexes=("lot", "voucher"))
 FINANCINGS = Table(
     name="financing", row=Financing, key=("financing",), indexes=("lot", "applicant", "financier")
 )
 
-TABLES = (EARLIES, FINANCINGS)
+TABLES = (EARLY_PAYMENTS, FINANCINGS)
 """In the order in which batches read them; they stand before lots."""

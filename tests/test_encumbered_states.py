@@ -27,8 +27,8 @@ from registry.burdens import (
 )
 from registry.canonical import Json
 from registry.dealings import (
-    EARLIES,
     EARLY_MOVES,
+    EARLY_PAYMENTS,
     FINANCING_MOVES,
     FINANCINGS,
     EarlyStatus,
@@ -200,7 +200,7 @@ THINGS: tuple[tuple[Any, Callable[[World], str], Mapping[str, Move], Table[Any]]
     (FreezeStatus, freeze, FREEZE, FREEZES),
     (DisputeStatus, dispute, DISPUTE, DISPUTES),
     (FilingStatus, filing, FILING, FILINGS),
-    (EarlyStatus, early, EARLY, EARLIES),
+    (EarlyStatus, early, EARLY, EARLY_PAYMENTS),
     (FinancingStatus, _in_reverse, FINANCING, FINANCINGS),
 )
 

@@ -25,8 +25,8 @@ TABLES = (
     "ledger", "key_record", "pending", "approval", "waited", "suspension", "affiliation",
     "registration", "offer", "consent_grant", "policy", "consent",
     "calendar", "pledge", "freeze", "dispute", "filing", "search", "task", "accessory",
-    "early", "financing", "notice", "lot", "voucher_number", "voucher", "mandate", "account", "party",
-    "approval_rule",
+    "early", "financing", "notice", "lot", "voucher_number", "voucher", "mandate", "account",
+    "party", "approval_rule",
     "deadline", "state_request", "bucket", "history", "committed", "invoice", "backing", "debtor",
     "exposure", "issuance_stop", "voiding", "run", "instruction", "balance",
 )  # fmt: skip

@@ -11,7 +11,7 @@ from api.pages import LIMIT_DEFAULT, Ask, shown
 from api.requests import GUARDS, AsOf, CallerOf, ServiceOf, answer
 from api.routes.reading import HIDDEN, Cursor, Limit, listed
 from api.visibility import sees_early, sees_financing
-from registry.dealings import EARLIES, FINANCINGS
+from registry.dealings import EARLY_PAYMENTS, FINANCINGS
 
 router = APIRouter(prefix="/v1", dependencies=GUARDS)
 
@@ -67,7 +67,7 @@ async def list_early_payments(
 ) -> JSONResponse:
     """Lists early payments that the caller offers or is offered."""
     ask = Ask(
-        table=EARLIES,
+        table=EARLY_PAYMENTS,
         caller=caller,
         sees=lambda row: sees_early(caller, row),
         equal={"lot": lot, "voucher": voucher, "status": status},

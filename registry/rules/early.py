@@ -11,7 +11,7 @@ Source: reference note 15; FR-17; SD-44, for which every early payment stays on 
 from typing import Any
 
 from registry.burdens import require_move
-from registry.dealings import EARLIES, EARLY_MOVES, Early, EarlyStatus
+from registry.dealings import EARLY_MOVES, EARLY_PAYMENTS, Early, EarlyStatus
 from registry.debts import moved, reads_debtor, reads_held
 from registry.effects import DeadlineCleared, DeadlineSet, Due, Effect, Seal, Touch
 from registry.encumbrance_refusals import LotBurdenedError
@@ -84,7 +84,7 @@ class EarlyOffered(Effect, frozen=True, kw_only=True):
             pay_by=self.pay_by,
             status=EarlyStatus.OFFERED,
         )
-        state.add(EARLIES, row)
+        state.add(EARLY_PAYMENTS, row)
 
 
 class EarlyMoved(Effect, frozen=True, kw_only=True):
@@ -104,7 +104,7 @@ class EarlyMoved(Effect, frozen=True, kw_only=True):
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Sets the status, and reserves the lot or frees it."""
         row = _known(state, self.early)
-        state.put(EARLIES, replace(row, status=self.status))
+        state.put(EARLY_PAYMENTS, replace(row, status=self.status))
         lot = state.get(LOTS, self.lot)
         if self.status == EarlyStatus.AGREED and lot is not None:
             state.put(LOTS, replace(lot, status=LotStatus.RESERVED))
@@ -114,7 +114,7 @@ class EarlyMoved(Effect, frozen=True, kw_only=True):
 
 def _known(state: Rows, early: str) -> Early:
     """Returns an early payment that an earlier entry has begun."""
-    row = state.get(EARLIES, early)
+    row = state.get(EARLY_PAYMENTS, early)
     if row is None:
         raise InvariantBrokenError(f"no early payment {early}")
     return row
@@ -190,7 +190,7 @@ def decide_early_offer(
 
 def reads_early(statement: Statement[Any], _now: Now) -> ReadPlan:
     """Asks for the lot."""
-    row = yield from get(EARLIES, statement.re or "")
+    row = yield from get(EARLY_PAYMENTS, statement.re or "")
     if row is not None:
         yield from get(LOTS, row.lot)
 
@@ -223,7 +223,7 @@ def decide_early_consent(
 
 def reads_early_receive(statement: Statement[EarlyReceive], _now: Now) -> ReadPlan:
     """Asks for the lot, its voucher, and what counts who owes and holds."""
-    row = yield from get(EARLIES, statement.re or "")
+    row = yield from get(EARLY_PAYMENTS, statement.re or "")
     if row is None:
         return
     yield from get(LOTS, row.lot)
@@ -275,7 +275,7 @@ def decide_early_receive(
 
 def reads_early_expire(due: Due, _now: Now) -> ReadPlan:
     """Asks for the early payment and its lot."""
-    row = yield from get(EARLIES, due.id)
+    row = yield from get(EARLY_PAYMENTS, due.id)
     if row is not None:
         yield from get(LOTS, row.lot)
 
@@ -286,7 +286,7 @@ def decide_early_expire(state: Rows, due: Due, _now: Now) -> tuple[Effect, ...]:
     return (_moved(_known(state, due.id), EarlyStatus.LAPSED), met)
 
 
-_ANSWERS = {"early.offer": EARLIES}
+_ANSWERS = {"early.offer": EARLY_PAYMENTS}
 
 KINDS = (
     Kind(

@@ -314,9 +314,8 @@ def _covering(
 ) -> Consent | None:
     """Returns the consent that covers an offer; what ends a debt has none (note 15)."""
     body = statement.body
-    if body.assignee == voucher.debtor or not has_room(
-        state, body.assignee, voucher.debtor, body.amount
-    ):
+    is_debtors = body.assignee == voucher.debtor
+    if is_debtors or not has_room(state, body.assignee, voucher.debtor, body.amount):
         return None
     return covering(
         state,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from registry.credit import DEBTORS, EXPOSURES, INVOICES
-from registry.dealings import EARLIES
+from registry.dealings import EARLY_PAYMENTS
 from registry.encumbrance_refusals import LotBurdenedError, MoveNotAllowedError
 from registry.errors import RegistryError
 from registry.model import LOTS, VOUCHERS
@@ -159,7 +159,7 @@ def test_an_agreed_lot_goes_nowhere_until_time_is_over() -> None:
     assert isinstance(refusal(world, offer), LotLockedError)
     world.advance(END)
     world.engine.submit([])
-    assert [row.status for row in world.store.select(EARLIES)] == ["lapsed"]
+    assert [row.status for row in world.store.select(EARLY_PAYMENTS)] == ["lapsed"]
     world.transfer(lot, 5, by="s1", to="s2")
     late = Draft(by="s1", kind="early.receive", body=receipt(), re=made)
     assert isinstance(refusal(world, late), MoveNotAllowedError)

@@ -41,12 +41,19 @@ app.command("audit")(verify.audit)
 app.command("verify")(verify.verify)
 
 WORDS = {
+    "accessory": "Accessory rights 从权利: guarantees, shortfall promises, liens.",
     "affiliation": "Who belongs together 关联关系.",
     "account": "Bank accounts 账户.",
     "calendar": "Working days by name 日历.",
     "clearing": "Maturity 清分: proposals, runs, instructions.",
     "clock": "The manual clock of a sandbox.",
     "key": "Keys: make one, add it, revoke it.",
+    "dispute": "Disputes over what was delivered 贸易争议.",
+    "exposure": "How much of one debtor a financier wants to hold 授信限额.",
+    "issuance": "Stops of a debtor's issues 暂停开立.",
+    "limit": "Limits of debtors and groups 开立额度.",
+    "pledge": "Pledges of lots 质押.",
+    "registration": "Registrations and searches elsewhere 登记, 查重.",
     "db": "A ledger's database against its own log.",
     "kind": "The table of kinds of statements.",
     "log": "The log: checkpoint, export, proofs, journal.",

@@ -25,6 +25,7 @@ from registry.errors import MalformedError
 from registry.fields import (
     LENIENT,
     Amount,
+    BodyAmount,
     BusinessDate,
     Digest,
     FileRef,
@@ -40,7 +41,7 @@ from registry.financed import (
     known_financing,
     sides,
 )
-from registry.financing import EXPIRE, ended, require_in_time, require_side
+from registry.financing import EXPIRE, amount_of, ended, require_in_time, require_side
 from registry.limits import (
     ask_limits_of_transfer,
     require_before_blackout,
@@ -306,11 +307,6 @@ def decide_financing_end(
 _ANSWERS = {"financing.apply": FINANCINGS}
 
 
-def _amount(state: Rows, statement: Statement[Any]) -> int:
-    """Returns what the financing is about."""
-    return known_financing(state, statement.re or "").amount
-
-
 KINDS = (
     Kind(
         name="financing.apply",
@@ -319,7 +315,7 @@ KINDS = (
         relation="the lot's holder",
         reads=reads_financing_apply,
         decide=decide_financing_apply,
-        amount=lambda _, statement: statement.body.amount,
+        amount=BodyAmount("amount"),
     ),
     Kind(
         name="financing.quote",
@@ -329,7 +325,7 @@ KINDS = (
         answers=_ANSWERS,
         reads=reads_financing_quote,
         decide=decide_financing_quote,
-        amount=_amount,
+        amount=amount_of,
     ),
     Kind(
         name="financing.confirm",
@@ -339,7 +335,7 @@ KINDS = (
         answers=_ANSWERS,
         reads=reads_voucher,
         decide=decide_financing_confirm,
-        amount=_amount,
+        amount=amount_of,
     ),
     Kind(
         name="financing.end",

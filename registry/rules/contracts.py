@@ -211,6 +211,6 @@ KINDS = (
         answers={"financing.apply": FINANCINGS},
         reads=reads_financing_contract,
         decide=decide_financing_contract,
-        amount=lambda state, statement: known_financing(state, statement.re or "").amount,
+        amount=amount_of,
     ),
 )

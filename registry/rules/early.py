@@ -17,7 +17,7 @@ from registry.effects import DeadlineCleared, DeadlineSet, Due, Effect, Seal, To
 from registry.encumbrance_refusals import LotBurdenedError
 from registry.errors import InvariantBrokenError
 from registry.extinction import Ground, LotExtinguished
-from registry.fields import Amount, BusinessDate, Digest, FileRef, LotField
+from registry.fields import Amount, BodyAmount, BusinessDate, Digest, FileRef, LotField
 from registry.ids import LotId, PartyId, Sid
 from registry.model import HOLDER_ROLES, LOTS, PARTIES, VOUCHERS, Lot, LotStatus, Role
 from registry.refusals import (
@@ -286,6 +286,11 @@ def decide_early_expire(state: Rows, due: Due, _now: Now) -> tuple[Effect, ...]:
     return (_moved(_known(state, due.id), EarlyStatus.LAPSED), met)
 
 
+def _amount(state: Rows, statement: Statement[Any]) -> int:
+    """Returns what an answer is about: the offer's amount."""
+    return _known(state, statement.re or "").amount
+
+
 _ANSWERS = {"early.offer": EARLY_PAYMENTS}
 
 KINDS = (
@@ -296,7 +301,7 @@ KINDS = (
         relation="the debtor",
         reads=reads_early_offer,
         decide=decide_early_offer,
-        amount=lambda _, statement: statement.body.amount,
+        amount=BodyAmount("amount"),
     ),
     Kind(
         name="early.consent",
@@ -306,7 +311,7 @@ KINDS = (
         answers=_ANSWERS,
         reads=reads_early,
         decide=decide_early_consent,
-        amount=lambda state, statement: _known(state, statement.re or "").amount,
+        amount=_amount,
     ),
     Kind(
         name="early.receive",
@@ -316,7 +321,7 @@ KINDS = (
         answers=_ANSWERS,
         reads=reads_early_receive,
         decide=decide_early_receive,
-        amount=lambda state, statement: _known(state, statement.re or "").amount,
+        amount=_amount,
     ),
 )
 TIMED = (TimedKind(name=EXPIRE, reads=reads_early_expire, decide=decide_early_expire),)

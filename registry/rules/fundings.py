@@ -258,11 +258,6 @@ def decide_financing_receive(
 _ANSWERS = {"financing.apply": FINANCINGS}
 
 
-def _amount(state: Rows, statement: Statement[Any]) -> int:
-    """Returns what the financing is about."""
-    return known_financing(state, statement.re or "").amount
-
-
 KINDS = (
     Kind(
         name="financing.register",
@@ -280,7 +275,7 @@ KINDS = (
         relation="the financier",
         answers=_ANSWERS,
         decide=decide_financing_pay,
-        amount=_amount,
+        amount=amount_of,
     ),
     Kind(
         name="financing.receive",
@@ -290,6 +285,6 @@ KINDS = (
         answers=_ANSWERS,
         reads=reads_financing_receive,
         decide=decide_financing_receive,
-        amount=_amount,
+        amount=amount_of,
     ),
 )

@@ -21,6 +21,7 @@ from registry.errors import InvariantBrokenError, MalformedError
 from registry.fields import (
     LENIENT,
     Amount,
+    BodyAmount,
     BusinessDate,
     Digest,
     FileRef,
@@ -215,9 +216,7 @@ def reads_transfer_offer(statement: Statement[TransferOffer], now: Now) -> ReadP
     yield from ask_limits_of_transfer(now)
     consent = yield from ask_consent(body.assignee, body.purpose.value)
     lot = yield from get(LOTS, body.lot)
-    voucher = None
-    if lot is not None:
-        voucher = yield from get(VOUCHERS, lot.voucher)
+    voucher = None if lot is None else (yield from get(VOUCHERS, lot.voucher))
     if consent is not None:
         yield from get(ACCOUNTS, consent.account)
     sides = yield from get_many(PARTIES, (statement.by, body.assignee))
@@ -395,6 +394,6 @@ KINDS = (
         relation="the lot's holder",
         reads=reads_transfer_offer,
         decide=decide_transfer_offer,
-        amount=lambda _, statement: statement.body.amount,
+        amount=BodyAmount("amount"),
     ),
 )

@@ -6,6 +6,7 @@ stand in `registry.rules.applications`, `.contracts` and `.fundings`.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from registry.assignment import notices_of
 from registry.burdens import require_move
@@ -15,15 +16,20 @@ from registry.debts import moved
 from registry.effects import DeadlineCleared, Effect
 from registry.encumbrance_refusals import MoveNotAllowedError
 from registry.errors import InvariantBrokenError
-from registry.financed import FinancingEnded, FinancingTitlePassed, sides
+from registry.financed import FinancingEnded, FinancingTitlePassed, known_financing, sides
 from registry.ids import PartyId, Sid
 from registry.model import Lot, Purpose, Voucher
 from registry.refusals import DeadlinePassedError
-from registry.statements import Now
+from registry.statements import Now, Statement
 from registry.tables import Minor, Rows
 from registry.words import Step
 
 EXPIRE = "financing.expire"
+
+
+def amount_of(state: Rows, statement: Statement[Any]) -> int:
+    """Returns what an answer to an application is about: its amount."""
+    return known_financing(state, statement.re or "").amount
 
 
 # --- Checks ---------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from registry.encumbrance_refusals import LotBurdenedError
 from registry.errors import InvariantBrokenError
 from registry.fields import Digest, FileRef
 from registry.financed import FinancingContracted, FinancingLotReserved, known_financing, sides
-from registry.financing import passes_with, require_in_time, require_side, title
+from registry.financing import amount_of, passes_with, require_in_time, require_side, title
 from registry.ids import Sid
 from registry.limits import ask_limits_of_transfer, require_before_blackout
 from registry.model import ACCOUNTS, LOTS, PARTIES, VOUCHERS, Consent, Lot, LotStatus, Purpose, Role

@@ -30,6 +30,7 @@ from registry.fields import LENIENT, Digest, FileRef, OnlyTrue, PartyField
 from registry.filings import External, calendar_for, recorded, require_term
 from registry.financed import FinancingPaymentStated, FinancingStepDone, known_financing, sides
 from registry.financing import (
+    amount_of,
     passes_with,
     require_before,
     require_contracted,

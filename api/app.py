@@ -18,6 +18,7 @@ from api.intake import Intake
 from api.requests import bug, refusal
 from api.routes import (
     clearing,
+    dealings,
     encumbrances,
     log,
     notices,
@@ -92,6 +93,7 @@ def routers_of(service: Service) -> tuple[APIRouter, ...]:
         people.router,
         encumbrances.router,
         notices.router,
+        dealings.router,
         policies.router,
         openings.router,
         clearing.router,

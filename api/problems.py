@@ -18,7 +18,14 @@ import clearing.errors
 import registry.writer
 from api.titles import FAMILY_TITLES, TITLES
 from clearing.errors import AmountDiffersError, InstructionNotFoundError, PlanDiffersError
-from registry import errors, notice_refusals, people_refusals, refusals
+from registry import (
+    dealing_refusals,
+    errors,
+    notice_refusals,
+    people_refusals,
+    pricing,
+    refusals,
+)
 from registry.errors import RegistryError
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -54,6 +61,10 @@ STATUSES: Final[Mapping[type[RegistryError], int]] = {
     people_refusals.OtherPartyError: 403,
     people_refusals.MakerIsCheckerError: 403,
     people_refusals.FinalReviewMissingError: 403,
+    dealing_refusals.NotFinancingPartyError: 403,
+    dealing_refusals.FinancingModeError: 422,
+    dealing_refusals.TermsDifferError: 422,
+    dealing_refusals.PaymentFormError: 422,
     refusals.NotTrusteeError: 403,
     refusals.NotBankError: 403,
     refusals.NotOwnerError: 403,
@@ -201,7 +212,7 @@ def leaves(base: type[RegistryError] = RegistryError) -> Iterator[type[RegistryE
 
 
 _PACKAGES: Final = ("registry", "clearing", "api")
-_SOURCES: Final = (clearing.errors, registry.writer)
+_SOURCES: Final = (clearing.errors, pricing, registry.writer)
 """Imported so that their leaves are known."""
 
 _INTRODUCTION: Final = """\

@@ -11,6 +11,7 @@ from api.auth import Caller
 from clearing.model import InstructionRecord
 from registry.burdens import Dispute, Filing, Pledge, Task
 from registry.canonical import Json, parse_object
+from registry.dealings import Early, Financing
 from registry.entries import Entry, open_entry
 from registry.ids import Sid
 from registry.inboxes import Notice, Power
@@ -76,6 +77,18 @@ READERS: Final[Mapping[str, tuple[str, ...]]] = {
     # One acknowledgement names many assignees, who must not see one another.
     "notice.acknowledge": (),
     "snapshot.request": (),
+    "early.offer": ("debtor", "holder"),
+    "early.consent": ("debtor", "holder"),
+    "early.receive": ("debtor", "holder"),
+    # A debtor sees an application if its own word is asked for.
+    "financing.apply": ("applicant", "financier", "asked"),
+    "financing.quote": ("applicant", "financier"),
+    "financing.confirm": ("applicant", "financier", "debtor"),
+    "financing.end": ("applicant", "financier"),
+    "financing.contract": ("applicant", "financier", "assignee"),
+    "financing.register": ("applicant", "financier"),
+    "financing.pay": ("applicant", "financier"),
+    "financing.receive": ("applicant", "financier"),
     "pledge.create": ("pledgor", "pledgee"),
     "pledge.register": ("pledgor", "pledgee"),
     "pledge.enforce": ("pledgor", "pledgee"),
@@ -221,6 +234,17 @@ def sees_offer(caller: Caller, offer: Offer) -> bool:
 def sees_pledge(caller: Caller, pledge: Pledge) -> bool:
     """Tells whether a caller has made a pledge or has it."""
     return caller.is_auditor or any(map(caller.is_or_manages, (pledge.pledgor, pledge.pledgee)))
+
+
+def sees_financing(caller: Caller, row: Financing) -> bool:
+    """Tells whether a caller asks for money, gives it, or has the claim through it."""
+    parties = (row.applicant, row.financier, row.acquirer)
+    return caller.is_auditor or any(map(caller.is_or_manages, parties))
+
+
+def sees_early(caller: Caller, row: Early) -> bool:
+    """Tells whether a caller offers to pay early, or is offered it."""
+    return caller.is_auditor or any(map(caller.is_or_manages, (row.debtor, row.holder)))
 
 
 def sees_dispute(caller: Caller, dispute: Dispute) -> bool:

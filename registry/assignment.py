@@ -51,7 +51,7 @@ def require_assignee(
     party = state.get(PARTIES, assignee)
     if assignee == assignor:
         raise AssigneeRefusedError(assignee=assignee, reason="is the assignor")
-    if assignee in (voucher.debtor, *voucher.co_debtors):
+    if assignee in voucher.co_debtors:
         raise AssigneeRefusedError(assignee=assignee, reason="owes the voucher")
     if party is None or not ASSIGNEE_ROLES[purpose].intersection(party.roles):
         roles = " or ".join(sorted(ASSIGNEE_ROLES[purpose]))

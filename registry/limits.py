@@ -8,7 +8,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from registry.calendars import add_months, parse_date
-from registry.model import ASSIGNMENTS_MAX, Lot, Route, Voucher
+from registry.dealing_refusals import FinancingRequiredError
+from registry.model import ASSIGNMENTS_MAX, Lot, Purpose, Route, Voucher
 from registry.policy import Justification, Rules, ask_rules
 from registry.refusals import (
     BlackoutError,
@@ -173,6 +174,17 @@ def require_recourse(rules: Rules, lot: Lot, *, recourse: bool) -> None:
     """
     if recourse and rules.no_recourse is not None:
         raise RecourseRefusedError(lot=lot.lot)
+
+
+def require_no_financing(rules: Rules, lot: Lot, purpose: Purpose) -> None:
+    """Checks that a lot may be offered for money without a financing.
+
+    Raises:
+        FinancingRequiredError: The policy has no other way.
+    """
+    is_exclusive = rules.financing is not None and rules.financing.exclusive
+    if is_exclusive and purpose is Purpose.FINANCE:
+        raise FinancingRequiredError(lot=lot.lot)
 
 
 def require_justified(voucher: Voucher, *, justified: bool) -> None:

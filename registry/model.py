@@ -8,7 +8,7 @@ so that the live state grows with live lots and not with history.
 
 from enum import StrEnum
 
-from registry import burdens, credit, inboxes
+from registry import burdens, credit, dealings, inboxes
 from registry.ids import Kid, LotId, Origin, PartyId, Sid
 from registry.people import (
     AFFILIATIONS,
@@ -63,6 +63,8 @@ class LotStatus(StrEnum):
     OFFERED = "offered"
     HELD = "held"
     """Its payee account has changed within a day (FR-12)."""
+    RESERVED = "reserved"
+    """Its early payment or its financing is agreed."""
 
 
 class Purpose(StrEnum):
@@ -371,7 +373,7 @@ COMMITTED = Table(name="committed", row=Committed, key=("row",))
 TABLES = (
     LEDGER, KEYS, PENDING, APPROVALS, WAITED, SUSPENSIONS, AFFILIATIONS,
     REGISTRATIONS, OFFERS, GRANTS, POLICIES, CONSENTS, CALENDARS,
-    *burdens.TABLES, *inboxes.TABLES, LOTS,
+    *burdens.TABLES, *inboxes.TABLES, *dealings.TABLES, LOTS,
     VOUCHER_NUMBERS, VOUCHERS, MANDATES, ACCOUNTS, PARTIES, APPROVAL_RULES,
     inboxes.INBOXES, DEADLINES, STATE_REQUESTS, BUCKETS, HISTORIES, COMMITTED, *credit.TABLES,
 )  # fmt: skip

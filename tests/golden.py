@@ -39,6 +39,7 @@ from registry.store.memory import MemoryStore
 from registry.tables import to_json
 from registry.tiles import implied_files
 from tests.builders import ORIGIN, World, instant, key_of, possession_proof
+from tests.dealings_story import tell_dealings
 from tests.encumbered_story import tell_encumbrances
 from tests.golden_people import tell_of_people
 from tests.noticed_story import tell_notices
@@ -110,6 +111,7 @@ def story() -> Story:
     world.do("s2", "consent.grant", {"account": world.accounts["s2"], "collection_route": False,
                                      "purpose": "settle"})  # fmt: skip
     tell_encumbrances(world)
+    tell_dealings(world)
     tell_silence(world)
     tell_notices(world)
     offers = (to_s2, to_s3, to_factor, to_trust)

@@ -32,6 +32,7 @@ from tests.builders import (
     uscc,
 )
 from tests.credit import CREDIT
+from tests.dealings import DEALINGS
 from tests.declared import View
 from tests.draft import Draft as Draft
 from tests.encumbered import ENCUMBERED
@@ -350,6 +351,7 @@ GOOD: dict[str, Callable[[World], Draft]] = {
     "transfer.withdraw": _transfer_withdraw,
     "snapshot.request": _snapshot_request,
     **CREDIT,
+    **DEALINGS,
     **ENCUMBERED,
     **NOTICED,
     **STAFFED,

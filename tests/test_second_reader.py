@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.credit_reader import CreditFolds
+from tests.dealings_reader import DealingFolds
 from tests.encumbered_reader import EncumbranceFolds
 from tests.notices_reader import NoticeFolds
 from tests.people_reader import PeopleFolds
@@ -25,10 +26,10 @@ TABLES = (
     "ledger", "key_record", "pending", "approval", "waited", "suspension", "affiliation",
     "registration", "offer", "consent_grant", "policy", "consent", "calendar", "pledge",
     "freeze", "dispute", "filing", "search", "task", "accessory", "power", "revocation",
-    "withheld", "notice", "lot", "voucher_number", "voucher", "mandate", "account", "party",
-    "approval_rule", "inbox", "deadline", "state_request", "bucket", "history", "committed",
-    "invoice", "backing", "debtor", "exposure", "issuance_stop", "voiding", "run",
-    "instruction", "balance",
+    "withheld", "notice", "early", "financing", "lot", "voucher_number", "voucher", "mandate",
+    "account", "party", "approval_rule", "inbox", "deadline", "state_request", "bucket",
+    "history", "committed", "invoice", "backing", "debtor", "exposure", "issuance_stop",
+    "voiding", "run", "instruction", "balance",
 )  # fmt: skip
 KEYS = {
     "ledger": ["row"], "key_record": ["kid"], "pending": ["statement"], "waited": ["statement"],
@@ -100,7 +101,7 @@ def salt(domain: bytes, n: int, statement: str) -> str:
     return b64(sha(domain, b"\0", n.to_bytes(4, "big"), statement.encode())[:16])
 
 
-class Reader(CreditFolds, EncumbranceFolds, NoticeFolds, PeopleFolds, PolicyFolds):
+class Reader(CreditFolds, DealingFolds, EncumbranceFolds, NoticeFolds, PeopleFolds, PolicyFolds):
     """Folds effects into rows, as the section "What each effect does to the rows" says."""
 
     def __init__(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from registry.canonical import Json
+from registry.dealing_refusals import NotFinancingPartyError
 from registry.encumbrance_refusals import (
     NotPledgeeError,
     NotRegistrantError,
@@ -173,6 +174,11 @@ def _as_another_bank(world: World, draft: Draft) -> None:
     draft.by = "second bank"
 
 
+def _as_another_financier(world: World, draft: Draft) -> None:
+    world.admit("second factor", "financier")
+    draft.by = "second factor"
+
+
 def _kid_of_s2(world: World, draft: Draft) -> None:
     draft.body["kid"] = world.keys["s2"].public.kid
 
@@ -303,6 +309,27 @@ NAMES_ANOTHERS: dict[str, list[tuple[str, type[RegistryError], Any]]] = {
     "pledge.register": [("pledge", NotPledgeeError, _as("trustee#T1"))],
     "pledge.enforce": [("pledge", NotPledgeeError, _as("trustee#T1"))],
     "pledge.release": [("pledge", NotPledgeeError, _as("trustee#T1"))],
+    "early.offer": [("debt, as the holder", NotDebtorError, _as("s1"))],
+    "early.consent": [("lot, as the debtor", NotHolderError, _as("core"))],
+    "early.receive": [("lot, as the debtor", NotHolderError, _as("core"))],
+    "financing.apply": [
+        ("lot", NotHolderError, _as("s3")),
+        ("lot, as the debtor", NotHolderError, _as("core")),
+        ("account", NotOwnerError, _account_of("s2")),
+    ],
+    "financing.quote": [("account", NotOwnerError, _account_of("s1"))],
+    "financing.confirm": [("debt, as the holder", NotDebtorError, _as("s1"))],
+    "financing.end": [("financing, as the debtor", NotFinancingPartyError, _as("core"))],
+    "financing.contract": [
+        ("financing, as its financier", NotFinancingPartyError, _as("factor")),
+        ("financing, as another holder", NotFinancingPartyError, _as("s2")),
+    ],
+    "financing.register": [("financing", NotFinancingPartyError, _as_another_financier)],
+    "financing.pay": [("financing", NotFinancingPartyError, _as_another_financier)],
+    "financing.receive": [
+        ("financing, as its financier", NotFinancingPartyError, _as("factor")),
+        ("account, as another bank", NotFinancingPartyError, _as_another_bank),
+    ],
     "lot.object": [("debt, as the holder", NotDebtorError, _as("s1"))],
     "account.freeze": [("account", NotBankError, _as_another_bank)],
     "account.unfreeze": [("account", NotBankError, _as_another_bank)],

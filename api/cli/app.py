@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import db, demo, log, pay, read, serve, snapshot, verify, write
+from api.cli import db, demo, finance, log, pay, read, serve, snapshot, verify, write
 
 app = typer.Typer(
     name="tallystick",
@@ -61,6 +61,8 @@ WORDS = {
     "lot": "Lots 子凭证.",
     "consent": "Standing consent to offers that are effective at once, or by silence 预先同意.",
     "mandate": "Authority to debit an account 扣款授权.",
+    "early": "Early payment 提前兑付.",
+    "financing": "Financing 融资: applications, quotes, contracts, steps.",
     "notice": "Notices of assignment 转让通知.",
     "party": "Parties: registration, admission, suspension, rules 审批规则.",
     "payee": "On which account a lot is paid 收款账户.",
@@ -75,7 +77,7 @@ WORDS = {
 }
 
 nouns: dict[str, typer.Typer] = {}
-for module in (verify, snapshot, log, read, write, pay, db):
+for module in (verify, snapshot, log, read, finance, write, pay, db):
     for noun, verb, command in module.COMMANDS:
         if not verb:
             app.command(noun)(command)

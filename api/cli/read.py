@@ -29,6 +29,8 @@ _MONEY = frozenset(
         "owed",
         "cap",
         "cap_of_lot",
+        "discount",
+        "net",
     }
 )
 
@@ -47,7 +49,7 @@ def _show(path: str) -> Callable[..., None]:
         """Shows one, as you may see it."""
         with told():
             found = reading(url, log_key, party, read_key, path.format(quote(name, safe="")))
-        _print(found, as_json=as_json)
+        print_object(found, as_json=as_json)
 
     return show
 
@@ -109,7 +111,7 @@ def discharge(
     params = {} if at is None else {"at": at}
     with told():
         found = reading(url, log_key, party, read_key, path, payee=payee, **params)
-    _print(found, as_json=as_json)
+    print_object(found, as_json=as_json)
 
 
 def page(
@@ -129,7 +131,7 @@ def page(
             raise refused(error) from None
 
 
-def _print(found: Any, *, as_json: bool) -> None:
+def print_object(found: Any, *, as_json: bool) -> None:
     """Prints one object."""
     if as_json or not isinstance(found, dict):
         print_json(found)
@@ -172,6 +174,9 @@ COMMANDS = (
     ("transfer", "list", _list("/v1/offers", assignee="{party}")),
     ("transfer", "show", _show("/v1/offers/{}")),
     ("pledge", "list", _list("/v1/pledges")),
+    ("financing", "list", _list("/v1/financings")),
+    ("financing", "show", _show("/v1/financings/{}")),
+    ("early", "list", _list("/v1/early-payments")),
     ("dispute", "list", _list("/v1/disputes")),
     ("registration", "list", _list("/v1/registrations")),
     ("registration", "tasks", _list("/v1/tasks")),

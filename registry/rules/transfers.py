@@ -16,9 +16,6 @@ from pydantic import Field
 from registry.assignment import assigned_lot, require_assignee
 from registry.debts import has_room, moved, reads_held
 from registry.effects import DeadlineSet, Effect, Seal, Touch
-from registry.encumbrance_refusals import (
-    LotBurdenedError,
-)
 from registry.errors import InvariantBrokenError, MalformedError
 from registry.fields import (
     LENIENT,
@@ -35,6 +32,7 @@ from registry.limits import (
     ask_limits_of_transfer,
     blackout_from,
     require_justified,
+    require_no_financing,
     require_recourse,
     require_splitting,
 )
@@ -58,12 +56,9 @@ from registry.refusals import (
     BlackoutError,
     DeadlinePassedError,
     InsufficientHoldingError,
-    LotLockedError,
-    LotNotFoundError,
-    NotHolderError,
     VoucherDueError,
 )
-from registry.rights import end_instant, known_voucher, today_at
+from registry.rights import end_instant, known_voucher, own_free_lot, today_at
 from registry.standing import OfferSilenceBegun, ask_consent, covering, silent_at
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many, replace
@@ -219,9 +214,7 @@ def reads_transfer_offer(statement: Statement[TransferOffer], now: Now) -> ReadP
     yield from ask_limits_of_transfer(now)
     consent = yield from ask_consent(body.assignee, body.purpose.value)
     lot = yield from get(LOTS, body.lot)
-    voucher = None
-    if lot is not None:
-        voucher = yield from get(VOUCHERS, lot.voucher)
+    voucher = None if lot is None else (yield from get(VOUCHERS, lot.voucher))
     if consent is not None:
         yield from get(ACCOUNTS, consent.account)
     sides = yield from get_many(PARTIES, (statement.by, body.assignee))
@@ -244,7 +237,7 @@ def decide_transfer_offer(
         LotLockedError: It is offered already.
         LotBurdenedError: It is pledged or frozen.
         InsufficientHoldingError: The amount is more than it holds.
-        AssigneeRefusedError: The assignee is the signer, owes the voucher, or is not
+        AssigneeRefusedError: The assignee is the signer, has joined the debt, or is not
             admitted in the role that the purpose calls for, or that the policy calls for.
         MalformedError: A form without securitisation, or the reverse; terms missing; a notice
             withheld of what is given in payment.
@@ -255,18 +248,11 @@ def decide_transfer_offer(
         RecourseRefusedError: The policy allows no recourse.
         LotTooSmallError, TooManyPartsError, ChainTooLongError: The policy does not let the
             lot be split or passed on like this; nor does the format after 64 assignments.
-        TermUnjustifiedError: Money is given for a long term that nobody has justified.
+        FinancingRequiredError: The policy has lots sold for money by a financing alone.
+        TermUnjustifiedError: Money is given for a long term, unjustified.
     """
     body = statement.body
-    lot = state.get(LOTS, body.lot)
-    if lot is None:
-        raise LotNotFoundError(lot=body.lot)
-    if lot.holder != statement.by:
-        raise NotHolderError(lot=lot.lot, by=statement.by)
-    if lot.status != LotStatus.FREE:
-        raise LotLockedError(lot=lot.lot, status=lot.status)
-    if lot.burdens:
-        raise LotBurdenedError(lot=lot.lot, burden=lot.burdens[0])
+    lot = own_free_lot(state, body.lot, by=statement.by)
     if body.amount > lot.amount:
         raise InsufficientHoldingError(lot=lot.lot, held=lot.amount, requested=body.amount)
     voucher = known_voucher(state, lot.voucher)
@@ -296,6 +282,7 @@ def decide_transfer_offer(
     require_recourse(rules, lot, recourse=body.recourse)
     require_splitting(rules, lot, body.amount)
     if body.purpose is not Purpose.SETTLE:
+        require_no_financing(rules, lot, body.purpose)
         require_justified(voucher, justified=body.term_justification is not None)
 
     # Past this line the offer must succeed.
@@ -327,9 +314,10 @@ def decide_transfer_offer(
 def _covering(
     state: Rows, statement: Statement[TransferOffer], voucher: Voucher, rules: Rules
 ) -> Consent | None:
-    """Returns the assignee's standing consent, if it covers an offer within its own limit."""
+    """Returns the consent that covers an offer; what ends a debt has none (note 15)."""
     body = statement.body
-    if not has_room(state, body.assignee, voucher.debtor, body.amount):
+    is_debtors = body.assignee == voucher.debtor
+    if is_debtors or not has_room(state, body.assignee, voucher.debtor, body.amount):
         return None
     return covering(
         state,

@@ -270,6 +270,23 @@ def make_rows() -> None:
         indexes="recipient",
     )
     rows(
+        "early",
+        "early text, lot text, voucher text, debtor text, holder text, amount money, terms "
+        "text, pay_by int, status text",
+        key="early",
+        indexes="lot voucher",
+    )
+    rows(
+        "financing",
+        "financing text, lot text, voucher text, amount money, applicant text, financier text, "
+        "mode text, recourse bool, payment text, account text, close_by int, status text, "
+        "vehicle text?, quote text?, terms text?, document text?, payee text?, collection_route "
+        "bool, confirmed text?, contract text?, salt text?, search text?, order text, done "
+        "text, filing text?, payer text?, reference text?",
+        key="financing",
+        indexes="lot applicant financier",
+    )
+    rows(
         "lot",
         "lot text, voucher text, amount money, holder text, born int, due_on text, path text, "
         "tier int, acquired text, account text, collection_route bool, recourse bool, "

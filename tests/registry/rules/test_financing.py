@@ -169,6 +169,7 @@ def _long_term(world: World, draft: Draft) -> None:
 
 def _to_a_co_debtor(world: World, draft: Draft) -> None:
     world.admit("both", "financier", "participant")
+    world.designate("both")
     world.do("both", "voucher.accede", accession(), re=str(draft.body["lot"])[:43])
     draft.body["financier"] = world.ids["both"]
 
@@ -244,6 +245,7 @@ def _joined_since(world: World, draft: Draft) -> None:
     body = apply_body(world, lot, financier=world.ids["both"])
     made = world.do("s1", "financing.apply", body).sid
     world.do("both", "financing.quote", quote_body(world, account=account), re=made)
+    world.designate("both")
     world.do("both", "voucher.accede", accession(), re=lot[:43])
     draft.re = made
 

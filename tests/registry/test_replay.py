@@ -66,7 +66,7 @@ class TestHonestLogs:
 
     def test_the_digest_covers_every_row_of_every_table(self) -> None:
         world, at = story().world, story().index("day.cut-off") + 1
-        tables, seen = world.rulebook.tables, set()
+        tables, seen = world.rulebook.tables, set[str]()
         sizes = (2, 40, story().index("transfer.offer", 3) + 1, at)
         half = staffed(cast_world(), "s1", rule("transfer.offer", 2))
         done(approve(half, "s1", offer_waits(half), person="chen"))

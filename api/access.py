@@ -61,6 +61,7 @@ ACCESS: Final[Mapping[str, Row]] = {
     "parties.list": frozenset({Role.AUDITOR, Role.OPERATOR, Role.REGISTRAR}),
     "affiliations.list": Access.PARTY,
     "pending.list": Access.PARTY,
+    "worklist.read": Access.PARTY,
     "accounts.list": Access.PARTY,
     "states.list": Access.PARTY,
     "snapshots.take": Access.PARTY,

@@ -292,6 +292,15 @@ class Client:
                 return
             params["cursor"] = page["next"]
 
+    def worklist(self, by: str) -> dict[str, Any]:
+        """Reads what waits for a party this morning.
+
+        Raises:
+            RefusedError: The caller is not known.
+        """
+        found: dict[str, Any] = self.get("/v1/worklist", by=by)
+        return found
+
     def statement(self, sid: str, *, by: str) -> Result | None:
         """Resolves an unknown outcome: what became of a statement, or None if it is not sealed.
 

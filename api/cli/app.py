@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import db, demo, log, pay, read, serve, snapshot, verify, write
+from api.cli import db, demo, log, pay, read, serve, snapshot, today, verify, write
 
 app = typer.Typer(
     name="tallystick",
@@ -37,6 +37,7 @@ def _options(
 
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
+app.command("today")(today.today)
 app.command("audit")(verify.audit)
 app.command("verify")(verify.verify)
 

@@ -164,8 +164,8 @@ class RowSql:
         found, parameters = self._found(chosen, ledger_id, field, value, as_of)
         rows = found.subquery("found")
         told_by = [rows.c[name] for name in by]
-        zero = sa.literal_column("0")
-        added = (sa.func.coalesce(sa.func.sum(rows.c[name]), zero) for name in sums)
+        zero: sa.ColumnElement[int] = sa.literal_column("0")
+        added = [sa.func.coalesce(sa.func.sum(rows.c[name]), zero) for name in sums]
         text = self._text(sa.select(*told_by, sa.func.count(), *added).group_by(*told_by))
         return text, parameters
 

@@ -1,0 +1,125 @@
+"""Words for people, in Chinese and English: piles, notes, roles, purposes, statuses.
+
+Source: reference note 24; docs/glossary.md.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+Words = tuple[str, str]
+"""Chinese, English."""
+
+ROLES: Final[Mapping[str, Words]] = {
+    "operator": ("平台运营方", "operator"),
+    "registrar": ("准入审核方", "registrar"),
+    "participant": ("企业", "participant"),
+    "financier": ("资金方", "financier"),
+    "trustee": ("计划管理人", "trustee"),
+    "vehicle": ("专项计划", "vehicle"),
+    "bank": ("银行", "bank"),
+    "auditor": ("审计方", "auditor"),
+}
+
+PURPOSES: Final[Mapping[str, Words]] = {
+    "issue": ("开立", "issue"),
+    "settle": ("流转", "settle"),
+    "finance": ("融资", "finance"),
+    "securitise": ("入池", "securitise"),
+}
+
+PILES: Final[Mapping[str, Words]] = {
+    "suspended": ("已暂停业务", "suspended: little can be signed"),
+    "approvals": ("待复核", "to approve"),
+    "vouchers-to-accept": ("待签收凭证", "vouchers to accept"),
+    "offers-to-answer": ("待签收转让", "offers to answer"),
+    "unpaid": ("逾期未收", "past their pay date, not paid"),
+    "paid-today": ("今日兑付（应收）", "paid to you today"),
+    "paid-soon": ("三日内兑付（应收）", "paid to you within three days"),
+    "not-yet-acknowledged": ("债务人未确认通知", "not yet acknowledged by the debtor"),
+    "pledges-to-register": ("待登记质押", "pledges to register"),
+    "tasks": ("待登记", "to register elsewhere"),
+    "disputes-to-answer": ("待答复争议", "disputes to answer"),
+    "exposures-at-limit": ("融资限额将满", "at or near your limit for a debtor"),
+    "stopped": ("已停止开立", "stopped: nothing can be issued"),
+    "overdue": ("逾期未付", "overdue"),
+    "owed-today": ("今日到期应付", "to pay today"),
+    "owed-soon": ("三日内到期应付", "to pay within three days"),
+    "notices-to-acknowledge": ("待确认转让通知", "notices to acknowledge"),
+    "orders-to-pay-a-court": ("协助履行通知（可异议）", "orders to pay a court, open to objection"),
+    "not-yet-accepted": ("已开立待对方签收", "issued, not yet accepted"),
+    "near-limit": ("开立限额将满", "at or near your limit"),
+    "batches": ("清分指令批次", "instructions to confirm"),
+    "accounts-to-verify": ("待核验账户", "accounts to verify"),
+    "frozen-accounts": ("已冻结账户", "frozen accounts"),
+    "received": ("应收、已收、未收", "due, received, missing"),
+    "all-overdue": ("逾期", "overdue"),
+    "matures-today": ("今日到期", "matures today"),
+    "matures-soon": ("三日内到期", "matures within three days"),
+    "all-approvals": ("待复核", "waiting for a second person"),
+    "all-unanswered": ("待签收", "waiting for an answer"),
+    "all-unacknowledged": ("未确认转让通知", "assignments not acknowledged"),
+    "all-tasks": ("待登记", "to be registered elsewhere"),
+    "all-limits": ("限额将满", "at or near their limit"),
+    "all-stops": ("已停止开立", "stopped from issuing"),
+    "court-orders": ("司法冻结", "freezes by courts"),
+    "all-frozen-accounts": ("已冻结账户", "frozen accounts"),
+    "to-admit": ("待准入", "to admit"),
+    "to-review": ("待人工复核", "to look at again"),
+    "to-stop": ("逾期且未停止开立", "overdue, and may still issue"),
+}
+
+VERBS: Final[Mapping[str, str]] = {
+    "approvals": "approve",
+    "vouchers-to-accept": "voucher accept",
+    "offers-to-answer": "transfer accept",
+    "notices-to-acknowledge": "notice acknowledge",
+    "pledges-to-register": "pledge register",
+    "disputes-to-answer": "dispute answer",
+    "orders-to-pay-a-court": "lot object",
+    "accounts-to-verify": "account verify",
+    "to-admit": "party admit",
+    "to-review": "party review",
+    "to-stop": "issuance stop",
+}
+"""The command that takes a line's id further, where one does."""
+
+FACTS: Final[Mapping[str, Words]] = {
+    "may_be_debited": ("可扣款", "may be debited"),
+    "late": ("逾三个工作日", "older than three working days"),
+    "looked_at": ("仅查看前若干条", "rows looked at, of more"),
+    "overdue": ("逾期", "overdue"),
+    "limit": ("限额", "limit"),
+    "received": ("已收", "received"),
+    "missing": ("未收", "missing"),
+}
+
+NOTES: Final[Mapping[str, Words]] = {
+    "needs-final": ("待终审", "needs a final reviewer"),
+    "silence": ("默示签收", "accepted by silence"),
+    "overdue": ("逾期", "overdue"),
+    "late": ("久未确认", "late"),
+    "frozen": ("司法冻结", "frozen"),
+    "pledged": ("质押", "pledged"),
+    "ordered": ("可异议", "open to objection"),
+    "payable": ("应向法院支付", "payable to the court"),
+    "no-debit": ("账户不可扣款", "account cannot be debited"),
+    "at-limit": ("已达限额", "at the limit"),
+    "near-limit": ("接近限额", "near the limit"),
+    "planned": ("已出清分方案", "planned"),
+    "pending": ("待确认", "pending"),
+    "posted": ("已入账", "posted"),
+    "register": ("登记", "register"),
+    "deregister": ("注销登记", "take off the register"),
+    "bond-default": ("债券违约", "bond default"),
+    "overdue-list": ("持续逾期名单", "on the list of persistent overdue"),
+}
+
+
+def both(words: Words) -> str:
+    """Returns both languages, the Chinese first."""
+    return "  ".join(words)
+
+
+def said(table: Mapping[str, Words], name: str) -> str:
+    """Returns a name's words, or the name where nobody has words for it."""
+    return " ".join(table[name]) if name in table else name

@@ -259,7 +259,7 @@ class TestWhoSeesWhat:
             assert not any(town.ids[holder] in text for holder in ("s1", "s2", "s3"))
 
 
-def test_every_pile_and_note_has_words_in_both_languages(self, town: Street) -> None:
+def test_every_pile_and_note_has_words_in_both_languages() -> None:
     for table in (PILES, FACTS, NOTES):
         assert all(zh and en for zh, en in table.values())
     assert set(FINDERS) == set(Role)

@@ -83,6 +83,17 @@ VERBS: Final[Mapping[str, str]] = {
 }
 """The command that takes a line's id further, where one does."""
 
+DAYS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("approvals", "vouchers-to-accept", "offers-to-answer"), "by"),
+    **dict.fromkeys(("pledges-to-register", "tasks", "all-tasks", "orders-to-pay-a-court"), "by"),
+    **dict.fromkeys(("not-yet-accepted",), "by"),
+    **dict.fromkeys(("unpaid", "paid-today", "paid-soon", "not-yet-acknowledged"), "due"),
+    **dict.fromkeys(("overdue", "owed-today", "owed-soon"), "due"),
+    **dict.fromkeys(("all-overdue", "matures-today", "matures-soon"), "due"),
+    "notices-to-acknowledge": "since",
+}
+"""What the day of a pile's lines is, in a word."""
+
 FACTS: Final[Mapping[str, Words]] = {
     "may_be_debited": ("可扣款", "may be debited"),
     "late": ("逾三个工作日", "older than three working days"),
@@ -112,6 +123,105 @@ NOTES: Final[Mapping[str, Words]] = {
     "deregister": ("注销登记", "take off the register"),
     "bond-default": ("债券违约", "bond default"),
     "overdue-list": ("持续逾期名单", "on the list of persistent overdue"),
+}
+
+
+REPORTS: Final[Mapping[str, Words]] = {
+    "outstanding": ("未兑付余额与限额", "What debtors and groups owe, against their limits"),
+    "overdue": ("逾期", "What is past its pay date, by debtor and days"),
+    "splitting": ("拆分流转统计", "How claims are split and passed on"),
+    "unacknowledged": ("未确认转让通知", "Notices that nobody has acknowledged"),
+    "daily": ("每日汇总", "The day's aggregate by debtor, reconciled to the ledger"),
+    "statement": ("对账单", "What you owe and hold"),
+    "alerts": ("异常流转预警", "Claims that came back, bursts of transfers"),
+}
+
+STATUSES: Final[Mapping[str, Words]] = {
+    **NOTES,
+    "issued": ("待签收", "issued"),
+    "active": ("已签收", "active"),
+    "settled": ("已兑付", "settled"),
+    "refused": ("已拒签", "refused"),
+    "withdrawn": ("已撤回", "withdrawn"),
+    "expired": ("逾期未签收", "expired"),
+    "voided": ("已作废", "voided"),
+    "free": ("可用", "free"),
+    "offered": ("转让待签收", "offered"),
+    "held": ("账户变更暂停", "held"),
+    "burdened": ("有权利负担", "burdened"),
+    "pending": ("待登记", "pending"),
+    "registered": ("已登记", "registered"),
+    "enforced": ("已行使", "enforced"),
+    "released": ("已解除", "released"),
+    "lapsed": ("逾期未登记", "lapsed"),
+    "lifted": ("已解冻", "lifted"),
+    "raised": ("已提出", "raised"),
+    "answered": ("已答复", "answered"),
+    "resolved": ("已解决", "resolved"),
+    "standing": ("有效", "standing"),
+    "cancelled": ("已注销", "cancelled"),
+    "direct": ("直接清分", "direct"),
+    "tiered": ("逐级清分", "tiered"),
+    "guarantee": ("保证", "guarantee"),
+    "shortfall": ("差额支付", "shortfall"),
+    "over-soft-term": ("期限较长", "longer than in principle"),
+    "unjustified-term": ("期限未说明", "term not justified"),
+    "payterm-60d": ("超过60日付款期", "paid later than 60 days"),
+    "payterm-undeclared": ("未申报交付", "delivery not declared"),
+    "provisional": ("付款日待定", "pay date provisional"),
+    "assignment-restricted": ("限制转让约定", "assignment restricted"),
+    "debtor": ("债务人", "debtor"),
+    "group": ("集团", "group"),
+    "assignments": ("转让手数", "assignments"),
+    "parts": ("拆分份数", "parts"),
+    "tier": ("级次", "tier"),
+    "burst": ("短时多次流转", "burst"),
+    "circle": ("循环流转", "circle"),
+    "max-depth": ("已达最大手数", "at max depth"),
+    "max-children": ("已达最多份数", "at max parts"),
+    "below-min-lot": ("低于最小金额", "below the smallest lot"),
+}
+"""Of vouchers, lots, burdens, disputes, registrations; and words in cells of reports."""
+
+SIDES: Final[Mapping[str, Words]] = {"owed": ("应付", "owed"), "held": ("持有", "held")}
+"""Of a statement of account."""
+
+MEASURES: Final[Mapping[str, Words]] = {
+    "opening": ("期初余额", "open before"),
+    "issued": ("开立", "issued"),
+    "effective": ("生效", "became effective"),
+    "settle": ("流转", "transferred in payment"),
+    "finance": ("融资", "financed"),
+    "securitise": ("入池", "securitised"),
+    "discharged": ("兑付", "paid"),
+    "cancelled": ("作废", "cancelled"),
+    "closing": ("期末余额", "open after"),
+    "overdue": ("其中逾期", "of it overdue"),
+}
+"""Of the daily aggregate, in the order in which they are read."""
+
+TOTALS: Final[Mapping[str, Words]] = {
+    **MEASURES,
+    "debtors": ("债务人", "debtors"),
+    "outstanding": ("未兑付余额", "outstanding"),
+    "vouchers": ("凭证", "vouchers"),
+    "total": ("合计", "total"),
+    "lots": ("子凭证", "lots"),
+    "amount": ("金额", "amount"),
+    "smallest_amount": ("最小一笔", "smallest"),
+    "notices": ("未确认通知", "notices"),
+    "late": ("逾三个工作日", "older than three working days"),
+    "first_entry": ("首条", "first entry"),
+    "entries": ("条目", "entries"),
+    "owed": ("应付", "owed"),
+    "held": ("持有", "held"),
+    "burst": ("短时多次流转", "bursts"),
+    "circle": ("循环流转", "circles"),
+    "burst_transfers": ("次数上限", "transfers that are no burst"),
+    "burst_hours": ("小时", "within hours"),
+    "max-depth": ("已达最大手数", "at max depth"),
+    "max-children": ("已达最多份数", "at max parts"),
+    "below-min-lot": ("低于最小金额", "below the smallest lot"),
 }
 
 

@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from api.cli import db, demo, log, pay, read, serve, snapshot, today, verify, write
+from api.cli import (
+    db,
+    demo,
+    log,
+    lots,
+    pay,
+    read,
+    report,
+    serve,
+    snapshot,
+    today,
+    verify,
+    write,
+)
 
 app = typer.Typer(
     name="tallystick",
@@ -42,14 +55,19 @@ app.command("audit")(verify.audit)
 app.command("verify")(verify.verify)
 
 WORDS = {
+    "accessory": "What secures a voucher 附属担保权益.",
     "affiliation": "Who belongs together 关联关系.",
     "account": "Bank accounts 账户.",
     "calendar": "Working days by name 日历.",
     "clearing": "Maturity 清分: proposals, runs, instructions.",
     "clock": "The manual clock of a sandbox.",
+    "dispute": "Disputes between debtor and original creditor 争议.",
+    "exposure": "How much a financier wants to hold of a debtor 融资限额.",
+    "issuance": "Stopping a debtor's issues 停止开立.",
     "key": "Keys: make one, add it, revoke it.",
     "db": "A ledger's database against its own log.",
     "kind": "The table of kinds of statements.",
+    "limit": "How much debtors may owe 开立限额.",
     "log": "The log: checkpoint, export, proofs, journal.",
     "lot": "Lots 子凭证.",
     "consent": "Standing consent to offers that are effective at once, or by silence 预先同意.",
@@ -58,7 +76,10 @@ WORDS = {
     "party": "Parties: registration, admission, suspension, rules 审批规则.",
     "payee": "On which account a lot is paid 收款账户.",
     "pending": "Statements that wait for approval 待复核.",
+    "pledge": "Pledges 质押.",
     "policy": "Rules by the day with which they take effect 业务规则.",
+    "registration": "Registrations elsewhere 外部登记, and tasks about them.",
+    "report": "What boards and regulators ask for 报表: tables that reconcile to the ledger.",
     "snapshot": "Holder snapshots 持有人名册（快照）.",
     "terms": "Confidential terms.",
     "transfer": "Transfers 流转, 融资.",
@@ -67,7 +88,7 @@ WORDS = {
 }
 
 nouns: dict[str, typer.Typer] = {}
-for module in (verify, snapshot, log, read, write, pay, db):
+for module in (verify, snapshot, log, lots, read, report, write, pay, db):
     for noun, verb, command in module.COMMANDS:
         if not verb:
             app.command(noun)(command)

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from api.cli.common import AsJson, print_json, told
 from api.cli.connect import LogKey, Party, ReadKey, Url, reading
-from api.words import FACTS, NOTES, PILES, PURPOSES, ROLES, VERBS, both, said
+from api.words import DAYS, FACTS, NOTES, PILES, PURPOSES, ROLES, VERBS, both, said
 from registry.money import format_yuan
 
 out = Console(highlight=False, markup=False)
@@ -64,7 +64,7 @@ def _show_lines(pile: Mapping[str, Any], names: Mapping[str, str], console: Cons
     """Prints a pile's lines, with ids where a command takes one further."""
     verb = VERBS.get(pile["kind"])
     lines = pile["lines"]
-    rows = [_cells(line, names) for line in lines]
+    rows = [_cells(pile["kind"], line, names) for line in lines]
     # A column that nothing stands in takes no room.
     used = [at for at in range(5) if any(row[at] for row in rows)]
     table = Table.grid(padding=(0, 2))
@@ -83,7 +83,7 @@ def _show_lines(pile: Mapping[str, Any], names: Mapping[str, str], console: Cons
         console.print(Text(f"    and {more:,} more", style="dim"))
 
 
-def _cells(line: Mapping[str, Any], names: Mapping[str, str]) -> tuple[str, ...]:
+def _cells(kind: str, line: Mapping[str, Any], names: Mapping[str, str]) -> tuple[str, ...]:
     """Returns a line's cells: what, how much, when, who, and what to know about it."""
     about = str(line.get("about", ""))
     if not about and "count" in line and "on" not in line:
@@ -93,4 +93,5 @@ def _cells(line: Mapping[str, Any], names: Mapping[str, str]) -> tuple[str, ...]
         what = f"{what} × {line['count']:,}" if what else f"{line['count']:,} ×"
     amount = format_yuan(int(line["amount"])) if "amount" in line else ""
     who = names.get(str(line.get("party", "")), str(line.get("party", "")))
-    return what, amount, str(line.get("on", "")), who, said(NOTES, str(line.get("note", "")))
+    day = f"{DAYS.get(kind, '')} {line['on']}".strip() if "on" in line else ""
+    return what, amount, day, who, said(NOTES, str(line.get("note", "")))

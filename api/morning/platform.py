@@ -163,7 +163,7 @@ def court_orders(morning: Morning) -> Pile | None:
     """Freezes that stand, by how far they have gone (司法冻结)."""
     found = sorted(morning.store.totals(FREEZES, ("status",)))
     standing = [(status, n) for status, n in found if status != FreezeStatus.LIFTED]
-    lines = first(Line(id=status, count=count, note=status) for status, count in standing)
+    lines = first(Line(id=status, count=count) for status, count in standing)
     total = sum(count for _, count in standing)
     return Pile(kind="court-orders", count=total, lines=lines) if total else None
 

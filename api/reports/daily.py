@@ -16,7 +16,7 @@ from api.reports.debts import PARTY
 from api.reports.report import Cell, Check, Column, Report, View
 from api.states import size_at
 from api.visibility import changes_of
-from api.words import Words
+from api.words import MEASURES
 from registry.canonical import Json
 from registry.entries import open_entry
 from registry.ids import Sid
@@ -25,20 +25,6 @@ from registry.tables import Get
 
 AT_ONCE: Final = 500
 """Entries in memory at a time."""
-
-MEASURES: Final[Mapping[str, Words]] = {
-    "opening": ("期初余额", "open before"),
-    "issued": ("开立", "issued"),
-    "effective": ("生效", "became effective"),
-    "settle": ("流转", "transferred in payment"),
-    "finance": ("融资", "financed"),
-    "securitise": ("入池", "securitised"),
-    "discharged": ("兑付", "paid"),
-    "cancelled": ("作废", "cancelled"),
-    "closing": ("期末余额", "open after"),
-    "overdue": ("逾期", "of it overdue"),
-}
-"""In the order in which they are read."""
 
 
 def daily(view: View) -> Report:
@@ -63,7 +49,6 @@ def daily(view: View) -> Report:
         ),
         rows=told.rows(),
         totals={
-            "day": view.day.isoformat(),
             "first_entry": start,
             "entries": end - start,
             **told.totals(),
@@ -180,7 +165,7 @@ class _Day:
                 here=sum(map(self._moved, debtors)),
                 there=self._all("closing"),
             ),
-            Check(what="debtors of whom that is not so", here=differ, there=0),
+            Check(what="debtors of whom that is not so", here=differ, there=0, form="count"),
         )
 
     def _moved(self, debtor: str) -> int:

@@ -51,7 +51,7 @@ def outstanding(view: View) -> Report:
                 here=total,
                 there=sum(open_now.values()),
             ),
-            Check(what="debtors of whom that is not so", here=differ, there=0),
+            Check(what="debtors of whom that is not so", here=differ, there=0, form="count"),
             Check(
                 what="what is open of active vouchers is what live lots come to",
                 here=active,

@@ -117,6 +117,7 @@ def unacknowledged(view: View) -> Report:
                 what="notices by recipient come to all that are not acknowledged",
                 here=sum(counts.values()),
                 there=there[0],
+                form="count",
             ),
             Check(what="and so do their amounts", here=sum(sums.values()), there=there[1]),
         ),

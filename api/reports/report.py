@@ -45,16 +45,19 @@ class Check:
         what: What should be equal, in words.
         here: As the report has it.
         there: As the ledger says otherwise.
+        form: Of the figure.
     """
 
     what: str
     here: int
     there: int
+    form: Form = "money"
 
     def json(self) -> dict[str, Json]:
         """Returns the check as JSON."""
         return {
             "what": self.what,
+            "form": self.form,
             "here": str(self.here),
             "there": str(self.there),
             "agrees": self.here == self.there,

@@ -1,7 +1,6 @@
 """All reports by name, who may ask for each, and a page of one as JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from itertools import islice
 from typing import Final
@@ -11,7 +10,7 @@ from api.errors import NotFoundError
 from api.reports import alerts, daily, debts, lots, statements
 from api.reports.report import Cell, Maker, View, time_at
 from api.service import Service
-from api.words import Words
+from api.words import REPORTS as REPORT_WORDS
 from registry.calendars import date_at, parse_offset
 from registry.canonical import Json
 from registry.model import LEDGER, Ledger
@@ -21,24 +20,14 @@ ROWS_MAX: Final = 10_000
 """Rows of one page; further ones by `after`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
-    """A report by its words, and how it is made."""
-
-    words: Words
-    make: Maker
-
-
-REPORTS: Final[Mapping[str, Named]] = {
-    "outstanding": Named(words=("未兑付余额与限额", "owed against limits"), make=debts.outstanding),
-    "overdue": Named(words=("逾期", "overdue by days"), make=debts.overdue),
-    "splitting": Named(words=("拆分流转统计", "splitting statistics"), make=lots.splitting),
-    "unacknowledged": Named(
-        words=("未确认转让通知", "notices not acknowledged"), make=lots.unacknowledged
-    ),
-    "daily": Named(words=("每日汇总", "daily aggregate by debtor"), make=daily.daily),
-    "statement": Named(words=("对账单", "statement of account"), make=statements.statement),
-    "alerts": Named(words=("异常流转预警", "circles and bursts"), make=alerts.alerts),
+REPORTS: Final[Mapping[str, Maker]] = {
+    "outstanding": debts.outstanding,
+    "overdue": debts.overdue,
+    "splitting": lots.splitting,
+    "unacknowledged": lots.unacknowledged,
+    "daily": daily.daily,
+    "statement": statements.statement,
+    "alerts": alerts.alerts,
 }
 
 
@@ -67,12 +56,11 @@ def report_of(
         NotFoundError: There is no ledger yet, or was none as of that size.
     """
     view = _view(service, caller, as_of=as_of, day=day)
-    named = REPORTS[name]
-    report = named.make(view)
+    report = REPORTS[name](view)
     rows = list(islice(report.rows, after, after + limit + 1))
     page: dict[str, Json] = {
         "report": name,
-        "title": [*named.words],
+        "title": [*REPORT_WORDS[name]],
         "as_of": view.size,
         "day": view.day.isoformat(),
         "columns": [{"name": c.name, "words": [*c.words], "form": c.form} for c in report.columns],

@@ -2,17 +2,14 @@
 
 A debtor gets it every night: a voucher in its name that it never signed shows here. What is
 held can be compared with the party's own snapshot, lot by lot, and what is owed on a
-voucher with the snapshot of that voucher; see `compare`.
+voucher with the snapshot of that voucher; see `api.comparing`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 from api.reports.report import OPEN, OWED, Cell, Check, Column, Report, View, owed
 from registry.credit import DEBTORS
 from registry.model import LOTS, VOUCHERS
-from registry.proofs import Holding
 
 
 def statement(view: View) -> Report:
@@ -78,56 +75,3 @@ def _rows(view: View) -> Iterator[Mapping[str, Cell]]:
             "status": "burdened" if lot.burdens else lot.status,
             "amount": lot.amount,
         }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
-    """How a statement stands against a verified snapshot.
-
-    Attributes:
-        what: What was compared.
-        said: By the statement, in minor units.
-        proved: By the snapshot.
-        differ: Lots that are in one of them alone, or with another amount.
-    """
-
-    what: str
-    said: int
-    proved: int
-    differ: tuple[str, ...] = ()
-
-    @property
-    def agrees(self) -> bool:
-        """Tells whether both say the same."""
-        return self.said == self.proved and not self.differ
-
-
-def compare(rows: Sequence[Mapping[str, Any]], holding: Holding, *, party: str) -> Compared | None:
-    """Compares a statement with a verified snapshot as of the same size.
-
-    Args:
-        rows: The statement's.
-        holding: What the snapshot says: of the party itself, or of a voucher that it owes.
-        party: Whose statement it is.
-
-    Returns:
-        What was found; None if the snapshot is of something that the statement is not about.
-    """
-    if holding.bucket == party:
-        said = {str(row["id"]): int(row["amount"]) for row in rows if row["side"] == "held"}
-        proved = {str(lot["record"]["lot"]): int(lot["record"]["amount"]) for lot in holding.lots}
-        differ = {lot for lot, _ in said.items() ^ proved.items()}
-        return Compared(
-            what=f"lots held by {party}",
-            said=sum(said.values()),
-            proved=holding.total,
-            differ=tuple(sorted(differ)),
-        )
-    owing = [row for row in rows if row["side"] == "owed" and row["id"] == holding.bucket]
-    if not owing:
-        return None
-    return Compared(
-        what=f"owed on voucher {holding.bucket}",
-        said=int(owing[0]["amount"]),
-        proved=holding.total,
-    )

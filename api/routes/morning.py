@@ -37,7 +37,7 @@ def _reader(name: str) -> Callable[..., Awaitable[JSONResponse]]:
         )
         return answer(page)
 
-    read_report.__doc__ = REPORTS[name].make.__doc__
+    read_report.__doc__ = REPORTS[name].__doc__
     return read_report
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from api.client import RefusedError
+from api.comparing import compare
 from api.files import unpack_zip
-from api.reports.statements import compare
 from api.visibility import changes_of
 from registry.canonical import Json
 from registry.proofs import verify_snapshot

@@ -171,7 +171,7 @@ class TestHoldersAndDebtors:
         (line,) = piles(town, "factor")["pledges-to-register"]["lines"]
         assert (line["id"], line["on"]) == (pledge, "2025-07-15")
         town.do("registrar", "lot.freeze", {**RULING, "lot": f"{pledge}.1"})
-        assert piles(town, "registrar")["court-orders"]["lines"][0]["note"] == "frozen"
+        assert piles(town, "registrar")["court-orders"]["lines"][0]["id"] == "frozen"
         move_to(town, "2025-12-19")
         notes = {line.get("note") for line in piles(town, "s1")["paid-today"]["lines"]}
         assert notes == {"frozen", None}

@@ -46,6 +46,7 @@ ACCESS: Final[Mapping[str, Row]] = {
     "lots.list": Access.PARTY,
     "lots.read": Access.PARTY,
     "lots.prove": Access.PARTY,
+    "control.check": Access.PARTY,
     "vouchers.list": Access.PARTY,
     "vouchers.read": Access.PARTY,
     "offers.list": Access.PARTY,

@@ -18,6 +18,7 @@ from api.intake import Intake
 from api.requests import bug, refusal
 from api.routes import (
     clearing,
+    control,
     encumbrances,
     log,
     morning,
@@ -96,6 +97,7 @@ def routers_of(service: Service) -> tuple[APIRouter, ...]:
         openings.router,
         clearing.router,
         proofs.router,
+        control.router,
         log.router,
     )
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from api.cli import (
+    control,
     db,
     demo,
     log,
@@ -88,7 +89,7 @@ WORDS = {
 }
 
 nouns: dict[str, typer.Typer] = {}
-for module in (verify, snapshot, log, lots, read, report, write, pay, db):
+for module in (verify, snapshot, log, lots, control, read, report, write, pay, db):
     for noun, verb, command in module.COMMANDS:
         if not verb:
             app.command(noun)(command)

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from api.cli.common import AsJson, print_json, told
 from api.cli.connect import LogKey, Party, ReadKey, Url, reading
-from api.words import DAYS, FACTS, NOTES, PILES, PURPOSES, ROLES, VERBS, both, said
+from api.words import DAYS, FACTS, KINDS, NOTES, PILES, PURPOSES, ROLES, VERBS, both, said
 from registry.money import format_yuan
 
 out = Console(highlight=False, markup=False)
@@ -89,6 +89,8 @@ def _cells(kind: str, line: Mapping[str, Any], names: Mapping[str, str]) -> tupl
     if not about and "count" in line and "on" not in line:
         about = str(line["id"])
     what = said(PURPOSES, about) if about in PURPOSES else said(NOTES, about)
+    if what in KINDS:
+        what = f"{KINDS[what][0]} {what}"
     if "count" in line:
         what = f"{what} × {line['count']:,}" if what else f"{line['count']:,} ×"
     amount = format_yuan(int(line["amount"])) if "amount" in line else ""

@@ -130,7 +130,8 @@ def notices_to_acknowledge(morning: Morning) -> Pile | None:
         )
         for row in shown
     )
-    facts = {"late": sum(row.arrived < late_before for row in rows)}
+    late = sum(row.arrived < late_before for row in rows)
+    facts = {"late": late} if late else {}
     if len(rows) < count:
         # There are more notices than anybody looks at in a morning; the report has them all.
         facts["looked_at"] = LOOKED_MAX

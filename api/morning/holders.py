@@ -178,7 +178,7 @@ def tasks(morning: Morning) -> Pile | None:
         for r in rows
     )
     late = sum(row.is_overdue for row in rows)
-    return Pile(kind="tasks", count=len(rows), lines=lines, facts={"overdue": late})
+    return Pile(kind="tasks", count=len(rows), lines=lines, facts={"overdue": late} if late else {})
 
 
 def pledges_to_register(morning: Morning) -> Pile | None:

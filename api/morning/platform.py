@@ -51,11 +51,14 @@ def _matures(morning: Morning, kind: str, when: str) -> Pile | None:
         open_ones = [(a, n, owed(*sums)) for a, s, n, *sums in found if s == VoucherStatus.ACTIVE]
         good = morning.may_be_debited(account for account, _, _ in open_ones)
         due = sum(each for _, _, each in open_ones)
-        count += sum(n for _, n, _ in open_ones)
+        number = sum(n for _, n, _ in open_ones)
+        count += number
         amount += due
         funded += sum(each for account, _, each in open_ones if account in good)
         planned = any(morning.store.select(RUNS, field="due_on", value=day))
-        lines.append(Line(id=day, amount=due, on=day, note="planned" if planned else ""))
+        lines.append(
+            Line(id=day, count=number, amount=due, on=day, note="planned" if planned else "")
+        )
     if not count:
         return None
     facts = {"may_be_debited": str(funded)}
@@ -77,12 +80,12 @@ def all_tasks(morning: Morning) -> Pile | None:
     if not found:
         return None
     lines = first(
-        Line(id=work, count=count, on=day, note="overdue" if late else "")
+        Line(id=work, about=work, count=count, on=day, note="overdue" if late else "")
         for day, work, late, count in found
     )
     late = sum(count for _, _, is_late, count in found if is_late)
     total = sum(count for _, _, _, count in found)
-    return Pile(kind="all-tasks", count=total, lines=lines, facts={"overdue": late})
+    return Pile(kind="all-tasks", count=total, lines=lines, facts={"overdue": late} if late else {})
 
 
 def all_overdue(morning: Morning) -> Pile | None:

@@ -57,7 +57,7 @@ PILES: Final[Mapping[str, Words]] = {
     "matures-soon": ("三日内到期", "matures within three days"),
     "all-approvals": ("待复核", "waiting for a second person"),
     "all-unanswered": ("待签收", "waiting for an answer"),
-    "all-unacknowledged": ("未确认转让通知", "assignments not acknowledged"),
+    "all-unacknowledged": ("债务人未确认通知", "lots not acknowledged by the debtor"),
     "all-tasks": ("待登记", "to be registered elsewhere"),
     "all-limits": ("限额将满", "at or near their limit"),
     "all-stops": ("已停止开立", "stopped from issuing"),

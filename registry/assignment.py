@@ -4,6 +4,8 @@ An acceptance, silence and a standing consent make a transfer effective in three
 becomes of the claim is the same, and stands here once.
 """
 
+from sys import intern
+
 from registry.debts import moved
 from registry.effects import DeadlineCleared, Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
@@ -87,7 +89,8 @@ def assigned_lot(
         amount=amount,
         holder=assignee,
         born=born,
-        path=(*lot.path, assignee),
+        # Chains are long and parties few: one text for each party, however often it is named.
+        path=(*lot.path, intern(assignee)),
         tier=lot.tier + (purpose == Purpose.SETTLE),
         acquired=offer,
         account=account,

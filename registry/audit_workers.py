@@ -9,18 +9,14 @@ it found. A process that does not answer is an audit without a verdict.
 
 import gc
 import io
-import os
 import pickle
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from threading import Thread
-from typing import Any, BinaryIO, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 from registry.audit_state import SavedState, load_state, save_state
 from registry.audit_tree import AuditedTree
@@ -34,18 +30,9 @@ from registry.replay import Replay
 from registry.signing import PublicKey
 from registry.tables import Table
 from registry.tiles import TILE_WIDTH, entries_path, parse_bundle
+from registry.workers import Worker, end_when_unwanted, take_pipes
 
 OBJECTS_BETWEEN_COLLECTIONS: Final = 100_000
-
-# `-P`: nothing is imported from the directory in which the auditor happens to stand, which may
-# be the export. The parent's own path comes over the pipe. An interrupt is the parent's affair.
-_START: Final = (
-    "import pickle, signal, sys\n"
-    "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-    "sys.path[:] = pickle.load(sys.stdin.buffer)\n"
-    "from registry.audit_workers import serve\n"
-    "serve()\n"
-)
 
 
 class Share(NamedTuple):
@@ -222,7 +209,7 @@ class Elsewhere:
 
     def __init__(self) -> None:
         """Starts with none."""
-        self._workers: list[_Worker] = []
+        self._workers: list[Worker] = []
         self._kept = ExitStack()
 
     def __enter__(self) -> "Elsewhere":
@@ -252,8 +239,9 @@ class Elsewhere:
             path = Path(directory) / "state"
             task = replace(task, state=(path, save_state(path, saved, rulebook=task.rulebook)))
         for number in others:
-            self._workers.append(_Worker())
-            self._workers[-1].send(replace(task, share=task.share._replace(number=number)))
+            worker = Worker(__name__, what="a process of the audit")
+            self._workers.append(worker)
+            worker.put(pickled(replace(task, share=task.share._replace(number=number))))
 
     def answers(self) -> list[Answer]:
         """Waits for all of them.
@@ -261,7 +249,7 @@ class Elsewhere:
         Raises:
             ChildProcessError: One of them ended before it answered.
         """
-        return [worker.receive() for worker in self._workers]
+        return [worker.get() for worker in self._workers]
 
 
 class _Pickler(pickle.Pickler):
@@ -275,7 +263,8 @@ class _Pickler(pickle.Pickler):
 
 def _find_table(module: str, name: str) -> Table[Any]:
     """Finds a table where its rows are defined."""
-    return next(table for table in import_module(module).TABLES if table.name == name)
+    found = vars(import_module(module)).values()
+    return next(table for table in found if isinstance(table, Table) and table.name == name)
 
 
 def pickled(value: object) -> bytes:
@@ -285,72 +274,13 @@ def pickled(value: object) -> bytes:
     return message.getvalue()
 
 
-class _Worker:
-    """One process and its two pipes; the one to it stays open for as long as it is wanted."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and program)
-            [sys.executable, "-P", "-c", _START],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        self._in = cast(BinaryIO, self._process.stdin)
-        self._out = cast(BinaryIO, self._process.stdout)
-
-    def send(self, task: Task) -> None:
-        """Hands over the task.
-
-        Raises:
-            ChildProcessError: Nobody takes it.
-        """
-        try:
-            self._in.write(pickled(sys.path) + pickled(task))
-            self._in.flush()
-        except OSError:
-            raise self._failed() from None
-
-    def receive(self) -> Answer:
-        """Waits for the answer.
-
-        Raises:
-            ChildProcessError: There will be none.
-        """
-        try:
-            answer: Answer = pickle.load(self._out)  # noqa: S301 (our own)
-        except (EOFError, OSError, pickle.UnpicklingError):
-            raise self._failed() from None
-        return answer
-
-    def end(self) -> None:
-        """Ends the process and waits for it."""
-        self._process.kill()
-        self._process.wait()
-        self._out.close()
-        # What it had not taken yet cannot be flushed.
-        with suppress(OSError):
-            self._in.close()
-
-    def _failed(self) -> ChildProcessError:
-        self._process.kill()
-        status = self._process.wait()
-        return ChildProcessError(f"a process of the audit ended before its work, status {status}")
-
-
 def serve() -> None:
-    """Performs a task from standard input: the program of a judge elsewhere."""
-    outgoing = sys.stdout.buffer
-    # Whatever is printed by mistake must not stand in the answer.
-    sys.stdout = sys.stderr
-    task: Task = pickle.load(sys.stdin.buffer)  # noqa: S301 (from the audit itself)
-    Thread(target=_end_with, args=(sys.stdin.buffer,), daemon=True).start()
+    """Performs one task: the program of a judge elsewhere."""
+    incoming, outgoing = take_pipes()
+    task: Task = pickle.load(incoming)  # noqa: S301 (from the audit itself)
+    end_when_unwanted()
     # Rows are many and stay; looking for cycles among them takes time.
     gc.freeze()
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     pickle.dump(perform(task), outgoing)
     outgoing.flush()
-
-
-def _end_with(incoming: BinaryIO) -> None:
-    """Ends this process when nobody wants its answer any more."""
-    incoming.read()
-    os._exit(1)

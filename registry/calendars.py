@@ -9,6 +9,7 @@ import re
 from calendar import monthrange
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Final
 
 from registry.errors import MalformedError
@@ -43,6 +44,7 @@ def parse_date(text: str) -> date:
         raise MalformedError(what="date", reason="no such day") from None
 
 
+@lru_cache(maxsize=64)
 def parse_offset(text: str) -> int:
     """Parses a zone's offset from UTC, +08:00, into minutes; at most 14 hours.
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from clearing.rulebook import RULEBOOK
-from registry.effects import Effect
+from registry.canonical import Json
+from registry.effects import Effect, Numbering
 from registry.entries import Entry, open_entry
 from registry.errors import RegistryError
 from registry.model import Role
@@ -24,12 +25,17 @@ from tests.builders import World, key_of
 from tests.encumbered import filing
 from tests.faults import documented
 from tests.golden import story
+from tests.people import approve, done, hand_key, offer_waits, rule, say, staffed
 from tests.scenario import GOOD, attempt, cast_world, good, grant
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "kinds.md"
 
 WITHOUT_STATEMENT = {
     "policy.take-effect": "The day with which a published policy takes effect begins.",
+    "approval.cancel": "The key that signed an approval was revoked.",
+    "pending.cancel": "The key that signed a waiting statement was revoked.",
+    "pending.expire": "The time for approvals of a waiting statement is over.",
+    "lot.release": "The day for which a change of its payee account holds a lot is over.",
     "consent.cancel": "The key that signed a standing consent was revoked.",
     "voucher.silence": "The first holder's silence has lasted as long as its consent says.",
     "voucher.expire": "The last day for accepting an issued voucher is over.",
@@ -77,13 +83,16 @@ def told_worlds() -> Iterator[World]:
         yield world
     yield _over_time()
     yield _with_an_expired_registration()
+    yield _with_approvals_that_end()
     yield _with_a_revocation()
 
 
 def _over_time() -> World:
-    world = cast_world()
+    world = staffed(cast_world(), "s2", rule("mandate.grant"))
     world.offer(f"{world.issue()}.0", 5, by="s1", to="s2")
     world.do("core", "voucher.issue", world.issue_body())
+    done(say(world, "s2", "mandate.grant", {"account": world.accounts["s2"]}, person="ma"))
+    attempt(world, GOOD["payee.change"](world))
     world.advance(world.time + 365 * 86_400_000)
     world.engine.submit([])
     return world
@@ -94,6 +103,16 @@ def _with_an_expired_registration() -> World:
     filing(world)
     world.advance(world.time + 366 * 86_400_000)
     world.engine.submit([])
+    return world
+
+
+def _with_approvals_that_end() -> World:
+    world = staffed(cast_world(), "s1", rule("transfer.offer", 2))
+    done(approve(world, "s1", offer_waits(world), person="chen"))
+    for person in ("chen", "ma"):
+        body: dict[str, Json] = {"kid": hand_key("s1", person).public.kid}
+        done(say(world, "s1", "key.revoke", body, person="zhou"))
+        world.engine.submit([])
     return world
 
 
@@ -144,7 +163,8 @@ def effects_by_name() -> dict[str, type[Effect]]:
             yield each
             yield from below(each)
 
-    return {cls.effect: cls for cls in below(Effect) if not cls.__module__.startswith("tests")}
+    own = (cls for cls in below(Effect) if not cls.__module__.startswith("tests"))
+    return {cls.effect: cls for cls in own if cls is not Numbering}
 
 
 def _touch_words(effect: type[Effect]) -> str:

@@ -35,7 +35,7 @@ from registry.burdens import FREEZES
 from registry.debts import moved, owe, reads_debtor, reads_held
 from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
-from registry.fields import Amount
+from registry.fields import Amount, BodyAmount
 from registry.ids import LotId, PartyId, Sid
 from registry.model import LOTS, PARTIES, VOUCHERS, Lot, Role, Voucher, VoucherStatus
 from registry.refusals import NotBankError
@@ -253,7 +253,7 @@ KINDS = (
         answers={"clearing.plan": RUNS},
         reads=reads_clearing_confirm,
         decide=decide_clearing_confirm,
-        amount=lambda _, statement: statement.body.amount,
+        amount=BodyAmount("amount"),
         while_suspended=True,
     ),
 )

@@ -33,7 +33,7 @@ from registry.burdens import FREEZES, frozen_lots
 from registry.calendars import Calendar, parse_date
 from registry.effects import Effect, Seal
 from registry.errors import InvariantBrokenError
-from registry.fields import BusinessDate, Digest
+from registry.fields import BodyAmount, BusinessDate, Digest
 from registry.ids import LotId, Sid
 from registry.model import (
     ACCOUNTS,
@@ -314,6 +314,6 @@ KINDS = (
         relation="the operator",
         reads=reads_clearing_plan,
         decide=decide_clearing_plan,
-        amount=lambda _, statement: statement.body.total,
+        amount=BodyAmount("total"),
     ),
 )

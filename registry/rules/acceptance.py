@@ -327,6 +327,11 @@ def decide_voucher_silence(state: Rows, due: Due, now: Now) -> tuple[Effect, ...
     return (ended, *activated)
 
 
+def _face(state: Rows, statement: Statement[Any]) -> int:
+    """Returns what an acceptance is about: the voucher's face."""
+    return known_voucher(state, statement.re or Sid("")).face
+
+
 _ANSWERS = {"voucher.issue": VOUCHERS}
 
 KINDS = (
@@ -338,7 +343,7 @@ KINDS = (
         answers=_ANSWERS,
         reads=reads_voucher_accept,
         decide=decide_voucher_accept,
-        amount=lambda state, statement: known_voucher(state, statement.re or Sid("")).face,
+        amount=_face,
     ),
     Kind(
         name="voucher.refuse",

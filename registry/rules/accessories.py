@@ -19,7 +19,7 @@ from registry.encumbrance_refusals import (
     TooManyAccessoriesError,
 )
 from registry.errors import MalformedError
-from registry.fields import LENIENT, Amount, FileRef
+from registry.fields import LENIENT, Amount, BodyAmount, FileRef
 from registry.ids import PartyId, Sid
 from registry.liability import Trigger
 from registry.model import VOUCHERS, Role, VoucherStatus
@@ -186,6 +186,6 @@ KINDS = (
         answers={"voucher.issue": VOUCHERS},
         reads=reads_accessory_attach,
         decide=decide_accessory_attach,
-        amount=lambda _, statement: statement.body.cap,
+        amount=BodyAmount("cap"),
     ),
 )

@@ -239,6 +239,11 @@ def decide_cancel_more(state: Rows, due: Due, now: Now) -> tuple[Effect, ...]:
     return (met, *cancel_signed(state, Kid(due.id), at=due.at))
 
 
+def _amount(state: Rows, statement: Statement[Any]) -> int:
+    """Returns what an answer is about: the offer's amount."""
+    return _answered(state, statement).amount
+
+
 _ANSWERS = {"transfer.offer": OFFERS}
 
 KINDS = (
@@ -250,7 +255,7 @@ KINDS = (
         answers=_ANSWERS,
         reads=reads_transfer_accept,
         decide=decide_transfer_accept,
-        amount=lambda state, statement: _answered(state, statement).amount,
+        amount=_amount,
     ),
     Kind(
         name="transfer.reject",

@@ -22,7 +22,7 @@ from registry.encumbrance_refusals import (
     AmountTooLargeError,
 )
 from registry.errors import InvariantBrokenError
-from registry.fields import Amount, Digest
+from registry.fields import Amount, BodyAmount, Digest
 from registry.ids import PartyId, Sid
 from registry.model import HOLDER_ROLES, VOUCHERS, Role, VoucherStatus
 from registry.refusals import (
@@ -229,7 +229,7 @@ KINDS = (
         relation="the debtor",
         answers={"voucher.issue": VOUCHERS},
         decide=decide_dispute_raise,
-        amount=lambda _, statement: statement.body.amount,
+        amount=BodyAmount("amount"),
     ),
     Kind(
         name="dispute.answer",
@@ -246,7 +246,7 @@ KINDS = (
         relation="the original creditor",
         answers=_ANSWERS,
         decide=decide_dispute_resolve,
-        amount=lambda _, statement: statement.body.owed,
+        amount=BodyAmount("owed"),
     ),
     Kind(
         name="dispute.withdraw",

@@ -24,6 +24,7 @@ from registry.errors import InvariantBrokenError, KeyRevokedError
 from registry.fields import (
     LENIENT,
     Amount,
+    BodyAmount,
     BusinessDate,
     Digest,
     FileRef,
@@ -341,7 +342,7 @@ KINDS = (
         relation="the lot's holder",
         reads=reads_pledge_create,
         decide=decide_pledge_create,
-        amount=lambda _, statement: statement.body.amount,
+        amount=BodyAmount("amount"),
     ),
     Kind(
         name="pledge.register",

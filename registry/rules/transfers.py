@@ -23,6 +23,7 @@ from registry.errors import InvariantBrokenError, MalformedError
 from registry.fields import (
     LENIENT,
     Amount,
+    BodyAmount,
     BusinessDate,
     Digest,
     FileRef,
@@ -393,6 +394,6 @@ KINDS = (
         relation="the lot's holder",
         reads=reads_transfer_offer,
         decide=decide_transfer_offer,
-        amount=lambda _, statement: statement.body.amount,
+        amount=BodyAmount("amount"),
     ),
 )

@@ -23,6 +23,7 @@ from registry.errors import MalformedError
 from registry.fields import (
     LENIENT,
     Amount,
+    BodyAmount,
     BusinessDate,
     Digest,
     FileRef,
@@ -347,6 +348,6 @@ KINDS = (
         relation="the debtor",
         reads=reads_voucher_issue,
         decide=decide_voucher_issue,
-        amount=lambda _, statement: statement.body.face,
+        amount=BodyAmount("face"),
     ),
 )

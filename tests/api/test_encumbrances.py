@@ -7,6 +7,7 @@ import pytest
 from api.client import RefusedError
 from registry.canonical import Json
 from tests.api.served import DIGEST, Street
+from tests.encumbered import PROMISE
 
 FILE: dict[str, Json] = {"digest": DIGEST, "name": "paper.pdf"}
 RULING: dict[str, Json] = {"authority": "重庆市大渡口区人民法院", "number": DIGEST, "order": FILE}
@@ -105,7 +106,9 @@ def test_an_assignee_is_told_of_disputes_before_it_accepts(town: Street) -> None
 
 def test_sd_18_each_lot_shows_its_part_of_a_guarantees_cap(town: Street) -> None:
     voucher = town.issue()
-    body: dict[str, Json] = {"right": "guarantee", "cap": "100000000", "document": FILE}
+    body: dict[str, Json] = {
+        "right": "guarantee", "cap": "100000000", "document": FILE, "promise": PROMISE,
+    }  # fmt: skip
     town.do("s3", "accessory.attach", body, re=voucher)
     transfer = town.transfer(f"{voucher}.0", 60_000_000, by="s1", to="s2")
     (kept,) = lot_of(town, "s1", f"{transfer}.1")["accessories"]

@@ -26,7 +26,17 @@ from registry.effects import Seal, apply, format_effects
 from registry.entries import Entry, seal_entry
 from registry.logtree import LogTree
 from registry.merkle import hash_leaf
-from registry.model import ACCOUNTS, BUCKETS, CONSENTS, LEDGER, LOTS, NOTICES, PARTIES, VOUCHERS
+from registry.model import (
+    ACCOUNTS,
+    BUCKETS,
+    CONSENTS,
+    LEDGER,
+    LOTS,
+    NOTICES,
+    PARTIES,
+    POLICIES,
+    VOUCHERS,
+)
 from registry.ports import Commit, LedgerStore, NewEntry
 from registry.rules.transfers import TransferOffer
 from registry.statements import Now, Statement, admit
@@ -80,7 +90,7 @@ class _Rows:
         self.index = 0
         self.changes: list[Change] = []
         tables: tuple[Table[Any], ...] = (
-            *(LEDGER, PARTIES, ACCOUNTS, CONSENTS),
+            *(LEDGER, POLICIES, PARTIES, ACCOUNTS, CONSENTS),
             *(LOTS, BUCKETS, VOUCHERS),
         )
         self._rows: dict[tuple[str, Key], Any] = {

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from clearing.rulebook import RULEBOOK as WHOLE
-from registry import audit_workers
+from registry import audit_workers, workers
 from registry.audit import Audit, audit_export
 from registry.audit_state import SavedState
 from registry.audit_workers import Answer, Elsewhere, Fault, Share, Task, perform
@@ -137,7 +137,7 @@ class TestVerdicts:
             assert perform(changed) == Answer(b"", None, None)
 
     def test_few_entries_are_judged_here(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.delattr(audit_workers, "_START")
+        monkeypatch.delattr(workers, "START")
         files = export(story().entries)
         found = audit_export(files, origin=ORIGIN, key=LOG_KEY.public, rulebook=RULEBOOK, jobs=64)
         assert found.findings == []
@@ -159,12 +159,12 @@ class TestFailures:
         with pytest.raises(ChildProcessError, match="status -9"):
             others.answers()
         with pytest.raises(ChildProcessError, match="status -9"):
-            others._workers[0].send(task())
+            others._workers[0].put(audit_workers.pickled(task()))
 
     def test_an_audit_whose_processes_fail_has_no_verdict(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(audit_workers, "_START", "raise SystemExit(7)")
+        monkeypatch.setattr(workers, "START", "raise SystemExit(7)")
         with pytest.raises(ChildProcessError, match="status 7"):
             parallel(export(story().entries), monkeypatch)
 

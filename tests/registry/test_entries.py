@@ -123,8 +123,8 @@ class TestSealing:
 
 class TestGoldenBytes:
     def test_the_generator_gives_the_files(self) -> None:
-        done = subprocess.run(  # noqa: S603
-            [sys.executable, VECTORS / "generate.py", "--check"],
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.vectors.generate", "--check"],
             cwd=VECTORS.parents[1],
             capture_output=True,
             text=True,

@@ -74,7 +74,9 @@ class TestMemory:
 
 class TestLastingTables:
     def test_they_are_those_whose_rows_nothing_ends(self) -> None:
-        assert [table.name for table in LASTING] == ["notice", "voucher_number", "instruction"]
+        assert [table.name for table in LASTING] == [
+            "waited", "notice", "voucher_number", "invoice", "instruction",
+        ]  # fmt: skip
 
     def test_a_row_long_on_disk_is_found_and_can_change(self) -> None:
         rows = ReplayedRows(RULEBOOK.tables)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from registry import lot_lines, lot_workers
+from registry import lot_lines, workers
 from registry.errors import ProofFailedError
 from registry.lot_lines import verify_lots
 from registry.lot_workers import LotWorkers
@@ -47,23 +47,23 @@ def test_one_wrong_lot_is_found_wherever_it_stands(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_dies_gives_no_verdict() -> None:
-    with LotWorkers(2) as workers:
-        for worker in workers._workers:
+    with LotWorkers(2) as lots:
+        for worker in lots._workers:
             worker._process.kill()
         with pytest.raises(ChildProcessError, match="ended before its work"):
-            verify_lots(BytesIO(b"".join(LINES)), EXPECTED, verify=workers.verify)
+            verify_lots(BytesIO(b"".join(LINES)), EXPECTED, verify=lots.verify)
 
 
 def test_a_worker_that_cannot_start_gives_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lot_workers, "_START", "raise SystemExit(3)")
-    with LotWorkers(2) as workers, pytest.raises(ChildProcessError):
-        verify_lots(BytesIO(b"".join(LINES)), EXPECTED, verify=workers.verify)
+    monkeypatch.setattr(workers, "START", "raise SystemExit(3)")
+    with LotWorkers(2) as lots, pytest.raises(ChildProcessError):
+        verify_lots(BytesIO(b"".join(LINES)), EXPECTED, verify=lots.verify)
 
 
 def test_all_processes_end_with_the_verification() -> None:
-    with LotWorkers(2) as workers:
-        verify_lots(BytesIO(b"".join(LINES)), EXPECTED, verify=workers.verify)
-        processes = [worker._process for worker in workers._workers]
+    with LotWorkers(2) as lots:
+        verify_lots(BytesIO(b"".join(LINES)), EXPECTED, verify=lots.verify)
+        processes = [worker._process for worker in lots._workers]
     assert [process.poll() is not None for process in processes] == [True, True]
-    with LotWorkers(1) as workers:
-        assert not workers._workers
+    with LotWorkers(1) as lots:
+        assert not lots._workers

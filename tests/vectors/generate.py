@@ -1,7 +1,7 @@
 """Writes the golden vectors of statements, entries and snapshots, or checks them.
 
-    python tests/vectors/generate.py            writes the files
-    python tests/vectors/generate.py --check    tells whether they are what the code gives
+    python -m tests.vectors.generate            writes the files
+    python -m tests.vectors.generate --check    tells whether they are what the code gives
 
 Keys are the SHA-256 of a name as an Ed25519 seed, instants and ids are fixed, and the
 signatures of Ed25519 are deterministic: every byte follows from this page.
@@ -28,6 +28,7 @@ from registry.signing import PrivateKey, PublicKey, seal_jws, split_jws
 from registry.snapshots import take_lot_proof, take_snapshot
 from registry.statements import admit, seal_statement
 from registry.store.memory import MemoryStore
+from tests.scenario import GOOD, good
 
 HERE: Final = Path(__file__).resolve().parent
 TOPICS: Final = ("entries", "snapshots", "statements")
@@ -254,6 +255,7 @@ def cases() -> Iterator[Case]:
     yield from snapshot_cases(ledger, names, entries)
     rest(ledger, names)
     yield from statement_cases(ledger.statements)
+    yield from further_cases({kind for kind, _ in ledger.statements})
 
 
 def case(note: str, given: Any, want: Any) -> dict[str, Any]:
@@ -263,18 +265,38 @@ def case(note: str, given: Any, want: Any) -> dict[str, Any]:
 
 def statement_cases(statements: list[tuple[str, str]]) -> Iterator[Case]:
     for kind, text in dict(reversed(statements)).items():
-        jws = split_jws(text, what=kind)
-        payload = parse_object(jws.payload, what=kind)
+        payload = parse_object(split_jws(text, what=kind).payload, what=kind)
         signer = next(n for n in NAMES if payload["by"] in (party_of(n), party_of(f"{n}#T1")))
-        statement = admit(text, kinds=Rulebook().kinds, origin=ORIGIN, keys=NamedKeys())
-        want = {
-            "header": jws.header.decode(),
-            "payload": jws.payload.decode(),
-            "jws": text,
-            "sid": statement.sid,
-        }
-        given = {"kind": kind, "seed_of": signer, "payload": payload}
-        yield f"statements/{kind}.json", case(f"a statement of kind {kind}", given, want)
+        admit(text, kinds=Rulebook().kinds, origin=ORIGIN, keys=NamedKeys())
+        yield statement_case(kind, text, seed_of=signer)
+
+
+def further_cases(told: set[str]) -> Iterator[Case]:
+    """Gives a statement of each kind that was not told of, as the tests' worlds accept it."""
+    for kind in sorted(set(GOOD) - told):
+        world, draft = good(kind)
+        by = draft.by.partition("#")[0]
+        # A person's key, the key kept for recovery, or the one that a party has to begin with.
+        names = (by, f"{by} chen", f"{by} recovery")
+        key = draft.key or world.keys[by]
+        signer = next(name for name in names if key_of(name).public.kid == key.public.kid)
+        yield statement_case(kind, draft.sign(world), seed_of=signer)
+
+
+def statement_case(kind: str, text: str, *, seed_of: str) -> Case:
+    jws = split_jws(text, what=kind)
+    want = {
+        "header": jws.header.decode(),
+        "payload": jws.payload.decode(),
+        "jws": text,
+        "sid": b64url_encode(hashlib.sha256(text.rpartition(".")[0].encode()).digest()),
+    }
+    given = {
+        "kind": kind,
+        "seed_of": seed_of,
+        "payload": parse_object(jws.payload, what=kind),
+    }
+    return f"statements/{kind}.json", case(f"a statement of kind {kind}", given, want)
 
 
 def entry_cases(entries: list[bytes]) -> Iterator[Case]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from registry import audit_workers
+from registry import workers
 from registry.export import write_export
 from tests.api.cli.terminal import Terminal
 from tests.logs import note_of, story
@@ -91,7 +91,7 @@ class TestJobs:
         self, terminal: Terminal, whole: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("registry.audit.PARALLEL_FROM", 0)
-        monkeypatch.setattr(audit_workers, "_START", "raise SystemExit(7)")
+        monkeypatch.setattr(workers, "START", "raise SystemExit(7)")
         said = terminal.run("audit --jobs 2", whole, exits=1)
         assert "has not ended" in said
         assert "VERIFIED" not in said

@@ -195,9 +195,10 @@ def statement(
             raise typer.Exit(INVALID)
         figures = f"{format_yuan(compared.said)} here, {format_yuan(compared.proved)} proved"
         word = "agrees 相符" if compared.agrees else "DIFFERS 不符"
-        talk.print(f"{word}  {compared.what}: {figures}")
+        console = talk if as_json or as_csv else out
+        console.print(f"{word}  {compared.what}: {figures}")
         for lot in compared.differ:
-            talk.print(f"  {lot}")
+            console.print(f"  {lot}", soft_wrap=True)
         agrees = agrees and compared.agrees
     if not agrees:
         raise typer.Exit(INVALID)

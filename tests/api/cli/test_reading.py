@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +15,12 @@ from clearing.rulebook import RULEBOOK
 from registry.entries import open_entry
 from registry.export import write_export
 from tests.api.cli.terminal import Terminal, invoke
-from tests.api.served import DIGEST, Street, connect, server
+from tests.api.served import DIGEST, ROOT, Street, connect, server
 from tests.builders import key_of
 from tests.logs import note_of, story
+
+GUIDES = ROOT / "docs" / "guides"
+CONSOLE = re.compile(r"^```console\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -183,3 +187,51 @@ class TestExplain:
         known = {*RULEBOOK.kinds, *RULEBOOK.timed, "state"}
         assert set(KINDS) == known
         assert all(zh and en for zh, en in KINDS.values())
+
+
+# --- The guides, typed as they stand -------------------------------------------------------
+
+
+def typed(page: str) -> list[tuple[str, list[str]]]:
+    """Returns the commands of a page in order, each with the lines that it prints."""
+    found: list[tuple[str, list[str]]] = []
+    for block in CONSOLE.finditer((GUIDES / page).read_text(encoding="utf-8")):
+        for line in block["body"].splitlines():
+            if line.startswith("$ "):
+                found.append((line.removeprefix("$ tallystick "), []))
+            else:
+                found[-1][1].append(line)
+    return found
+
+
+@pytest.mark.usefixtures("lot")
+@pytest.mark.parametrize("page", ["morning.md", "reports.md"])
+def test_a_guide_says_what_its_commands_say(
+    town: tuple[Street, Terminal], page: str, tmp_path: Path
+) -> None:
+    street, shell = town
+    street.do("trustee#T1", "snapshot.request", {})
+    last = {"CHALLENGE": "", "ANSWER": "", "LOT": ""}
+    lots = list(street.client.pages("/v1/lots", by=street.ids["s1"]))
+    last["LOT"] = lots[0]["lot"]
+    names = {f"${name.upper()}": street.ids[name] for name in street.ids if "#" not in name}
+    for command, lines in typed(page):
+        if command.startswith("audit "):
+            write_export(
+                tmp_path / "export", note=note_of(story().entries), entries=story().entries
+            )
+            command = command.replace("--log-key log.vkey", "")
+        words = [
+            last.get(word, names.get(word, word))
+            for word in command.replace("mine", str(tmp_path / "mine"))
+            .replace("audit export", f"audit {tmp_path / 'export'}")
+            .split()
+        ]
+        words = [str(shell.path(w)) if w.endswith(".pem") else w for w in words]
+        text = shell.run("", *words)
+        if command.startswith("lot challenge"):
+            last["CHALLENGE"] = text.strip()
+        if command.startswith("lot control"):
+            last["ANSWER"] = text.strip()
+        for line in lines:
+            assert " ".join(line.split()) in " ".join(text.split()), f"{command}\n{text}"

@@ -192,7 +192,7 @@ def test_a_voucher_from_genesis_to_its_settlement(terminal: Terminal) -> None:
     assert lot["lot"] == f"{offer}.2"
     assert "600,000.00" in t.run("lot show", lot["lot"], by="s2")
     drawn = t.run("lot lineage", lot["lot"], by="s2")
-    assert drawn.index("── s1") < drawn.index("── s2") < drawn.index("2级")
+    assert drawn.index("[b]s1[/] Ltd.") < drawn.index("[b]s2[/] Ltd.") < drawn.index("2级")
     assert "not-found" in t.run("lot show", f"{offer}.1", by="s2", exits=1)
 
     # What is only printed is signed, and not sent.

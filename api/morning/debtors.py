@@ -1,6 +1,7 @@
 """Piles of whoever owes: what is due and how it is funded, notices, limits, orders of courts."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 from api.morning.piles import (
     LOOKED_MAX,
@@ -107,30 +108,31 @@ def not_yet_accepted(morning: Morning) -> Pile | None:
 def notices_to_acknowledge(morning: Morning) -> Pile | None:
     """Notices of assignment to the reader, debtor or guarantor, without its acknowledgement."""
     me = morning.caller.party
-    found = morning.store.totals(
+    totals = morning.store.totals(
         NOTICES, ("acknowledged",), sums=("amount",), field="recipient", value=me
     )
-    waiting = {acknowledged: (count, amount) for acknowledged, count, amount in found}
+    waiting = {acknowledged: (count, amount) for acknowledged, count, amount in totals}
     if False not in waiting:
         return None
     count, amount = waiting[False]
     late_before = morning.working_days_ago(LATE_DAYS)
-    rows = [row for row in morning.rows(NOTICES, "recipient", me) if not row.acknowledged]
-    rows.sort(key=lambda row: (row.arrived, row.notice))
-    shown = rows[:SHOWN_MAX]
-    numbers = morning.numbers(row.voucher for row in shown)
+    names = ("acknowledged", "arrived", "notice", "voucher", "assignee", "amount")
+    # In no order, so that the first come at once, however many there are.
+    found = morning.store.columns(NOTICES, names, field="recipient", value=me)
+    rows = sorted(row[1:] for row in islice(found, LOOKED_MAX) if not row[0])
+    numbers = morning.numbers(voucher for _, _, voucher, _, _ in rows[:SHOWN_MAX])
     lines = tuple(
         Line(
-            id=row.notice,
-            about=numbers[row.voucher],
-            party=row.assignee,
-            amount=row.amount,
-            on=morning.day_of(row.arrived),
-            note="late" if row.arrived < late_before else "",
+            id=notice,
+            about=numbers[voucher],
+            party=assignee,
+            amount=each,
+            on=morning.day_of(arrived),
+            note="late" if arrived < late_before else "",
         )
-        for row in shown
+        for arrived, notice, voucher, assignee, each in rows[:SHOWN_MAX]
     )
-    late = sum(row.arrived < late_before for row in rows)
+    late = sum(row[0] < late_before for row in rows)
     facts = {"late": late} if late else {}
     if len(rows) < count:
         # There are more notices than anybody looks at in a morning; the report has them all.

@@ -16,7 +16,7 @@ from registry.calendars import Calendar, date_at, parse_date, parse_offset, star
 from registry.canonical import Json
 from registry.errors import InvariantBrokenError
 from registry.ids import PartyId
-from registry.model import ACCOUNTS, PARTIES, VOUCHERS, Ledger, Party, Role
+from registry.model import ACCOUNTS, LOTS, PARTIES, VOUCHERS, Ledger, Party, Role
 from registry.ports import LedgerStore
 from registry.refusals import BeyondCalendarError
 from registry.tables import Get, Record, Table, Value
@@ -150,6 +150,16 @@ class Morning:
         return (self.caller.party, *sorted(party for party in found if party.startswith(mine)))
 
     @cached_property
+    def _when(self) -> dict[str, str]:
+        """What was told of due dates."""
+        return {}
+
+    @cached_property
+    def live_by_due_date(self) -> list[tuple[str, int, int]]:
+        """Due date, number and sum of all live lots, by date."""
+        return sorted(self.store.totals(LOTS, ("due_on",), sums=("amount",)))
+
+    @cached_property
     def calendar(self) -> Calendar | None:
         """The calendar by which pay dates roll on, if they do."""
         rows = Batch(self.store.fetch, self.service.rulebook.tables, index=0)
@@ -167,6 +177,12 @@ class Morning:
 
     def when(self, due_on: str) -> str:
         """Tells whether something due on a date is `overdue`, paid `today`, `soon`, or `later`."""
+        if due_on not in self._when:
+            self._when[due_on] = self._tell_when(due_on)
+        return self._when[due_on]
+
+    def _tell_when(self, due_on: str) -> str:
+        """Tells when something due on a date is paid."""
         day = self.pays_on(due_on)
         if day < self.today:
             return "overdue"

@@ -39,9 +39,7 @@ def matures_soon(morning: Morning) -> Pile | None:
 
 def _matures(morning: Morning, kind: str, when: str) -> Pile | None:
     """Adds up open vouchers by due date, and by whether their accounts can be debited."""
-    days = [
-        day for (day, _) in morning.store.totals(LOTS, ("due_on",)) if morning.when(day) == when
-    ]
+    days = [day for day, _, _ in morning.live_by_due_date if morning.when(day) == when]
     lines: list[Line] = []
     count = amount = funded = 0
     for day in sorted(days):
@@ -90,7 +88,7 @@ def all_tasks(morning: Morning) -> Pile | None:
 
 def all_overdue(morning: Morning) -> Pile | None:
     """Lots whose pay date is past, by due date (逾期)."""
-    found = sorted(morning.store.totals(LOTS, ("due_on",), sums=("amount",)))
+    found = morning.live_by_due_date
     late = [(day, n, amount) for day, n, amount in found if morning.when(day) == "overdue"]
     if not late:
         return None
@@ -140,11 +138,7 @@ def to_review(morning: Morning) -> Pile | None:
 
 def to_stop(morning: Morning) -> Pile | None:
     """Debtors that are overdue and may still issue (RG-09)."""
-    days = [
-        day
-        for (day, _) in morning.store.totals(LOTS, ("due_on",))
-        if morning.when(day) == "overdue"
-    ]
+    days = [day for day, _, _ in morning.live_by_due_date if morning.when(day) == "overdue"]
     owing: dict[str, int] = {}
     for day in sorted(days):
         found = morning.store.totals(

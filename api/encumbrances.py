@@ -20,7 +20,8 @@ from registry.burdens import (
     Restriction,
 )
 from registry.canonical import Json
-from registry.model import LOTS, VOUCHERS, Lot, Voucher
+from registry.credit import DEBTORS
+from registry.model import LEDGER, LOTS, VOUCHERS, Lot, Voucher
 from registry.ports import LedgerStore
 
 ENDED = frozenset({PledgeStatus.RELEASED, PledgeStatus.LAPSED, FreezeStatus.LIFTED})
@@ -58,16 +59,30 @@ def concerns_of(store: LedgerStore, lot: Lot, *, as_of: int | None) -> dict[str,
         "accessories": _accessories(store, lot, as_of=as_of),
         "burdens": list(lot.burdens),
         "disputes": [shown(row) for row in disputes if row.status not in OVER],
-        "flags": _flags(voucher),
+        "flags": _flags(store, voucher, as_of=as_of),
     }
 
 
-def _flags(voucher: Voucher | None) -> list[Json]:
-    """Returns what to look out for; none of it stops a transfer (SD-17)."""
+def _flags(store: LedgerStore, voucher: Voucher | None, *, as_of: int | None) -> list[Json]:
+    """Returns what to look out for; none of it stops a transfer (SD-06, SD-17)."""
     if voucher is None:
         return []
-    restricted = voucher.restriction == Restriction.RESTRICTED
-    return [*voucher.flags, *(["assignment-restricted"] if restricted else [])]
+    flags: list[Json] = [*voucher.flags]
+    if voucher.restriction == Restriction.RESTRICTED:
+        flags.append("assignment-restricted")
+    if not _head_joined(store, voucher, as_of=as_of):
+        flags.append("group-head-not-joined")
+    return flags
+
+
+def _head_joined(store: LedgerStore, voucher: Voucher, *, as_of: int | None) -> bool:
+    """Tells whether the head of the debtor's group, who gave it its limit, owes the voucher too."""
+    debtor = find_row(store, DEBTORS, (voucher.debtor,), as_of=as_of)
+    ledger = find_row(store, LEDGER, ("ledger",), as_of=as_of)
+    if debtor is None or ledger is None:
+        return True
+    # Who stands alone has its limit from the registrar, or none.
+    return debtor.source in (None, ledger.registrar, *voucher.co_debtors)
 
 
 def _accessories(store: LedgerStore, lot: Lot, *, as_of: int | None) -> list[Json]:

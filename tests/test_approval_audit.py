@@ -98,4 +98,4 @@ def test_a_rulebook_that_has_travelled_to_another_process_judges_approvals_alike
     # Its kinds are copies there: no rule may ask whether one of them is the very same object.
     world = _approved()
     travelled = pickle.loads(pickled(RULEBOOK))  # noqa: S301 (our own)
-    assert _first_wrong(world.entries(), travelled) == (world.store.size(), "")
+    assert _first_wrong(list(world.entries()), travelled) == (world.store.size(), "")

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any, Final
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.text import Text
 
 from api.cli.screen import short
@@ -30,6 +31,9 @@ FOLLOWED_MAX: Final = 12
 _MONEY: Final = frozenset(
     {"amount", "remainder", "face", "secured", "owed", "held", "limit", "cap", "total", "gross"}
 )
+_NUMBERING: Final = ("offer", "pledge", "voucher", "statement")
+"""Members that name what time has brought something about for."""
+
 _QUIET: Final = frozenset({"salt", "effect", "rules"})
 """Members that say nothing to people."""
 
@@ -137,7 +141,8 @@ def _tell(entry: Entry, changes: Sequence[Mapping[str, Any]], told: Told, consol
         console.print(Text.assemble((f"  {name:<18}", "dim"), value), soft_wrap=True)
     console.print(Text("  changed", style="dim"))
     for change in changes:
-        console.print(Text(f"    {_sentence(change, told)}"))
+        console.print(Text(f"    {str(change['effect']).replace('-', ' ')}"))
+        console.print(Padding(Text(_members(change, told), style="dim"), (0, 0, 0, 6)))
 
 
 def _signer(entry: Entry, told: Told) -> Iterator[tuple[str, str]]:
@@ -162,14 +167,14 @@ def _moment(time: int, told: Told) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}"
 
 
-def _sentence(change: Mapping[str, Any], told: Told) -> str:
-    """Returns a change as a line: what happened, and to what."""
-    words = [str(change["effect"]).replace("-", " ")]
-    for name, value in change.items():
-        if name in _QUIET or value in (None, "", [], False):
-            continue
-        words.append(f"{name.replace('_', ' ')} {_value(name, value, told)}")
-    return ", ".join(words)
+def _members(change: Mapping[str, Any], told: Told) -> str:
+    """Returns what a change says, in words."""
+    said_ones = (
+        f"{name.replace('_', ' ')} {_value(name, value, told)}"
+        for name, value in change.items()
+        if name not in _QUIET and value not in (None, "", [], False)
+    )
+    return ", ".join(said_ones)
 
 
 def _value(name: str, value: Any, told: Told) -> str:
@@ -190,10 +195,12 @@ def _value(name: str, value: Any, told: Told) -> str:
 def _ids(entry: Entry, changes: Sequence[Mapping[str, Any]]) -> frozenset[str]:
     """Returns what later entries would name: the statement itself, and what it numbered."""
     sid = _sid(entry)
-    mine = {sid} if sid else set()
     if not sid:
-        mine |= {str(c[name]) for c in changes for name in ("offer", "pledge", "id") if name in c}
-    return frozenset(mine - {""})
+        named = {str(c[name]) for c in changes for name in _NUMBERING if name in c}
+    else:
+        # What an approval brings about is numbered by the statement that it approves.
+        named = {str(c["statement"]) for c in changes if c["effect"] == "statement-approved"}
+    return frozenset({sid, *named} - {""})
 
 
 def _followed(entries: Iterator[Entry], ids: frozenset[str], told: Told) -> Iterator[str]:
@@ -209,7 +216,7 @@ def _followed(entries: Iterator[Entry], ids: frozenset[str], told: Told) -> Iter
         if names:
             by = str(_payload(entry).get("by", ""))
             who = told.names.get(by, by) or "by time alone"
-            kind = said(KINDS, entry.kind)
+            kind = f"{KINDS[entry.kind][0]} {entry.kind}" if entry.kind in KINDS else entry.kind
             yield f"entry {entry.index:<7} {_moment(entry.time, told)[:10]}  {kind}  {who}"
 
 

@@ -27,6 +27,9 @@ Row = Access | frozenset[Role]
 AUDITOR: Final = frozenset({Role.AUDITOR})
 CLEARING: Final = frozenset({Role.AUDITOR, Role.OPERATOR, Role.BANK})
 
+BOARD: Final = frozenset({Role.AUDITOR, Role.OPERATOR, Role.REGISTRAR})
+"""Who runs, guards and audits the registry: reports that name debtors, and no holder."""
+
 WRITE_PREFIX: Final = "write:"
 """Begins the names of the operations that are derived from the table of kinds."""
 
@@ -43,6 +46,7 @@ ACCESS: Final[Mapping[str, Row]] = {
     "lots.list": Access.PARTY,
     "lots.read": Access.PARTY,
     "lots.prove": Access.PARTY,
+    "control.check": Access.PARTY,
     "vouchers.list": Access.PARTY,
     "vouchers.read": Access.PARTY,
     "offers.list": Access.PARTY,
@@ -71,6 +75,14 @@ ACCESS: Final[Mapping[str, Row]] = {
     "parties.list": frozenset({Role.AUDITOR, Role.OPERATOR, Role.REGISTRAR}),
     "affiliations.list": Access.PARTY,
     "pending.list": Access.PARTY,
+    "worklist.read": Access.PARTY,
+    "reports.outstanding": BOARD,
+    "reports.overdue": BOARD,
+    "reports.splitting": BOARD,
+    "reports.unacknowledged": BOARD,
+    "reports.daily": BOARD,
+    "reports.statement": Access.PARTY,
+    "reports.alerts": BOARD,
     "accounts.list": Access.PARTY,
     "states.list": Access.PARTY,
     "snapshots.take": Access.PARTY,

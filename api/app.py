@@ -18,9 +18,11 @@ from api.intake import Intake
 from api.requests import bug, refusal
 from api.routes import (
     clearing,
+    control,
     dealings,
     encumbrances,
     log,
+    morning,
     notices,
     openings,
     operation,
@@ -95,9 +97,11 @@ def routers_of(service: Service) -> tuple[APIRouter, ...]:
         notices.router,
         dealings.router,
         policies.router,
+        morning.router,
         openings.router,
         clearing.router,
         proofs.router,
+        control.router,
         log.router,
     )
 

@@ -53,6 +53,7 @@ STATUSES: Final[Mapping[type[RegistryError], int]] = {
     errors.KeyUseError: 403,
     errors.KeyRevokedError: 403,
     api.errors.OperationNotAllowedError: 403,
+    api.errors.ControlNotShownError: 403,
     refusals.RoleMissingError: 403,
     people_refusals.SuspendedError: 403,
     people_refusals.DutyMissingError: 403,

@@ -38,6 +38,7 @@ TITLES: Final = {
     "token-missing": "缺少访问令牌",
     "token-refused": "访问令牌无效",
     "operation-not-allowed": "无权进行此操作",
+    "control-not-shown": "未能证明对子凭证的控制",
     # Refusals
     "lifetime": "声明不在有效期内",
     "seen-differs": "签署人所见的台账与本账不一致",

@@ -360,7 +360,9 @@ LOTS = Table(name="lot", row=Lot, key=("lot",), indexes=("voucher", "holder"))
 VOUCHER_NUMBERS = Table(
     name="voucher_number", row=VoucherNumber, key=("debtor", "voucher_no"), lasting=True
 )
-VOUCHERS = Table(name="voucher", row=Voucher, key=("voucher",), indexes=("debtor", "due_on"))
+VOUCHERS = Table(
+    name="voucher", row=Voucher, key=("voucher",), indexes=("debtor", "creditor", "due_on")
+)
 MANDATES = Table(name="mandate", row=Mandate, key=("mandate",), indexes=("owner", "account"))
 ACCOUNTS = Table(name="account", row=Account, key=("account",), indexes=("owner", "bank"))
 PARTIES = Table(name="party", row=Party, key=("party",))

@@ -1,14 +1,17 @@
 """An auditor judges approvals: one that is changed or taken away is named by its entry."""
 
 import json
+import pickle
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from registry.audit_workers import pickled
 from registry.canonical import b64url_encode
 from registry.entries import open_entry
 from registry.errors import EntryInvalidError
+from registry.kinds import Rulebook
 from registry.merkle import MemoryHashes, hash_leaf, root_at
 from registry.replay import Replay
 from tests.builders import ORIGIN, World
@@ -26,11 +29,11 @@ def _approved() -> World:
     return world
 
 
-def _first_wrong(entries: list[bytes]) -> tuple[int, str]:
+def _first_wrong(entries: list[bytes], rulebook: Rulebook = RULEBOOK) -> tuple[int, str]:
     """Returns where a replay stops, and why."""
     hashes = MemoryHashes()
     replay = Replay(
-        RULEBOOK, origin=ORIGIN, root_at=lambda size: root_at(hashes, size) if size else b""
+        rulebook, origin=ORIGIN, root_at=lambda size: root_at(hashes, size) if size else b""
     )
     for index, data in enumerate(entries):
         try:
@@ -89,3 +92,10 @@ def test_a_changed_or_missing_approval_is_named_by_its_entry(lie: str) -> None:
     index, reason = _first_wrong(_rewritten(entries, place, change))
     assert index == len(entries) + wrong
     assert "effects differ" in reason
+
+
+def test_a_rulebook_that_has_travelled_to_another_process_judges_approvals_alike() -> None:
+    # Its kinds are copies there: no rule may ask whether one of them is the very same object.
+    world = _approved()
+    travelled = pickle.loads(pickled(RULEBOOK))  # noqa: S301 (our own)
+    assert _first_wrong(list(world.entries()), travelled) == (world.store.size(), "")

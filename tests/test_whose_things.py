@@ -40,7 +40,7 @@ from registry.refusals import (
 from tests.builders import ORIGIN, World, key_of, possession_proof
 from tests.noticed import receipt_key
 from tests.people import engage, key_body
-from tests.scenario import Draft, attempt, good, refusal
+from tests.scenario import RULEBOOK, Draft, attempt, good, refusal
 
 
 def _as(name: str) -> Any:

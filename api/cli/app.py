@@ -5,7 +5,22 @@ from typing import Annotated
 
 import typer
 
-from api.cli import db, demo, finance, log, pay, read, serve, snapshot, verify, write
+from api.cli import (
+    control,
+    db,
+    demo,
+    finance,
+    log,
+    lots,
+    pay,
+    read,
+    report,
+    serve,
+    snapshot,
+    today,
+    verify,
+    write,
+)
 
 app = typer.Typer(
     name="tallystick",
@@ -37,6 +52,7 @@ def _options(
 
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
+app.command("today")(today.today)
 app.command("audit")(verify.audit)
 app.command("verify")(verify.verify)
 
@@ -69,6 +85,7 @@ WORDS = {
     "pending": "Statements that wait for approval 待复核.",
     "policy": "Rules by the day with which they take effect 业务规则.",
     "power": "Powers of attorney for notices 授权委托.",
+    "report": "What boards and regulators ask for 报表: tables that reconcile to the ledger.",
     "snapshot": "Holder snapshots 持有人名册（快照）.",
     "terms": "Confidential terms.",
     "transfer": "Transfers 流转, 融资.",
@@ -77,7 +94,9 @@ WORDS = {
 }
 
 nouns: dict[str, typer.Typer] = {}
-for module in (verify, snapshot, log, read, finance, write, pay, db):
+for module in (
+    verify, snapshot, log, lots, control, read, report, finance, write, pay, db,
+):  # fmt: skip
     for noun, verb, command in module.COMMANDS:
         if not verb:
             app.command(noun)(command)

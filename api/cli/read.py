@@ -5,9 +5,8 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
-from rich.tree import Tree
 
 from api.cli.common import AsJson, print_json, told
 from api.cli.connect import LogKey, Party, ReadKey, Url, open_client, reading, refused
@@ -54,8 +53,8 @@ def _show(path: str) -> Callable[..., None]:
     return show
 
 
-def _list(path: str, **fixed: str) -> Callable[..., None]:
-    """Returns a command that lists what the party may see."""
+def _list(path: str, *columns: str, **fixed: str) -> Callable[..., None]:
+    """Returns a command that lists what the party may see; people read the columns."""
 
     def list_all(
         url: Url, party: Party, read_key: ReadKey, log_key: LogKey, as_json: AsJson = False
@@ -71,29 +70,9 @@ def _list(path: str, **fixed: str) -> Callable[..., None]:
         if as_json:
             print_json(rows)
         else:
-            _tabulate(rows)
+            _tabulate(rows, columns)
 
     return list_all
-
-
-def lineage(
-    name: Name, url: Url, party: Party, read_key: ReadKey, log_key: LogKey, as_json: AsJson = False
-) -> None:
-    """Draws the chain of holders behind a lot."""
-    with told():
-        lot: dict[str, Any] = reading(
-            url, log_key, party, read_key, f"/v1/lots/{quote(name, safe='')}"
-        )
-    if as_json:
-        print_json(lot)
-        return
-    lot = lot.get("lot_row", lot)
-    tree = node = Tree(f"voucher {lot['voucher']}, due {lot['due_on']}")
-    for holder in lot["path"]:
-        node = node.add(str(holder))
-    held = format_yuan(int(lot["amount"]))
-    node.label = f"{node.label}  holds {held}, tier {lot['tier']}"
-    out.print(tree)
 
 
 def discharge(
@@ -147,58 +126,83 @@ def _text(name: str, value: Any) -> str:
     if name in _MONEY and isinstance(value, str):
         return format_yuan(int(value))
     if isinstance(value, list):
-        return "\n".join(_text("", item) for item in value)
+        return ", ".join(_text("", item) for item in value)
     if isinstance(value, dict):
         return ", ".join(f"{key} {_text(key, each)}" for key, each in value.items())
     return str(value)
 
 
-def _tabulate(rows: list[dict[str, Any]]) -> None:
-    """Prints a list."""
+def _tabulate(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+    """Prints a list: in full what a command takes, and the rest as far as there is room."""
     if not rows:
-        out.print("none")
+        out.print("none  无")
         return
-    names = [name for name in rows[0] if not isinstance(rows[0][name], list | dict)]
-    table = Table(*names)
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
+    for place, name in enumerate(columns):
+        is_id = place == 0
+        justify: JustifyMethod = "right" if name in _MONEY else "left"
+        table.add_column(
+            name.replace("_", " "),
+            justify=justify,
+            no_wrap=True,
+            overflow="fold" if is_id else "ellipsis",
+            min_width=max(len(str(row.get(name, ""))) for row in rows) if is_id else None,
+        )
     for row in rows:
-        table.add_row(*(_text(name, row.get(name, "")) for name in names))
+        table.add_row(*(_text(name, row.get(name, "")) for name in columns))
     out.print(table)
 
 
 COMMANDS = (
-    ("lot", "show", _show("/v1/lots/{}")),
-    ("lot", "lineage", lineage),
-    ("lot", "list", _list("/v1/lots", holder="{party}")),
-    ("voucher", "show", _show("/v1/vouchers/{}")),
-    ("voucher", "list", _list("/v1/vouchers", debtor="{party}")),
-    ("transfer", "list", _list("/v1/offers", assignee="{party}")),
+    ("lot", "list", _list("/v1/lots", "lot", "amount", "due_on", "status", holder="{party}")),
+    ("voucher", "list", _list("/v1/vouchers", "voucher", "voucher_no", "face", "status")),
+    (
+        "transfer",
+        "list",
+        _list("/v1/offers", "offer", "purpose", "amount", "assignor", assignee="{party}"),
+    ),
     ("transfer", "show", _show("/v1/offers/{}")),
-    ("pledge", "list", _list("/v1/pledges")),
-    ("financing", "list", _list("/v1/financings")),
+    ("pledge", "list", _list("/v1/pledges", "pledge", "amount", "secured", "status")),
+    ("financing", "list", _list("/v1/financings", "financing", "amount", "mode", "status")),
     ("financing", "show", _show("/v1/financings/{}")),
-    ("early", "list", _list("/v1/early-payments")),
-    ("dispute", "list", _list("/v1/disputes")),
-    ("registration", "list", _list("/v1/registrations")),
-    ("registration", "tasks", _list("/v1/tasks")),
+    ("early", "list", _list("/v1/early-payments", "early", "amount", "status")),
+    ("dispute", "list", _list("/v1/disputes", "dispute", "amount", "status")),
+    (
+        "registration",
+        "list",
+        _list("/v1/registrations", "filing", "number", "expires_on", "status"),
+    ),
+    ("registration", "tasks", _list("/v1/tasks", "task", "work", "due_on", "is_overdue")),
     ("policy", "show", _show("/v1/policies/{}")),
-    ("policy", "list", _list("/v1/policies")),
+    (
+        "policy",
+        "list",
+        _list("/v1/policies", "policy", "name", "version", "effective_on", "in_force"),
+    ),
     ("calendar", "show", _show("/v1/calendars/{}")),
-    ("calendar", "list", _list("/v1/calendars")),
-    ("consent", "list", _list("/v1/consents")),
+    ("calendar", "list", _list("/v1/calendars", "name", "version", "first", "last")),
+    ("consent", "list", _list("/v1/consents", "consent", "purpose", "mode", "minimum")),
     ("lot", "payee", _show("/v1/lots/{}/payee")),
     ("lot", "discharge", discharge),
     ("lot", "priority", _show("/v1/lots/{}/priority")),
-    ("notice", "list", _list("/v1/notices")),
     ("notice", "show", _show("/v1/notices/{}")),
     ("notice", "page", page),
     ("inbox", "show", _show("/v1/inboxes/{}")),
-    ("power", "list", _list("/v1/powers")),
-    ("pending", "list", _list("/v1/pending")),
+    ("power", "list", _list("/v1/powers", "power", "event", "triggered")),
+    ("pending", "list", _list("/v1/pending", "statement", "kind", "amount", "person")),
     ("party", "show", _show("/v1/parties/{}")),
-    ("party", "list", _list("/v1/parties")),
-    ("affiliation", "list", _list("/v1/affiliations")),
-    ("account", "list", _list("/v1/accounts", owner="{party}")),
-    ("clearing", "show", _list("/v1/clearing/instructions")),
-    ("clearing", "runs", _list("/v1/clearing/runs")),
+    ("party", "list", _list("/v1/parties", "party", "name", "roles")),
+    ("affiliation", "list", _list("/v1/affiliations", "first", "second", "basis")),
+    (
+        "account",
+        "list",
+        _list("/v1/accounts", "account", "account_kind", "verified", "frozen", owner="{party}"),
+    ),
+    (
+        "clearing",
+        "show",
+        _list("/v1/clearing/instructions", "n", "amount", "status", "payer", "payee"),
+    ),
+    ("clearing", "runs", _list("/v1/clearing/runs", "plan", "due_on", "total", "status")),
     ("clearing", "propose", _show("/v1/clearing/proposals/{}")),
 )

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from api.cli.common import AsJson, LogKey, OriginText, pinned, print_json, talk
+from api.cli.common import USAGE, AsJson, LogKey, OriginText, pinned, print_json, talk
 from api.notice_proof import verify_page
 from clearing.rulebook import RULEBOOK
 from registry.audit import Audit, audit_export
@@ -50,6 +50,9 @@ def audit(
         Path | None, typer.Option(help="Keep the state here, if all is verified.")
     ] = None,
     as_json: AsJson = False,
+    explained: Annotated[
+        str, typer.Option("--explain", help="Then explain this entry: an index, or a statement.")
+    ] = "",
 ) -> None:
     """Replays a whole log from its files and says what is wrong with it.
 
@@ -83,7 +86,25 @@ def audit(
         print_json(_as_data(found, digest))
     else:
         _tell(found, digest)
+    if explained:
+        _explain(directory, explained, found.verdict)
     raise typer.Exit(int(found.verdict))
+
+
+def _explain(directory: Path, wanted: str, verdict: Verdict) -> None:
+    """Explains an entry of a verified export: of another one there is nothing to be sure of."""
+    from rich.console import Console
+
+    from api.cli.explain import explain
+
+    if verdict is not Verdict.VERIFIED:
+        talk.print("nothing is explained of a log that is not verified")
+        return
+    console = Console(highlight=False, markup=False)
+    console.print()
+    if not explain(DirectoryFiles(directory), wanted, console):
+        talk.print(f"there is no entry {wanted}: give an index, or the id of a statement")
+        raise typer.Exit(USAGE)
 
 
 def _cores() -> int:

@@ -306,7 +306,7 @@ def make_rows() -> None:
         "mandate text, accept_by int, status text, ordinal int?, restriction text, guarantors "
         "text, lot_salt text, policy text, flags text, consent text?, silent_at int?",
         key="voucher",
-        indexes="debtor due_on",
+        indexes="debtor creditor due_on",
     )
     rows(
         "mandate",

@@ -17,7 +17,7 @@ from registry.alerts import (
     circle_in,
 )
 from registry.inboxes import NOTICES
-from registry.model import LOTS, 
+from registry.model import LOTS
 from registry.people import AFFILIATIONS
 
 

@@ -12,7 +12,7 @@ from api.reports.report import Cell, Check, Column, Report, View
 from registry.alerts import bounds_reached
 from registry.calendars import start_of
 from registry.inboxes import NOTICES
-from registry.model import LOTS, 
+from registry.model import LOTS
 
 
 def splitting(view: View) -> Report:

@@ -6,6 +6,7 @@ burdened, what is disputed and what secures it; but no earlier holder.
 
 from api.find import find_row
 from api.pages import shown
+from api.payees import untold_of
 from registry.accessory import cap_shares
 from registry.burdens import (
     ACCESSORIES,
@@ -20,7 +21,8 @@ from registry.burdens import (
     Restriction,
 )
 from registry.canonical import Json
-from registry.model import LOTS, VOUCHERS, Lot, Voucher
+from registry.credit import DEBTORS
+from registry.model import LEDGER, LOTS, VOUCHERS, Lot, Voucher
 from registry.ports import LedgerStore
 
 ENDED = frozenset({PledgeStatus.RELEASED, PledgeStatus.LAPSED, FreezeStatus.LIFTED})
@@ -58,25 +60,50 @@ def concerns_of(store: LedgerStore, lot: Lot, *, as_of: int | None) -> dict[str,
         "accessories": _accessories(store, lot, as_of=as_of),
         "burdens": list(lot.burdens),
         "disputes": [shown(row) for row in disputes if row.status not in OVER],
-        "flags": _flags(voucher),
+        "flags": _flags(store, voucher, as_of=as_of),
     }
 
 
-def _flags(voucher: Voucher | None) -> list[Json]:
-    """Returns what to look out for; none of it stops a transfer (SD-17)."""
+def _flags(store: LedgerStore, voucher: Voucher | None, *, as_of: int | None) -> list[Json]:
+    """Returns what to look out for; none of it stops a transfer (SD-06, SD-17)."""
     if voucher is None:
         return []
-    restricted = voucher.restriction == Restriction.RESTRICTED
-    return [*voucher.flags, *(["assignment-restricted"] if restricted else [])]
+    flags: list[Json] = [*voucher.flags]
+    if voucher.restriction == Restriction.RESTRICTED:
+        flags.append("assignment-restricted")
+    if not _head_joined(store, voucher, as_of=as_of):
+        flags.append("group-head-not-joined")
+    return flags
+
+
+def _head_joined(store: LedgerStore, voucher: Voucher, *, as_of: int | None) -> bool:
+    """Tells whether the head of the debtor's group, who gave it its limit, owes the voucher too."""
+    debtor = find_row(store, DEBTORS, (voucher.debtor,), as_of=as_of)
+    ledger = find_row(store, LEDGER, ("ledger",), as_of=as_of)
+    if debtor is None or ledger is None:
+        return True
+    # Who stands alone has its limit from the registrar, or none.
+    return debtor.source in (None, ledger.registrar, *voucher.co_debtors)
 
 
 def _accessories(store: LedgerStore, lot: Lot, *, as_of: int | None) -> list[Json]:
-    """Returns the rights that secure a lot's voucher, each with this lot's part of its cap."""
+    """Returns the rights that secure a lot's voucher, each with this lot's part of its cap.
+
+    A promise of who should have been told of the holder's assignment, and was not, has no
+    effect towards it (RG-24).
+    """
     rights = list(store.select(ACCESSORIES, field="voucher", value=lot.voucher, as_of=as_of))
     if not rights:
         return []
     lots = list(store.select(LOTS, field="voucher", value=lot.voucher, as_of=as_of))
+    untold = untold_of(store, lot)
     return [
-        {**shown(right), "cap_of_lot": str(cap_shares(right.cap, lots)[lot.lot])}
+        {
+            **shown(right),
+            "cap_of_lot": str(cap_shares(right.cap, lots)[lot.lot]),
+            "status": "ineffective"
+            if right.trigger is not None and right.provider in untold
+            else "effective",
+        }
         for right in rights
     ]

@@ -12,12 +12,11 @@ supervises it starts it again. When this process ends, however it ends, its fron
 import asyncio
 import signal
 import socket
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from typing import Any, Final
 
 from uvicorn.loops.auto import auto_loop_factory
@@ -44,8 +43,8 @@ from registry.errors import StorageError
 END_SECONDS: Final = 3.0
 """How long a front may take to end when its requests have been answered or cancelled."""
 
-PORT_SECONDS: Final = 2.0
-"""How long to wait for a port that the fronts of a server that was killed are about to leave."""
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+"""What tells a server to stop."""
 
 _KEEPING: Final = ThreadPoolExecutor(1, thread_name_prefix="openings")
 """Openings are written off the event loop, in turn."""
@@ -57,45 +56,6 @@ class FrontEndedError(OSError):
     def __init__(self, *, code: int | None) -> None:
         """Tells how it has ended, as a process's `exitcode` does."""
         super().__init__(f"a front has ended with code {code}, and the server with it")
-
-
-# --- The port -------------------------------------------------------------------------
-
-
-@contextmanager
-def bound(
-    settings: Settings, make_socket: Callable[[], socket.socket]
-) -> Iterator[list[socket.socket]]:
-    """Binds a socket for each front to one port; none of them listens yet.
-
-    Raises:
-        OSError: The address is taken.
-    """
-    port = _free_port(settings, make_socket)
-    sockets: list[socket.socket] = []
-    try:
-        for _ in range(settings.fronts):
-            sockets.append(make_socket())
-            sockets[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            sockets[-1].bind((settings.host, port))
-        yield sockets
-    finally:
-        for each in sockets:
-            each.close()
-
-
-def _free_port(settings: Settings, make_socket: Callable[[], socket.socket]) -> int:
-    """Returns the port to serve at, at which nobody serves: two servers could share it else."""
-    until = time.monotonic() + PORT_SECONDS
-    while True:
-        try:
-            with make_socket() as probe:
-                probe.bind((settings.host, settings.port))
-                return int(probe.getsockname()[1])
-        except OSError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.05)
 
 
 # --- One front ------------------------------------------------------------------------
@@ -166,7 +126,7 @@ class _Front(Answerer):
     async def start(self, start: Start, listener: socket.socket) -> None:
         """Starts the process, to which the listener belongs from then on."""
         ours, theirs = socket.socketpair()
-        with theirs, listener:
+        with theirs, listener, _signals_blocked():
             self._process = get_context("spawn").Process(
                 target=run_front, args=(start, listener, theirs), daemon=True
             )
@@ -180,6 +140,21 @@ class _Front(Answerer):
         self._process.kill()
         self._process.join()
         return self._process.exitcode
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """Blocks signals for processes that are started meanwhile, for good; here they come after it.
+
+    Ctrl-C at a terminal comes to all processes, also to those that have not begun to run yet.
+    """
+    # Unblocks the signals when it starts its own process, which must have happened by then.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 # --- All of them ----------------------------------------------------------------------
@@ -235,7 +210,7 @@ class Fronts:
             told.set()
             over.set()
 
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in SIGNALS:
             self._loop.add_signal_handler(number, stop)
         share = max(self._settings.waiting_max // len(listeners), 1)
         start = Start(settings=self._settings, log_key=service.log_key, waiting_max=share)
@@ -271,12 +246,16 @@ class Fronts:
         return not over.is_set()
 
     async def _end(self) -> None:
-        """Ends all fronts: those that have requests get time for them, but not for ever."""
+        """Ends all fronts: those that have requests get time for them, but not for ever.
+
+        One that does not serve yet has none; it is killed.
+        """
         self._tell(format_message(Stop()))
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.stop_seconds + END_SECONDS):
                 for front in self._fronts:
-                    await front.has_ended.wait()
+                    if front.serves.is_set():
+                        await front.has_ended.wait()
         for front in self._fronts:
             front.end()
 

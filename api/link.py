@@ -25,7 +25,7 @@ from registry.statements import Body, Statement
 from registry.tables import replace
 
 MESSAGE_MAX: Final = 1 << 26
-"""Bytes of a message: many times what the largest request comes to."""
+"""Bytes of a message: a bulk request's entries fit, each as large as one may be."""
 
 _PREFIX: Final = 4
 

@@ -7,7 +7,6 @@ outcome is not known, nothing is taken in any more, and the front ends.
 
 import asyncio
 import itertools
-import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -100,12 +99,15 @@ class Calls:
         """Takes what the process that writes has said."""
         message: FromServer = from_server(data)
         match message:
+            # What cannot be read ends the link, and whoever waits for it is told so.
             case Decided():
-                self._waiting.pop(message.number).set_result(open_outcomes(message))
+                outcomes = open_outcomes(message)
+                self._waiting.pop(message.number).set_result(outcomes)
             case Done():
                 self._waiting.pop(message.number).set_result(message.note)
             case Failed():
-                self._waiting.pop(message.number).set_exception(open_failure(message))
+                failure = open_failure(message)
+                self._waiting.pop(message.number).set_exception(failure)
             case ReadOnly():
                 self.failure = message.reason
             case Stop():
@@ -218,7 +220,7 @@ class _OfSeveral(Front):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leaves signals alone: those that are for the server come to all of its processes."""
+        """Leaves signals alone: they are blocked here, for they come to all processes."""
         yield
 
     async def on_tick(self, counter: int) -> bool:
@@ -234,11 +236,9 @@ def run_front(start: Start, listener: socket.socket, link: socket.socket) -> Non
 
     Args:
         start: What it is started with.
-        listener: The socket to listen at, which is bound.
+        listener: The socket to serve at, which listens.
         link: The socket that leads to the process that writes.
     """
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
     try:
         with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
             runner.run(_run(start, listener, link))

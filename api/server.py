@@ -7,7 +7,6 @@ whoever started it with port 0 learns when and where. SIGTERM ends it within a b
 import argparse
 import os
 import signal
-import socket
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -15,7 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from api.front import Front, config_of
-from api.fronts import FrontEndedError, Fronts, bound
+from api.fronts import SIGNALS, FrontEndedError, Fronts
+from api.listening import listener, listeners
 from api.lock import held
 from api.service import open_service
 from api.settings import Settings
@@ -24,7 +24,6 @@ from registry.ids import parse_origin
 
 PORT_MAX: Final = 65_535
 FRONTS_MAX: Final = 64
-_BACKLOG = 1_024
 
 
 def serve(settings: Settings) -> None:
@@ -48,18 +47,16 @@ def serve(settings: Settings) -> None:
 
 def _serve_alone(settings: Settings) -> None:
     """Serves a ledger from this process."""
-    with _socket(settings.host) as listener:
-        listener.bind((settings.host, settings.port))
-        listener.listen(_BACKLOG)
+    with listener(settings) as ours:
         service = open_service(settings, on_read_only=_say_read_only)
         front = Front(
             config_of(service, settings),
-            on_started=partial(_tell, settings, listener.getsockname()[1]),
+            on_started=partial(_tell, settings, ours.getsockname()[1]),
         )
-        # The server raises the signal again when it has stopped; by then it has been obeyed.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: None)
-        front.run(sockets=[listener])
+        # From here on: the server listens to signals later, and raises them again in the end.
+        for number in SIGNALS:
+            signal.signal(number, front.handle_exit)
+        front.run(sockets=[ours])
 
 
 def _serve_with_fronts(settings: Settings) -> None:
@@ -70,11 +67,11 @@ def _serve_with_fronts(settings: Settings) -> None:
         _say_read_only(reason)
         fronts.tell_read_only(reason)
 
-    with bound(settings, partial(_socket, settings.host)) as listeners:
-        port = listeners[0].getsockname()[1]
+    with listeners(settings) as ours:
+        port = ours[0].getsockname()[1]
         service = open_service(settings, on_read_only=on_read_only)
         try:
-            fronts.run(service, listeners, on_started=partial(_tell, settings, port))
+            fronts.run(service, ours, on_started=partial(_tell, settings, port))
         finally:
             service.close()
 
@@ -91,15 +88,6 @@ def _tell(settings: Settings, port: int) -> None:
 def _say_read_only(reason: str) -> None:
     """Tells the operator that nothing is sealed any more, and why."""
     print(f"read-only: {reason}", file=sys.stderr, flush=True)
-
-
-def _socket(host: str) -> socket.socket:
-    """Makes the socket that listens."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Without the protocol's number asyncio leaves Nagle's algorithm on: 40 ms an answer.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    return listener
 
 
 def parse_settings(arguments: Sequence[str]) -> Settings:

@@ -14,7 +14,8 @@ from registry.canonical import Json, parse_object
 from registry.dealings import Early, Financing
 from registry.entries import Entry, open_entry
 from registry.ids import Sid
-from registry.model import LOTS, Account, Consent, Lot, Notice, Offer, Party, Role, Voucher
+from registry.inboxes import Notice, Power
+from registry.model import LOTS, Account, Consent, Lot, Offer, Party, Role, Voucher
 from registry.people import WAITED, Affiliation, Pending, WaitEnd
 from registry.ports import LedgerStore
 from registry.signing import split_jws
@@ -64,6 +65,15 @@ READERS: Final[Mapping[str, tuple[str, ...]]] = {
     "transfer.accept": ("assignor", "assignee"),
     "transfer.reject": ("assignor",),
     "transfer.withdraw": (),
+    "inbox.designate": (),
+    "notice.received": (),
+    "notice.refuse": ("assignee",),
+    # Its recipients read the notice itself, in their inboxes.
+    "notice.give": ("assignor", "assignee"),
+    "notice.revoke": ("assignee",),
+    "notice.agree-revoke": ("assignor",),
+    "power.grant": ("assignee", "attorney", "declarer"),
+    "power.trigger": ("assignor", "attorney"),
     # One acknowledgement names many assignees, who must not see one another.
     "notice.acknowledge": (),
     "snapshot.request": (),
@@ -256,6 +266,12 @@ def sees_consent(caller: Caller, consent: Consent) -> bool:
 def sees_notice(caller: Caller, notice: Notice) -> bool:
     """Tells whether a notice is in the caller's inbox."""
     return caller.is_auditor or caller.is_or_manages(notice.recipient)
+
+
+def sees_power(caller: Caller, power: Power) -> bool:
+    """Tells whether a caller is named in a power of attorney."""
+    named = (power.assignor, power.assignee, power.attorney, power.declarer)
+    return caller.is_auditor or any(map(caller.is_or_manages, named))
 
 
 def sees_account(caller: Caller, account: Account) -> bool:

@@ -8,7 +8,6 @@ stand in `registry.rules.applications`, `.contracts` and `.fundings`.
 from collections.abc import Iterable
 from typing import Any
 
-from registry.assignment import notices_of
 from registry.burdens import require_move
 from registry.dealing_refusals import NotFinancingPartyError, StepMissingError
 from registry.dealings import FINANCING_MOVES, Financing, FinancingStatus
@@ -19,6 +18,7 @@ from registry.errors import InvariantBrokenError
 from registry.financed import FinancingEnded, FinancingTitlePassed, known_financing, sides
 from registry.ids import PartyId, Sid
 from registry.model import Lot, Purpose, Voucher
+from registry.notifying import notify
 from registry.refusals import DeadlinePassedError
 from registry.statements import Now, Statement
 from registry.tables import Minor, Rows
@@ -100,6 +100,7 @@ def title(
     state: Rows,
     row: Financing,
     voucher: Voucher,
+    now: Now,
     *,
     lot: Lot,
     account: Sid,
@@ -112,6 +113,7 @@ def title(
         state: Shows both sides and what they hold.
         row: The financing, with its contract.
         voucher: Whose debtors are told.
+        now: The moment.
         lot: Of which the amount under contract is all or a part.
         account: Where the acquirer is paid.
         collection_route: The acquirer authorises the accounts before it.
@@ -133,9 +135,11 @@ def title(
         collection_route=collection_route,
         status=status_with(row, (*done, Step.TITLE)),
     )
-    notices = notices_of(
+    notices = notify(
+        state,
         voucher,
-        offer=row.contract,
+        now,
+        transfer=row.contract,
         assignor=row.applicant,
         assignee=row.acquirer,
         amount=row.amount,

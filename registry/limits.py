@@ -198,8 +198,9 @@ def require_justified(voucher: Voucher, *, justified: bool) -> None:
 
 
 def ask_limits_of_transfer(now: Now) -> Generator[Read, Any, Rules]:
-    """Asks for the rules in force, and for the calendar of the blackout."""
+    """Asks for the rules in force, and for the calendars of the blackout and of notices."""
     rules = yield from ask_rules(now)
-    if rules.blackout is not None:
-        yield from ask_calendar(rules.blackout.calendar)
+    for rule in (rules.blackout, rules.notices):
+        if rule is not None:
+            yield from ask_calendar(rule.calendar)
     return rules

@@ -80,6 +80,13 @@ class Blackout(Body):
     working_days: WorkingDays
 
 
+class NoticeSilence(Body):
+    """Working days after which silence about a notice is told on, each time anew (FR-11)."""
+
+    calendar: MachineText
+    working_days: Annotated[tuple[WorkingDays, ...], LENIENT, Field(min_length=1, max_length=3)]
+
+
 class FinancingRule(Body):
     """In which order money is given for a lot, and what comes before it (note 13, SD-16).
 
@@ -113,6 +120,7 @@ class Rules(Body):
     """Lots go to financiers and vehicles alone (RG-44)."""
     no_recourse: OnlyTrue | None = None
     """No assignor answers for the debtor."""
+    notices: NoticeSilence | None = None
     pay_day: PayDay | None = None
     pay_term: PayTerm | None = None
     splitting: Splitting | None = None
@@ -121,8 +129,8 @@ class Rules(Body):
     @property
     def calendars(self) -> tuple[str, ...]:
         """The calendars that the rules name, sorted."""
-        named = {rule.calendar for rule in (self.blackout, self.pay_day) if rule is not None}
-        return tuple(sorted(named))
+        rules = (self.blackout, self.notices, self.pay_day)
+        return tuple(sorted({rule.calendar for rule in rules if rule is not None}))
 
     def allows(self, mode: str) -> bool:
         """Tells whether what is offered may become effective in a way."""
@@ -141,13 +149,16 @@ def check_rules(rules: Rules) -> None:
     """Checks what a model cannot say of rules.
 
     Raises:
-        MalformedError: Modes out of order or without `explicit`; a soft term that is not
-            below the hard one, or is justified though there is none; a financing's steps
-            as `_check_order` says.
+        MalformedError: Modes out of order or without `explicit`; days of silence out of order;
+            a soft term that is not below the hard one, or is justified though there is none; a
+            financing's steps as `_check_order` says.
     """
     modes = rules.acceptance
     if modes is not None and (AcceptanceMode.EXPLICIT not in modes or [*modes] != sorted({*modes})):
         raise MalformedError(what="acceptance", reason="not sorted, or without explicit")
+    days = () if rules.notices is None else rules.notices.working_days
+    if [*days] != sorted({*days}):
+        raise MalformedError(what="notices", reason="the working days are not in order")
     _check_order(rules)
     tenor = rules.tenor
     if tenor is None:

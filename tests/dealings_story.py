@@ -37,20 +37,20 @@ def tell_dealings(world: World) -> Sid:
     world.do("bank", "financing.receive", receipt(), re=made)
     world.do("factor", "financing.end", {}, re=declined)
     # 5,000,000 pass to the trust through its agent; 5,000,000 wait until time is over.
-    world.admit("trustee#T2", "vehicle")
+    world.admit("trustee#T3", "vehicle")
     consent: dict[str, Json] = {
-        "account": world.bank_account("trustee#T2", kind="trust"),
+        "account": world.bank_account("trustee#T3", kind="trust"),
         "assignors": [world.ids["s1"]],
         "collection_route": False,
         "purpose": "securitise",
     }
-    world.do("trustee#T2", "consent.grant", consent)
+    world.do("trustee#T3", "consent.grant", consent)
     made = quoted(
         world,
         f"{contract}.1",
         amount="5000000",
         mode="agency",
-        vehicle=world.ids["trustee#T2"],
+        vehicle=world.ids["trustee#T3"],
     )
     sold = world.do("s1", "financing.contract", SIGNED, re=made).sid
     contracted(world, f"{sold}.1", amount="5000000")

@@ -43,6 +43,7 @@ WITHOUT_STATEMENT = {
     "transfer.silence": "The assignee's silence has lasted as long as its consent says.",
     "transfer.cancel": "The key that signed an open offer was revoked.",
     "transfer.cancel-more": "A revoked key had signed more of these than fit one entry.",
+    "notice.escalate": "A recipient has been silent about a notice for so many working days.",
     "early.expire": "The last day for paying early is over.",
     "financing.expire": "The last day of a financing is over, and title has not passed.",
     "pledge.lapse": "The last day for registering a pledge is over.",

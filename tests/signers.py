@@ -4,6 +4,7 @@ from registry.model import Role
 
 ANYONE: set[str] = set(Role)
 HOLDERS = {"participant", "financier", "vehicle"}
+RECIPIENTS = {"participant", "financier"}
 PLEDGEES = {"financier", "vehicle"}
 IN_BODY: set[str] = set()
 """Signed with the key in the body, before there is any role."""
@@ -49,7 +50,15 @@ WHO: dict[str, set[str]] = {
     "transfer.accept": HOLDERS,
     "transfer.reject": HOLDERS,
     "transfer.withdraw": HOLDERS,
-    "notice.acknowledge": {"participant"},
+    "inbox.designate": RECIPIENTS,
+    "notice.received": RECIPIENTS,
+    "notice.acknowledge": RECIPIENTS,
+    "notice.refuse": RECIPIENTS,
+    "notice.give": HOLDERS | {"trustee"},
+    "notice.revoke": HOLDERS,
+    "notice.agree-revoke": HOLDERS,
+    "power.grant": HOLDERS,
+    "power.trigger": RECIPIENTS | {"trustee"},
     "snapshot.request": {"vehicle"},
     "early.offer": {"participant"},
     "early.consent": HOLDERS,

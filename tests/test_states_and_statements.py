@@ -204,7 +204,10 @@ def test_only_a_free_lot_is_offered(status: str, error: type[RegistryError] | No
 
 # --- Offers ---------------------------------------------------------------------------
 
-OFFER_KINDS = [kind.name for kind in RULEBOOK.kinds.values() if "transfer.offer" in kind.answers]
+OFFER_KINDS = [
+    kind.name for kind in RULEBOOK.kinds.values() if kind.answers.get("transfer.offer") is OFFERS
+]
+"""What answers an open offer; `notice.give` is about one that was accepted."""
 
 
 def _offer_answer(world: World, kind: str, offer: str) -> Draft:
@@ -330,7 +333,7 @@ OPEN = {
     "party.register", "vehicle.register", "account.register", "consent.grant", "voucher.issue",
     "transfer.offer", "voucher.void", "pledge.create", "pledge.register", "lot.freeze",
     "early.offer", "financing.apply", "dispute.raise", "registration.record", "party.suspend",
-    "affiliation.declare",
+    "affiliation.declare", "notice.revoke", "power.grant",
 }  # fmt: skip
 ANY_THAT_WAITS = "any that waits"
 """What `approve` and `disapprove` answer: no kind, but what became of one."""

@@ -18,9 +18,11 @@ from registry.errors import (
     HeaderMismatchError,
     KeyNotOfPartyError,
     KeyUnknownError,
+    KeyUseError,
     RegistryError,
 )
 from registry.model import Role
+from registry.notice_refusals import NotDeclarerError, NoticeNotFoundError, NotSenderError
 from registry.people_refusals import OtherPartyError
 from registry.refusals import (
     AllocationError,
@@ -35,7 +37,6 @@ from registry.refusals import (
     NotDebtorError,
     NotGrantorError,
     NotHolderError,
-    NoticeNotFoundError,
     NotOwnerError,
     NotSoleHolderError,
     NotTrusteeError,
@@ -44,6 +45,7 @@ from registry.refusals import (
 )
 from registry.rules.parties import ADMISSIBLE
 from tests.builders import ORIGIN, World, key_of, possession_proof, uscc
+from tests.noticed import receipt_key
 from tests.people import engage, key_body
 from tests.scenario import GOOD, RULEBOOK, Draft, attempt, good, refusal, verify_everything
 from tests.signers import IN_BODY, WHO
@@ -89,7 +91,10 @@ def test_a_role_that_is_not_listed_signs_nothing(kind: str, role: str) -> None:
         draft.key = key_of("new")
         found = refusal(world, draft)
         assert isinstance(found, AlreadyAdmittedError) or role == "vehicle"
-    elif role in WHO[kind]:
+        return
+    if kind == "notice.received":
+        draft.key = receipt_key(world, draft.by)
+    if role in WHO[kind]:
         assert not isinstance(attempt(world, draft), RoleMissingError)
     else:
         assert isinstance(refusal(world, draft), RoleMissingError)
@@ -202,6 +207,17 @@ def _as_a_person_of_s2(world: World, draft: Draft) -> None:
     draft.by, draft.key = "s2", engage(world, "s2", "chen")
 
 
+def _by_the_system_of(name: str) -> Any:
+    def make(world: World, draft: Draft) -> None:
+        draft.by, draft.key = name, receipt_key(world, name)
+
+    return make
+
+
+def _by_its_own_hand(_world: World, draft: Draft) -> None:
+    draft.key = None
+
+
 NAMES_ANOTHERS: dict[str, list[tuple[str, type[RegistryError], Any]]] = {
     "vehicle.register": [("vehicle", NotTrusteeError, _vehicle_of_the_trustee)],
     "key.add": [("key", PossessionError, _key_proved_for_s2)],
@@ -255,6 +271,30 @@ NAMES_ANOTHERS: dict[str, list[tuple[str, type[RegistryError], Any]]] = {
     "transfer.withdraw": [
         ("offer", NotAssignorError, _as("s3")),
         ("offer, as the assignee", NotAssignorError, _as("s2")),
+    ],
+    "notice.received": [
+        ("notice", NoticeNotFoundError, _by_the_system_of("s3")),
+        ("notice, by a key to sign", KeyUseError, _by_its_own_hand),
+    ],
+    "notice.give": [
+        ("transfer, as its assignor", NotSenderError, _as("s1")),
+        ("transfer, as a stranger", NotSenderError, _as("s3")),
+    ],
+    "notice.revoke": [
+        ("notice, as the debtor", NotSenderError, _as("core")),
+        ("notice, as the assignee", NotSenderError, _as("s2")),
+    ],
+    "notice.agree-revoke": [
+        ("notice, as the assignor", NotSenderError, _as("s1")),
+        ("notice, as the debtor", NotSenderError, _as("core")),
+    ],
+    "power.trigger": [
+        ("power, as the assignor", NotDeclarerError, _as("factor")),
+        ("power, as the attorney", NotDeclarerError, _as("trustee")),
+    ],
+    "notice.refuse": [
+        ("notice", NoticeNotFoundError, _as("s3")),
+        ("notice, as the assignee", NoticeNotFoundError, _as("s2")),
     ],
     "notice.acknowledge": [
         ("notice", NoticeNotFoundError, _as("s3")),
@@ -324,6 +364,8 @@ NAMES_NOTHING_OF_ANOTHERS = {
     "lot.freeze",  # one registrar hears the courts
     "lot.unfreeze",  # one registrar hears the courts
     "lot.pay-to-court",  # one registrar hears the courts
+    "power.grant",  # names others, on whom it puts no duty
+    "inbox.designate",  # names the signer alone
     "accessory.attach",  # open to any participant that is willing to secure
     "voucher.accede",  # open to any participant that is willing to owe
     "limit.set",  # one registrar sets all limits

@@ -5,10 +5,12 @@ and spoken to over HTTP; a bank is told on its standard input which plan to look
 """
 
 import json
+import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -50,13 +52,14 @@ class ServerProcess:
             *("--database", self.database, "--dir", str(port_file.parent)),
             *("--port", "0", "--port-file", str(port_file)),
         ]
-        with log:
-            self._process = process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603
         try:
-            self.port = _await_port(process, port_file)
+            with log, _signals_held():
+                self._process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603
+            self.port = _await_port(self._process, port_file)
         except BaseException:
             # Nobody calls `__exit__` of what was not entered: Ctrl-C must leave nothing behind.
-            _stop(process)
+            if self._process is not None:
+                _stop(self._process)
             raise
         return self
 
@@ -137,6 +140,28 @@ class BankProcess:
         if self._process.stdout is not None:
             self._process.stdout.close()
         _stop(self._process)
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Holds signals back while a process is started: in between nobody knows it who could end it.
+
+    They are not blocked, for the process would be born so, and could not be ended by them.
+    """
+    came: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _frame: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+        # Who ignores one is to start processes that ignore it.
+        if signal.getsignal(number) != signal.SIG_IGN
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for late in came:
+            signal.raise_signal(late)
 
 
 def _await_port(process: subprocess.Popen[bytes], port_file: Path) -> int:

@@ -32,6 +32,7 @@ from api.demo.opening import (
     STORY_FACE,
     Twin,
     admit_everybody,
+    designate_inboxes,
     open_accounts,
     read_keys,
     save_keys,
@@ -164,6 +165,7 @@ class Story:
         admit_everybody(desk)
         save_keys(desk, self.directory / "keys")
         open_accounts(desk)
+        designate_inboxes(desk)
         self.show.facts(
             (
                 ("log", desk.origin),

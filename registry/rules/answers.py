@@ -30,6 +30,7 @@ from registry.model import (
     Offer,
     Voucher,
 )
+from registry.notifying import ask_inboxes, recipients_of
 from registry.policy import rules_in_force
 from registry.refusals import (
     AssigneeRefusedError,
@@ -116,7 +117,7 @@ def reads_answer(statement: Statement[Any], _now: Now) -> ReadPlan:
 
 
 def reads_transfer_accept(statement: Statement[TransferAccept], now: Now) -> ReadPlan:
-    """Asks for the policy, the offer's lot, voucher, payee account, both sides, their limits."""
+    """Asks for policy, the offer's lot, voucher, account, both sides, inboxes, limits."""
     offer = yield from get(OFFERS, statement.re or "")
     if offer is None:
         return
@@ -126,6 +127,7 @@ def reads_transfer_accept(statement: Statement[TransferAccept], now: Now) -> Rea
     yield from get(ACCOUNTS, statement.body.account)
     sides = yield from get_many(PARTIES, (offer.assignor, offer.assignee))
     if voucher is not None:
+        yield from ask_inboxes(recipients_of(voucher))
         yield from reads_held(sides, voucher.debtor)
         if offer.assignee == voucher.debtor:
             yield from reads_debtor(voucher.debtor)

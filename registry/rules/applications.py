@@ -20,7 +20,7 @@ from registry.dealings import (
     PaymentForm,
 )
 from registry.effects import DeadlineSet, Due, Effect
-from registry.encumbrance_refusals import LotBurdenedError, MoveNotAllowedError
+from registry.encumbrance_refusals import MoveNotAllowedError
 from registry.errors import MalformedError
 from registry.fields import (
     LENIENT,
@@ -49,19 +49,16 @@ from registry.limits import (
     require_recourse,
     require_splitting,
 )
-from registry.model import ACCOUNTS, LOTS, PARTIES, VOUCHERS, LotStatus, Role, Voucher
+from registry.model import ACCOUNTS, LOTS, PARTIES, VOUCHERS, Role, Voucher
 from registry.policy import rules_in_force
 from registry.refusals import (
     AssigneeRefusedError,
     DeadlinePassedError,
     InsufficientHoldingError,
-    LotLockedError,
-    LotNotFoundError,
     NotDebtorError,
-    NotHolderError,
     VoucherDueError,
 )
-from registry.rights import end_instant, known_voucher, require_account, today_at
+from registry.rights import end_instant, known_voucher, own_free_lot, require_account, today_at
 from registry.statements import Body, Kind, Now, Statement, TimedKind
 from registry.tables import Minor, ReadPlan, Rows, get, get_many
 
@@ -144,15 +141,7 @@ def decide_financing_apply(
         TermUnjustifiedError: Nobody has justified the voucher's long term.
     """
     body = statement.body
-    lot = state.get(LOTS, body.lot)
-    if lot is None:
-        raise LotNotFoundError(lot=body.lot)
-    if lot.holder != statement.by:
-        raise NotHolderError(lot=lot.lot, by=statement.by)
-    if lot.status != LotStatus.FREE:
-        raise LotLockedError(lot=lot.lot, status=lot.status)
-    if lot.burdens:
-        raise LotBurdenedError(lot=lot.lot, burden=lot.burdens[0])
+    lot = own_free_lot(state, body.lot, by=statement.by)
     if body.amount > lot.amount:
         raise InsufficientHoldingError(lot=lot.lot, held=lot.amount, requested=body.amount)
     voucher = known_voucher(state, lot.voucher)

@@ -20,6 +20,7 @@ from registry.financing import amount_of, passes_with, require_in_time, require_
 from registry.ids import Sid
 from registry.limits import ask_limits_of_transfer, require_before_blackout
 from registry.model import ACCOUNTS, LOTS, PARTIES, VOUCHERS, Consent, Lot, LotStatus, Purpose, Role
+from registry.notifying import ask_inboxes, recipients_of
 from registry.policy import Rules, rules_in_force
 from registry.refusals import (
     AssigneeRefusedError,
@@ -59,6 +60,7 @@ def reads_financing_contract(statement: Statement[FinancingContract], now: Now) 
         yield from get(ACCOUNTS, consent.account)
     parties = yield from get_many(PARTIES, (row.applicant, row.acquirer))
     if voucher is not None:
+        yield from ask_inboxes(recipients_of(voucher))
         yield from reads_held(parties, voucher.debtor)
 
 
@@ -112,7 +114,7 @@ def decide_financing_contract(
     if passes_with(signed, ()):
         account, route = payee
         passed = title(
-            state, signed, voucher, lot=lot, account=account, collection_route=route, done=()
+            state, signed, voucher, now, lot=lot, account=account, collection_route=route, done=()
         )
         return (contracted, *passed)
     reserved = FinancingLotReserved(

@@ -40,7 +40,9 @@ from registry.financing import (
     title,
 )
 from registry.ids import Sid
+from registry.limits import ask_limits_of_transfer
 from registry.model import ACCOUNTS, LOTS, PARTIES, VOUCHERS, Role
+from registry.notifying import ask_inboxes, recipients_of
 from registry.rights import known_voucher
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import ReadPlan, Rows, get, get_many, where
@@ -70,13 +72,15 @@ class FinancingReceive(Body):
     honoured: OnlyTrue | None = None
 
 
-def _reads_title(row: Financing) -> ReadPlan:
+def _reads_title(row: Financing, now: Now) -> ReadPlan:
     """Asks for what the claim's passing sees."""
+    yield from ask_limits_of_transfer(now)
     yield from get(LOTS, row.lot)
     voucher = yield from get(VOUCHERS, row.voucher)
     yield from get(ACCOUNTS, row.account)
     parties = yield from get_many(PARTIES, (row.applicant, row.acquirer))
     if voucher is not None:
+        yield from ask_inboxes(recipients_of(voucher))
         yield from reads_held(parties, voucher.debtor)
 
 
@@ -92,7 +96,7 @@ def _require_unburdened(state: Rows, row: Financing, step: Step) -> None:
 
 
 def _proceed(
-    state: Rows, row: Financing, step: Step, *, filing: Sid | None = None
+    state: Rows, row: Financing, step: Step, now: Now, *, filing: Sid | None = None
 ) -> tuple[Effect, ...]:
     """Returns what follows from a step: that it is done, and the claim if it passes with it."""
     done = (*row.done, step)
@@ -106,6 +110,7 @@ def _proceed(
         state,
         row,
         known_voucher(state, row.voucher),
+        now,
         lot=lot,
         account=row.payee,
         collection_route=row.collection_route,
@@ -117,7 +122,7 @@ def _proceed(
 # --- Registration ---------------------------------------------------------------------
 
 
-def reads_financing_register(statement: Statement[FinancingRegister], _now: Now) -> ReadPlan:
+def reads_financing_register(statement: Statement[FinancingRegister], now: Now) -> ReadPlan:
     """Asks for the calendar, registrations of the transfer, and what its passing sees."""
     row = yield from get(FINANCINGS, statement.re or "")
     if row is None:
@@ -125,7 +130,7 @@ def reads_financing_register(statement: Statement[FinancingRegister], _now: Now)
     yield from ask_calendar(statement.body.calendar)
     if row.contract is not None:
         yield from where(FILINGS, "subject", row.contract)
-    yield from _reads_title(row)
+    yield from _reads_title(row, now)
 
 
 def decide_financing_register(
@@ -172,7 +177,7 @@ def decide_financing_register(
         voucher=row.voucher,
         party=statement.by,
     )
-    return (*filed, *_proceed(state, row, Step.REGISTER, filing=statement.sid))
+    return (*filed, *_proceed(state, row, Step.REGISTER, now, filing=statement.sid))
 
 
 # --- Payment --------------------------------------------------------------------------
@@ -218,11 +223,11 @@ def _require_unpaid(row: Financing) -> None:
         raise MoveNotAllowedError(of=row.financing, status=row.status, to="paid")
 
 
-def reads_financing_receive(statement: Statement[Any], _now: Now) -> ReadPlan:
+def reads_financing_receive(statement: Statement[Any], now: Now) -> ReadPlan:
     """Asks for what the claim's passing sees."""
     row = yield from get(FINANCINGS, statement.re or "")
     if row is not None:
-        yield from _reads_title(row)
+        yield from _reads_title(row, now)
 
 
 def decide_financing_receive(
@@ -253,7 +258,7 @@ def decide_financing_receive(
     if body.honoured is not None and not is_bill:
         raise MalformedError(what="honoured", reason="belongs to a bill, and only there")
     _require_unburdened(state, row, Step.PAY)
-    return _proceed(state, row, Step.PAY)
+    return _proceed(state, row, Step.PAY, now)
 
 
 _ANSWERS = {"financing.apply": FINANCINGS}

@@ -117,6 +117,23 @@ def test_sd_18_each_lot_shows_its_part_of_a_guarantees_cap(town: Street) -> None
     assert kept["cap"] == passed["cap"] == "100000000"
 
 
+def test_sd_06_a_subsidiarys_voucher_is_flagged_until_the_head_of_its_group_joins_the_debt(
+    town: Street,
+) -> None:
+    limit: dict[str, Json] = {"party": town.ids["s3"], "amount": "900000000", "basis": FILE}
+    town.do("registrar", "limit.set", limit)
+    part: dict[str, Json] = {"member": town.ids["core"], "amount": "900000000"}
+    town.do("s3", "limit.allocate", part)
+    voucher = town.issue()
+    assert "group-head-not-joined" in lot_of(town, "s1", f"{voucher}.0")["flags"]
+    joining: dict[str, Json] = {"scope": "full", "addressee": "holders", "resolution": FILE}
+    town.do("s3", "voucher.accede", joining, re=voucher)
+    assert "group-head-not-joined" not in lot_of(town, "s1", f"{voucher}.0")["flags"]
+    # Who has its limit from the registrar stands alone.
+    own: dict[str, Json] = {"party": town.ids["s2"], "amount": "900000000", "basis": FILE}
+    town.do("registrar", "limit.set", own)
+
+
 def test_sd_17_a_restricted_claim_is_transferred_and_flagged(town: Street) -> None:
     body = town.issue_body(assignment_restriction="restricted")
     voucher = town.do("core", "voucher.issue", body).sid

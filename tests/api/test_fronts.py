@@ -1,27 +1,20 @@
 """Several fronts before one writer: real processes, real HTTP, and the same answers."""
 
-import os
-import signal
-import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from api.answers import RefusedError, Result
+from api.answers import Result
 from api.client import Client
 from registry.canonical import Json, b64url_encode, salted_digest
-from registry.signing import jws_id
+from registry.signing import PrivateKey, jws_id
 from tests.api.served import Street, connect, server
-from tests.benchmarks.measure import family
+from tests.builders import ORIGIN, key_of, possession_proof
 from tests.postgres import NEWEST, Server, version_of
-from tests.test_crash import Ground, Registry, assert_sound, load, settle
 
 FRONTS = 2
 CONNECTIONS = 12
@@ -74,9 +67,6 @@ def together(*actions: Callable[[], Any]) -> None:
     for thread in threads:
         thread.join(SECONDS)
         assert not thread.is_alive()
-
-
-# --- The same answers -------------------------------------------------------------------
 
 
 def test_what_is_written_on_one_connection_is_read_on_all_at_once(town: Street, url: str) -> None:
@@ -148,6 +138,31 @@ def test_of_many_who_spend_one_lot_on_many_connections_one_wins(town: Street, ur
     assert {(each.status, each.index) for (each,) in again} == {(200, won.index)}
 
 
+def test_a_key_that_is_revoked_seals_nothing_at_any_front(town: Street, url: str) -> None:
+    """Every front knows the key, from before: that it may not sign any more is decided later."""
+    second = key_of("s3, the second")
+    body: dict[str, Json] = {
+        "key": dict(second.public.jwk()),
+        "use": "sign",
+        "proof": possession_proof(second, origin=ORIGIN, party=town.ids["s3"]),
+    }
+    town.do("s3", "key.add", body)
+
+    def send(client: Client) -> Result:
+        reader = PrivateKey.generate()
+        add: dict[str, Json] = {
+            "key": dict(reader.public.jwk()),
+            "use": "read",
+            "proof": possession_proof(reader, origin=ORIGIN, party=town.ids["s3"]),
+        }
+        return client.submit_many([town.sign("s3", "key.add", add, key=second)])[0]
+
+    with others(town, url) as clients:
+        assert {send(client).status for client in clients} == {201}
+        town.do("s3", "key.revoke", {"kid": second.public.kid})
+        assert {send(client).problem["code"] for client in clients} == {"key-revoked"}
+
+
 def test_refusals_come_back_with_their_facts(town: Street) -> None:
     body = town.offer_body(f"{town.issue()}.0", 10**11, "s2")
     problem = town.client.submit_many([town.sign("s1", "transfer.offer", body)])[0].problem
@@ -162,192 +177,3 @@ def test_openings_put_on_one_connection_are_found_on_all(town: Street, url: str)
         clients[0].put_openings([opening], by=by)
         for client in clients:
             assert client.get(f"/v1/openings/{digest}", by=by)["terms"] == TERMS
-
-
-# --- How they begin and end ---------------------------------------------------------------
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[Registry]:
-    ground = Ground(url=f"sqlite:///{tmp_path}/ledger.db")
-    made = Registry(tmp_path / "server", ground, "--fronts", str(FRONTS))
-    yield made
-    made.kill()
-
-
-def process_of(registry: Registry) -> "subprocess.Popen[bytes]":
-    assert registry._process is not None
-    return registry._process
-
-
-def fronts_of(registry: Registry) -> list[int]:
-    """Returns the processes of the fronts."""
-    pids = family(process_of(registry).pid)[1:]
-    words = {pid: Path(f"/proc/{pid}/cmdline").read_text() for pid in pids}
-    found = [pid for pid in pids if "spawn_main" in words[pid]]
-    assert len(found) == FRONTS
-    return found
-
-
-def is_running(pid: int) -> bool:
-    """Tells whether a process runs; one that is dead and not yet buried does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def assert_end(pids: list[int]) -> None:
-    """Waits for the end of processes."""
-    until = time.monotonic() + SECONDS
-    while any(map(is_running, pids)):
-        assert time.monotonic() < until, "a process has outlived its server"
-        time.sleep(0.05)
-
-
-def test_a_front_that_is_killed_ends_the_server(registry: Registry) -> None:
-    registry.start()
-    first, second = fronts_of(registry)
-    os.kill(first, signal.SIGKILL)
-    assert process_of(registry).wait(SECONDS) == 1
-    assert "a front has ended with code -9" in registry.said
-    assert_end([first, second])
-
-
-def test_fronts_end_with_their_server_however_it_ends_and_nothing_is_lost(
-    registry: Registry,
-) -> None:
-    registry.start()
-    with connect(registry.url) as client:
-        senders = settle(client)
-        for _ in range(2):
-            fronts = fronts_of(registry)
-
-            def kill() -> None:
-                time.sleep(0.4)
-                registry.kill()
-
-            load(registry, senders, until=kill)
-            # At the same port at once: those that are left have left it, or are about to.
-            registry.start()
-            assert_end(fronts)
-            client.caught_up()
-            for sender in senders:
-                sender.resolve(client)
-        head = client.caught_up()
-        registry.stop()
-    acknowledged = {sid: r for sender in senders for sid, r in sender.acknowledged.items()}
-    assert acknowledged
-    assert_sound(registry.ground, head, acknowledged)
-
-
-def test_a_stop_answers_who_is_waiting_and_loses_nothing(registry: Registry) -> None:
-    registry.start()
-    with connect(registry.url) as client:
-        senders = settle(client)
-        fronts = fronts_of(registry)
-
-        def stop() -> None:
-            time.sleep(0.4)
-            # To all of them, as a supervisor does.
-            for pid in fronts:
-                os.kill(pid, signal.SIGTERM)
-            registry.stop()
-
-        load(registry, senders, until=stop)
-        assert_end(fronts)
-        registry.start()
-        client.caught_up()
-        late = sum(sender.resolve(client) for sender in senders)
-        head = client.caught_up()
-        registry.stop()
-    assert late == 0, "something was sealed, and nobody was told"
-    acknowledged = {sid: r for sender in senders for sid, r in sender.acknowledged.items()}
-    assert_sound(registry.ground, head, acknowledged)
-
-
-@pytest.mark.slow
-def test_a_front_that_hangs_is_killed_when_the_server_stops(registry: Registry) -> None:
-    registry.start()
-    first, second = fronts_of(registry)
-    os.kill(first, signal.SIGSTOP)
-    registry.stop()
-    assert_end([first, second])
-
-
-def test_more_than_the_writer_takes_in_is_refused_by_every_front(registry: Registry) -> None:
-    """The writer stands still: what may wait at a front is its share of what may wait in all."""
-    registry.start()
-    with connect(registry.url) as client:
-        genesis = Street(client).genesis()
-        client.submit(genesis)
-        answers: list[httpx.Response] = []
-        refused = threading.Event()
-
-        def send() -> None:
-            with httpx.Client(base_url=registry.url, timeout=SECONDS) as http:
-                http.get("/livez")
-                answers.append(http.post("/v1/statements", content=genesis.encode()))
-                if len(answers) == 4:
-                    refused.set()
-
-        os.kill(process_of(registry).pid, signal.SIGSTOP)
-        threads = [threading.Thread(target=send) for _ in range(CONNECTIONS)]
-        for thread in threads:
-            thread.start()
-        # Eight requests of up to a thousand statements may wait in all, four at each front.
-        assert refused.wait(SECONDS)
-        assert {each.status_code for each in answers} == {503}
-        assert {each.headers["retry-after"] for each in answers} == {"1"}
-        assert {each.json()["code"] for each in answers} == {"writer-busy"}
-        os.kill(process_of(registry).pid, signal.SIGCONT)
-        for thread in threads:
-            thread.join(SECONDS)
-        assert len(answers) == CONNECTIONS
-        assert {each.status_code for each in answers} == {200, 503}
-    registry.stop()
-
-
-def test_two_servers_do_not_share_a_port(registry: Registry, tmp_path: Path) -> None:
-    registry.start()
-    other = Registry(
-        tmp_path / "other", Ground(url=f"sqlite:///{tmp_path}/other.db"), "--fronts", "1"
-    )
-    other.port = registry.port
-    other.launch()
-    assert process_of(other).wait(SECONDS) == 1
-    assert "cannot serve" in other.said
-    assert "in use" in other.said
-    registry.stop()
-
-
-def test_a_ledger_in_memory_has_no_fronts(tmp_path: Path) -> None:
-    registry = Registry(tmp_path / "server", Ground(url="memory:"), "--fronts", "1")
-    registry.launch()
-    assert process_of(registry).wait(SECONDS) == 2
-    assert "cannot serve: fronts" in registry.said
-
-
-def test_a_writer_that_stops_is_no_longer_ready_at_any_front(
-    registry: Registry, tmp_path: Path
-) -> None:
-    """Another machine takes the ledger over."""
-    registry.start()
-    other = Registry(tmp_path / "elsewhere", registry.ground)
-    try:
-        with connect(registry.url) as client:
-            client.submit(Street(client).genesis())
-            other.start()
-            town = Street(client)
-            town.name("operator", 1)
-            with pytest.raises(RefusedError, match="writer-stopped"):
-                client.submit(town.read_key("operator"))
-        for _ in range(CONNECTIONS):
-            status, said = registry.readiness()
-            assert (status, said["status"]) == (503, "read-only")
-            assert "StaleWriterError" in said["reason"]
-        assert registry.said.count("StaleWriterError") == 1
-        other.stop()
-    finally:
-        other.kill()
-    registry.stop()

@@ -5,6 +5,7 @@ import json
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.bulk import LINES_MAX
 from api.fronts import Answerer
 from api.link import (
     MESSAGE_MAX,
+    Decided,
     Done,
-    Keep,
+    Failed,
     Link,
     ReadOnly,
     Serving,
@@ -30,11 +33,11 @@ from api.link import (
     open_statements,
 )
 from api.problems import leaves
-from api.remote import ENDED, Calls, RemoteWriter
+from api.remote import ENDED, Calls, RemoteStore, RemoteWriter
 from api.service import Service
 from clearing.rulebook import RULEBOOK
 from registry.engine import Outcome, Sealed
-from registry.entries import open_entry
+from registry.entries import ENTRY_MAX, open_entry
 from registry.errors import InvariantBrokenError, RegistryError, StorageUnknownError
 from registry.ids import Sid
 from registry.ports import Opening
@@ -159,6 +162,14 @@ def test_a_length_beyond_all_reason_is_not_waited_for() -> None:
         Link(lambda _: None, lambda: None).data_received((MESSAGE_MAX + 1).to_bytes(PREFIX, "big"))
 
 
+def test_the_answer_to_the_largest_bulk_request_is_no_longer_than_a_message_may_be() -> None:
+    effects = b"x" * ENTRY_MAX
+    sealed = Sealed(
+        sid=Sid("s" * 43), index=2**53, time=2**53, leaf_hash=b"h" * 32, effects_json=effects
+    )
+    assert len(format_answer(2**53, [sealed] * LINES_MAX)) - PREFIX <= MESSAGE_MAX
+
+
 # --- Both ends --------------------------------------------------------------------------
 
 
@@ -245,13 +256,16 @@ def test_a_writer_that_is_busy_says_so_to_the_front(
     with_ends(service, test)
 
 
-def test_openings_are_kept_at_the_other_end_only(service: Service) -> None:
+def test_openings_are_kept_at_the_other_end_only(service: Service, tmp_path: Path) -> None:
     """A second process that writes to SQLite would hold up the first one."""
     opening = Opening(digest="d", salt=b"s" * 16, terms=b"{}", by=uscc(1))
 
     async def test(ends: Ends) -> None:
-        await asyncio.wrap_future(ends.calls.ask(lambda number: Keep(number, [opening])))
-        assert service.store.opening("d") == opening
+        # A database of its own, so that one can tell who has written to which.
+        with closing(RemoteStore(f"sqlite:///{tmp_path}/front.db", ends.calls)) as store:
+            await asyncio.to_thread(store.put_openings, [opening])
+            assert service.store.opening("d") == opening
+            assert store.opening("d") is None
 
     with_ends(service, test)
 
@@ -292,6 +306,33 @@ def test_whoever_waits_when_the_other_end_goes_is_told_to_come_again(
             ends.writer.submit([genesis])
         with pytest.raises(WriterStoppedError, match=ENDED):
             await asyncio.wrap_future(ends.writer.wait_checkpoint(1))
+
+    with_ends(service, test)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Failed(1, ("no-such-error", {})),
+        Decided(1, [("insufficient-holding", {"lot": "a fact of four"})]),
+        Decided(9, []),
+    ],
+    ids=["an error of another program", "facts of another error", "to what nobody asked"],
+)
+def test_whoever_waits_for_an_answer_that_makes_no_sense_is_told_to_come_again(
+    service: Service, monkeypatch: pytest.MonkeyPatch, answer: Failed | Decided
+) -> None:
+    genesis = genesis_of(service)
+    never: Future[list[Outcome]] = Future()
+    monkeypatch.setattr(Writer, "submit", lambda *_: never)
+
+    async def test(ends: Ends) -> None:
+        waiting = asyncio.wrap_future(ends.writer.submit([genesis]))
+        await asyncio.sleep(0.05)
+        ends.answerer.link.send(format_message(answer))
+        with pytest.raises(StorageUnknownError, match=ENDED):
+            await waiting
+        assert ends.calls.must_stop
 
     with_ends(service, test)
 

@@ -4,11 +4,14 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from api.demo.processes import ServerProcess
+from registry.ids import Origin
 from tests.demonstration import TALLYSTICK
 
 WAIT_SECONDS = 60.0
@@ -37,6 +40,14 @@ def wait_until(condition: Callable[[], object], what: str) -> None:
     while not condition():
         assert time.monotonic() < end, f"waited too long until {what}"
         time.sleep(0.02)
+
+
+@pytest.fixture(autouse=True)
+def _interrupted_as_at_a_terminal() -> Iterator[None]:
+    """A shell has what it starts in the background ignore SIGINT, and so all that that starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
@@ -88,6 +99,34 @@ def test_nothing_is_left_running(
     assert printed == ""
     assert "Traceback" not in said, said
     assert children(directory) == []
+
+
+def test_a_server_that_runs_when_nobody_knows_it_yet_is_ended_too(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C comes when the process has begun, and before there is a name for it."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Interrupted(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            started.append(self)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    directory.mkdir()
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    server = ServerProcess(
+        directory=directory, origin=Origin("sandbox.example/tests"), database="memory:"
+    )
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            server.__enter__()
+        assert [each.poll() for each in started] == [-signal.SIGTERM]
+    finally:
+        for each in started:
+            each.kill()
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
 
 
 def test_a_bank_that_dies_ends_the_demonstration_with_a_word(directory: Path) -> None:

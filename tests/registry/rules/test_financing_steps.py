@@ -19,7 +19,7 @@ from registry.encumbrance_refusals import (
     MoveNotAllowedError,
 )
 from registry.errors import MalformedError, RegistryError
-from registry.model import NOTICES
+from registry.inboxes import NOTICES
 from registry.refusals import (
     LotNotFoundError,
 )

@@ -8,7 +8,8 @@ from registry.effects import SALT_LOT, derive_salt
 from registry.entries import open_entry
 from registry.errors import EntryInvalidError, RegistryError
 from registry.ids import LotId, Sid
-from registry.model import ACCOUNTS, CONSENTS, DEADLINES, GRANTS, NOTICES, OFFERS
+from registry.inboxes import NOTICES
+from registry.model import ACCOUNTS, CONSENTS, DEADLINES, GRANTS, OFFERS
 from registry.refusals import (
     AnswerMissingError,
     AssigneeRefusedError,

@@ -50,7 +50,8 @@ def _other(value: Any) -> Any:
         case dict():
             first = min(value)
             return {**value, first: _other(value[first])}
-    raise AssertionError(value)
+        case _:
+            raise AssertionError(value)
 
 
 def _lies(entry: Entry) -> Iterator[tuple[str, Entry]]:
@@ -65,12 +66,15 @@ def _lies(entry: Entry) -> Iterator[tuple[str, Entry]]:
         yield name, _with(entry, place, [change, change])
     for which in ("cleared", "set"):
         for place, deadline in enumerate(said["deadlines"][which]):
-            told = list(said["deadlines"][which])
-            for lie in ([], *([{**deadline, key: _other(deadline[key])}] for key in deadline)):
-                lies = [*told[:place], *lie, *told[place + 1 :]]
-                deadlines = {**said["deadlines"], which: lies}
-                name = f"deadline-{which}"
-                yield name, {**entry, "effects": {**said, "deadlines": deadlines}}
+            told = said["deadlines"][which]
+            lies = [[], *([{**deadline, key: _other(deadline[key])}] for key in deadline)]
+            for lie in lies:
+                made = [*told[:place], *lie, *told[place + 1 :]]
+                deadlines = {**said["deadlines"], which: made}
+                yield (
+                    f"deadline-{which}",
+                    {**entry, "effects": {**said, "deadlines": deadlines}},
+                )
 
 
 def _with(entry: Entry, place: int, changes: list[Any]) -> Entry:

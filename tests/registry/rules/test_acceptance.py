@@ -74,7 +74,9 @@ FAULTS = {
         fault(DeadlinePassedError, "at the deadline", _at_the_end, "time"),
         *account_faults("s1"),
         fault(
-            ExposureLimitError, "more than a financier wants", _of_a_financier,
+            ExposureLimitError,
+            "more than a financier wants",
+            _of_a_financier,
             "account",
             "by",
             "status",

@@ -1,14 +1,17 @@
 """An auditor judges approvals: one that is changed or taken away is named by its entry."""
 
 import json
+import pickle
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from registry.audit_workers import pickled
 from registry.canonical import b64url_encode
 from registry.entries import open_entry
 from registry.errors import EntryInvalidError
+from registry.kinds import Rulebook
 from registry.merkle import MemoryHashes, hash_leaf, root_at
 from registry.replay import Replay
 from tests.builders import ORIGIN, World
@@ -26,11 +29,11 @@ def _approved() -> World:
     return world
 
 
-def _first_wrong(entries: list[bytes]) -> tuple[int, str]:
+def _first_wrong(entries: list[bytes], rulebook: Rulebook = RULEBOOK) -> tuple[int, str]:
     """Returns where a replay stops, and why."""
     hashes = MemoryHashes()
     replay = Replay(
-        RULEBOOK, origin=ORIGIN, root_at=lambda size: root_at(hashes, size) if size else b""
+        rulebook, origin=ORIGIN, root_at=lambda size: root_at(hashes, size) if size else b""
     )
     for index, data in enumerate(entries):
         try:
@@ -73,6 +76,13 @@ LIES: dict[str, tuple[int, Callable[[Entry], None], int]] = {
     # Without the first approval the last one is the first, and brings nothing about.
     "an approval is taken away": (-2, dict.clear, -2),
 }
+
+
+def test_a_judge_in_another_process_decides_what_was_approved_again() -> None:
+    # Its kinds have travelled, and are copies: it found the approving entry wrong.
+    rulebook: Rulebook = pickle.loads(pickled(RULEBOOK))  # noqa: S301 (our own bytes)
+    entries = list(_approved().entries())
+    assert _first_wrong(entries, rulebook) == (len(entries), "")
 
 
 def test_the_whole_log_is_as_it_should_be() -> None:

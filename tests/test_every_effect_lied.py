@@ -60,14 +60,16 @@ def _lies(entry: Entry) -> Iterator[tuple[str, Entry]]:
     for place, change in enumerate(said["changes"]):
         name = change["effect"]
         for member in change:
-            lie = {**change, member: _other(change[member])}
-            yield name, _with(entry, place, [lie])
+            yield name, _with(entry, place, [{**change, member: _other(change[member])}])
         yield name, _with(entry, place, [])
         yield name, _with(entry, place, [change, change])
     for which in ("cleared", "set"):
         for place, deadline in enumerate(said["deadlines"][which]):
             told = said["deadlines"][which]
-            lies = [[], *([{**deadline, key: _other(deadline[key])}] for key in deadline)]
+            lies: list[list[Entry]] = [
+                [],
+                *([{**deadline, key: _other(deadline[key])}] for key in deadline),
+            ]
             for lie in lies:
                 made = [*told[:place], *lie, *told[place + 1 :]]
                 deadlines = {**said["deadlines"], which: made}

@@ -117,6 +117,10 @@ TIMED: tuple[TimedKind, ...] = (
     *cutoffs.TIMED,
 )
 
+# By name: a judge in another process has kinds of its own, which are equal and not the same.
+APPROVE = approvals.APPROVE.name
+POLICY = controls.POLICY.name
+
 
 class Rulebook:
     """All kinds and tables of a program, and the decisions made with them."""
@@ -143,7 +147,7 @@ class Rulebook:
         if not kind.key_in_body:
             yield from get(KEYS, statement.kid)
         yield from self._reads_rules(statement, kind, now)
-        if kind.name == approvals.APPROVE.name:
+        if kind.name == APPROVE:
             pending = yield from get(PENDING, statement.re or "")
             if pending is not None:
                 waiting = self._reopen(pending, statement)
@@ -193,14 +197,14 @@ class Rulebook:
         check_limit(state, statement, kind, key)
         needed = needed_approvals(state, statement, kind, party)
         person = require_person(key) if needed is not None and key is not None else ""
-        if kind.name == controls.POLICY.name:
+        if kind.name == POLICY:
             controls.check_names(statement, self.kinds)
         effects = kind.decide(state, statement, now)
         if needed is not None:
             # Decided to refuse early; what follows is decided again when nobody is missing.
             amount = 0 if kind.amount is None else kind.amount(state, statement)
             return approvals.wait(statement, needed, person=person, amount=amount, now=now)
-        if kind.name == approvals.APPROVE.name and isinstance(effects[0], Numbering):
+        if kind.name == APPROVE and isinstance(effects[0], Numbering):
             # It was the last approval.
             return (*effects, *self._decide_waiting(state, statement, now))
         return effects

@@ -38,7 +38,7 @@ class SilenceEnd(StrEnum):
     LOT_BURDENED = "lot-burdened"
     LEDGER_FULL = "ledger-full"
     OVER_LIMIT = "over-limit"
-    """The assignee would hold more of the debtor than it wants to (FR-06)."""
+    """The recipient would hold more of the debtor than it wants to (FR-06)."""
 
 
 class OfferSilenceBegun(Effect, frozen=True, kw_only=True):

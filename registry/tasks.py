@@ -55,7 +55,8 @@ def last_day(term: Term, *, since: date, calendar: Calendar) -> date:
     """Returns the last day on which a task is done in time.
 
     Beyond what the calendar covers Monday to Friday are taken for working days: what is due
-    there is provisional until a later calendar is published.
+    there is provisional until a later calendar is published. The last day that can be
+    written, 9999-12-31, ends every term.
     """
     return _count(since, term.days, calendar if term.by_working_days else None)
 
@@ -74,7 +75,7 @@ def _count(day: date, n: int, calendar: Calendar | None) -> date:
     """Counts n days from a day, which is not counted itself."""
     if n < 1:
         raise InvariantBrokenError(f"a term of {n} days")
-    while n > 0:
+    while n > 0 and day < date.max:
         day += timedelta(days=1)
         n -= calendar is None or _is_worked(day, calendar)
     return day

@@ -13,7 +13,15 @@ def limit_body(world: World, name: str, amount: int) -> dict[str, Json]:
     return {"party": world.ids[name], "amount": str(amount), "basis": FILE}
 
 
+def affiliate(world: World, one: str, other: str) -> None:
+    """Declares that two parties belong together."""
+    first, second = sorted((world.ids[one], world.ids[other]))
+    pair: dict[str, Json] = {"first": first, "second": second, "basis": "control"}
+    world.do("registrar", "affiliation.declare", {**pair, "evidence": FILE})
+
+
 def _limit_allocate(world: World) -> Draft:
+    affiliate(world, "core", "s3")
     world.do("registrar", "limit.set", limit_body(world, "core", 500_000_000))
     body: dict[str, Json] = {"member": world.ids["s3"], "amount": "200000000"}
     return Draft(by="core", kind="limit.allocate", body=body)

@@ -78,6 +78,13 @@ LIES: dict[str, tuple[int, Callable[[Entry], None], int]] = {
 }
 
 
+def test_a_judge_in_another_process_decides_what_was_approved_again() -> None:
+    # Its kinds have travelled, and are copies: it found the approving entry wrong.
+    rulebook: Rulebook = pickle.loads(pickled(RULEBOOK))  # noqa: S301 (our own bytes)
+    entries = list(_approved().entries())
+    assert _first_wrong(entries, rulebook) == (len(entries), "")
+
+
 def test_the_whole_log_is_as_it_should_be() -> None:
     entries = list(_approved().entries())
     assert _first_wrong(entries) == (len(entries), "")

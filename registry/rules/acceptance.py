@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from registry.backing import free_invoices, reads_backing
-from registry.debts import moved, owe, reads_debtor, reads_held
+from registry.debts import has_room, moved, owe, reads_debtor, reads_held, require_room
 from registry.effects import DeadlineCleared, DeadlineSet, Due, Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
 from registry.fields import SidField
@@ -173,6 +173,7 @@ def decide_voucher_accept(
         NotCreditorError: The signer is not its first holder.
         DeadlinePassedError: The last day for acceptance is over.
         AccountUnknownError, NotOwnerError, AccountNotVerifiedError: The payee account.
+        ExposureLimitError: The signer would hold more of the debtor than it wants to (FR-06).
         LedgerFullError: What could move at maturity could no longer be told in 63 bits.
     """
     voucher = _pending(state, statement)
@@ -182,6 +183,7 @@ def decide_voucher_accept(
         raise DeadlinePassedError(deadline=voucher.accept_by)
     body = statement.body
     require_account(state, body.account, owner=statement.by)
+    require_room(state, statement.by, voucher.debtor, voucher.face)
     if now.facts.face_total + voucher.face > FACES_MAX:
         raise LedgerFullError(total=now.facts.face_total, face=voucher.face, limit=FACES_MAX)
 
@@ -308,6 +310,8 @@ def decide_voucher_silence(state: Rows, due: Due, now: Now) -> tuple[Effect, ...
         end = SilenceEnd.NO_CONSENT
     elif voucher.creditor in voucher.co_debtors:
         end = SilenceEnd.OWES_VOUCHER
+    elif not has_room(state, voucher.creditor, voucher.debtor, voucher.face):
+        end = SilenceEnd.OVER_LIMIT
     elif now.facts.face_total + voucher.face > FACES_MAX:
         end = SilenceEnd.LEDGER_FULL
     else:

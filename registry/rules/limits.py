@@ -13,13 +13,14 @@ from registry.effects import Effect, Seal, Touch
 from registry.fields import Amount, FileRef, PartyField
 from registry.ids import PartyId
 from registry.model import PARTIES, Role
+from registry.people import AFFILIATIONS
 from registry.refusals import (
     AllocationError,
     LimitSourceError,
     NotHolderRoleError,
 )
 from registry.statements import Body, Kind, Now, Statement
-from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many, replace
+from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many, replace, where
 
 
 class LimitSet(Body):
@@ -113,9 +114,16 @@ def _require_participant(state: Rows, party: PartyId) -> None:
 
 
 def reads_limit_allocate(statement: Statement[LimitAllocate], _now: Now) -> ReadPlan:
-    """Asks for both debtors."""
+    """Asks for both debtors, and whether they belong together."""
     yield from get_many(DEBTORS, (statement.by, statement.body.member))
     yield from get(PARTIES, statement.body.member)
+    yield from where(AFFILIATIONS, "first", min(statement.by, statement.body.member))
+
+
+def _belong_together(state: Rows, one: PartyId, other: PartyId) -> bool:
+    """Tells whether the registrar has declared that two parties belong together."""
+    first, second = sorted((one, other))
+    return any(pair.second == second for pair in state.where(AFFILIATIONS, "first", first))
 
 
 def decide_limit_allocate(
@@ -125,7 +133,8 @@ def decide_limit_allocate(
 
     Raises:
         NotHolderRoleError: The member is not admitted in a role in which it may owe.
-        AllocationError: The signer is the member, or has no limit.
+        AllocationError: The signer is the member, has no limit, or does not belong together
+            with the member: who could limit strangers could stop them.
         LimitSourceError: The signer's limit is allocated itself, or somebody else sets the
             member's.
         AllocationError: Less is left of the signer's limit, or the member uses more already.
@@ -135,6 +144,9 @@ def decide_limit_allocate(
     member = debtor_of(state, body.member)
     if body.member == statement.by or head.limit is None:
         raise AllocationError(member=body.member, amount=body.amount, reason="there is no limit")
+    if not _belong_together(state, statement.by, body.member):
+        reason = "the two are not declared to belong together"
+        raise AllocationError(member=body.member, amount=body.amount, reason=reason)
     if head.source != now.facts.registrar:
         raise LimitSourceError(party=statement.by, source=head.source or "")
     if member.source not in (None, statement.by):

@@ -137,6 +137,12 @@ def decide_lot_release(state: Rows, due: Due, _now: Now) -> tuple[Effect, ...]:
     return (LotReleased(lot=lot.lot, voucher=lot.voucher, holder=lot.holder), met)
 
 
+def _redirected(state: Rows, statement: Statement[PayeeChange]) -> int:
+    """Returns what is paid elsewhere; nothing, if there is no such lot."""
+    lot = state.get(LOTS, statement.body.lot)
+    return 0 if lot is None else lot.amount
+
+
 PAYEE_CHANGE = Kind(
     name="payee.change",
     body=PayeeChange,
@@ -144,6 +150,7 @@ PAYEE_CHANGE = Kind(
     relation="the lot's holder",
     reads=reads_payee_change,
     decide=decide_payee_change,
+    amount=_redirected,
 )
 
 KINDS = (PAYEE_CHANGE,)

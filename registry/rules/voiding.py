@@ -7,6 +7,8 @@ party's, that party would have to sign too, so nobody can void it over a holder'
 Source: RG-27, PF-01.
 """
 
+from typing import Any
+
 from registry.backing import free_invoices, reads_backing
 from registry.credit import VOIDINGS, Voiding
 from registry.debts import moved, owe, reads_debtor, reads_held
@@ -170,6 +172,17 @@ def decide_voucher_agree_void(
     )
 
 
+def _proposed(state: Rows, statement: Statement[Any]) -> int:
+    """Returns what a proposal is about: all that is owed on the voucher."""
+    return known_voucher(state, Sid(statement.re or "")).face
+
+
+def _agreed(state: Rows, statement: Statement[Any]) -> int:
+    """Returns what an agreement gives up: the voucher's face."""
+    voiding = state.get(VOIDINGS, statement.re or "")
+    return 0 if voiding is None else known_voucher(state, voiding.voucher).face
+
+
 KINDS = (
     Kind(
         name="voucher.void",
@@ -178,6 +191,7 @@ KINDS = (
         relation="the debtor",
         answers={"voucher.issue": VOUCHERS},
         decide=decide_voucher_void,
+        amount=_proposed,
     ),
     Kind(
         name="voucher.agree-void",
@@ -187,5 +201,6 @@ KINDS = (
         answers={"voucher.void": VOIDINGS},
         reads=reads_voucher_agree_void,
         decide=decide_voucher_agree_void,
+        amount=_agreed,
     ),
 )

@@ -122,6 +122,9 @@ def test_sd_06_a_subsidiarys_voucher_is_flagged_until_the_head_of_its_group_join
 ) -> None:
     limit: dict[str, Json] = {"party": town.ids["s3"], "amount": "900000000", "basis": FILE}
     town.do("registrar", "limit.set", limit)
+    first, second = sorted((town.ids["s3"], town.ids["core"]))
+    pair: dict[str, Json] = {"first": first, "second": second, "basis": "control"}
+    town.do("registrar", "affiliation.declare", {**pair, "evidence": FILE})
     part: dict[str, Json] = {"member": town.ids["core"], "amount": "900000000"}
     town.do("s3", "limit.allocate", part)
     voucher = town.issue()

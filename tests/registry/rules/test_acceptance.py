@@ -12,6 +12,7 @@ from registry.model import BUCKETS, DEADLINES, LEDGER, VOUCHERS
 from registry.money import SUM_MAX
 from registry.refusals import (
     DeadlinePassedError,
+    ExposureLimitError,
     LedgerFullError,
     NotCreditorError,
     NotDebtorError,
@@ -59,12 +60,28 @@ def _full(world: World, _draft: Draft) -> None:
     world.engine.kept = KeptRows(world.rulebook.tables)
 
 
+def _of_a_financier(world: World, draft: Draft) -> None:
+    limit: dict[str, Json] = {"debtor": world.ids["core"], "amount": "99999999"}
+    world.do("factor", "exposure.limit", limit)
+    draft.re = pending_voucher(world, creditor=world.ids["factor"])
+    draft.by, draft.body["account"] = "factor", world.accounts["factor"]
+
+
 FAULTS = {
     "voucher.accept": (
         fault(VoucherStatusError, "refused", _refused, "status"),
         fault(NotCreditorError, "by another", _by("s2"), "by"),
         fault(DeadlinePassedError, "at the deadline", _at_the_end, "time"),
         *account_faults("s1"),
+        fault(
+            ExposureLimitError,
+            "more than a financier wants",
+            _of_a_financier,
+            "account",
+            "by",
+            "status",
+            "time",
+        ),
         fault(LedgerFullError, "past the largest sum", _full, "ledger"),
     ),
     "voucher.refuse": (

@@ -72,7 +72,8 @@ AMOUNTS = {
     "transfer.offer": "s1", "transfer.accept": "s2",
     "pledge.create": "s1", "pledge.register": "factor", "pledge.enforce": "factor",
     "pledge.release": "factor", "dispute.raise": "core", "dispute.resolve": "s1",
-    "accessory.attach": "s3",
+    "accessory.attach": "s3", "payee.change": "s1",
+    "voucher.void": "core", "voucher.agree-void": "s1",
 }  # fmt: skip
 
 

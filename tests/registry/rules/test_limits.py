@@ -19,9 +19,18 @@ from registry.refusals import (
 )
 from registry.rules.limits import KINDS
 from tests.builders import World, uscc
-from tests.credit import limit_body
+from tests.credit import affiliate, limit_body
 from tests.faults import cases, fault, setting, verify_refused, verify_rows
-from tests.scenario import Draft, attempt, cast_world, grant, lots_of, refusal, verify_everything
+from tests.scenario import (
+    Draft,
+    attempt,
+    cast_world,
+    grant,
+    lots_of,
+    pending_voucher,
+    refusal,
+    verify_everything,
+)
 
 
 def _issue(world: World, name: str, face: int) -> Draft:
@@ -40,6 +49,7 @@ def _allocation(world: World, member: str, amount: int) -> dict[str, Json]:
 
 def _allocated_before(world: World, _draft: Draft) -> None:
     world.do("registrar", "limit.set", limit_body(world, "s1", 500_000_000))
+    affiliate(world, "s1", "core")
     world.do("s1", "limit.allocate", _allocation(world, "core", 5))
 
 
@@ -62,6 +72,8 @@ def _by(name: str) -> Any:
 
 
 def _by_a_member(world: World, draft: Draft) -> None:
+    affiliate(world, "core", "s2")
+    affiliate(world, "s2", "s3")
     world.do("core", "limit.allocate", _allocation(world, "s2", 300_000_000))
     draft.by = "s2"
 
@@ -86,6 +98,7 @@ FAULTS = {
         fault(NotHolderRoleError, "a financier", _to("factor"), "member"),
         fault(AllocationError, "to itself", _to("core"), "member", "by"),
         fault(AllocationError, "without a limit", _by("s1"), "by"),
+        fault(AllocationError, "to a stranger", _to("s2"), "member"),
         fault(LimitSourceError, "of what was allocated to it", _by_a_member, "by"),
         fault(LimitSourceError, "set by the registrar", _set_by_the_registrar, "member"),
         fault(AllocationError, "more than is left", setting(amount="500000001"), "amount", "by"),
@@ -132,6 +145,7 @@ def test_what_never_bound_frees_its_part_of_the_limit(kind: str) -> None:
 def test_what_is_allocated_is_the_members_and_not_the_heads() -> None:
     world = cast_world()
     world.do("registrar", "limit.set", limit_body(world, "core", 100))
+    affiliate(world, "core", "s3")
     world.do("core", "limit.allocate", _allocation(world, "s3", 60))
     assert isinstance(refusal(world, _issue(world, "core", 41)), DebtorLimitError)
     assert not isinstance(attempt(world, _issue(world, "core", 40)), RegistryError)
@@ -153,6 +167,17 @@ def test_a_limit_below_what_is_owed_stops_new_promises_only() -> None:
     world.do("registrar", "limit.set", limit_body(world, "core", 1))
     assert isinstance(refusal(world, _issue(world, "core", 1)), DebtorLimitError)
     world.transfer(f"{voucher}.0", 5, by="s1", to="s2")
+    verify_everything(world)
+
+
+def test_attack_a_stranger_gives_a_competitor_a_limit_of_one_fen() -> None:
+    # Who had no limit would have had this one, which not even the registrar could change.
+    world = cast_world()
+    world.do("registrar", "limit.set", limit_body(world, "s3", 100))
+    attack = Draft(by="s3", kind="limit.allocate", body=_allocation(world, "core", 1))
+    assert isinstance(refusal(world, attack), AllocationError)
+    world.issue()
+    world.do("registrar", "limit.set", limit_body(world, "core", 500_000_000))
     verify_everything(world)
 
 
@@ -194,6 +219,19 @@ def test_a_standing_consent_does_not_reach_beyond_the_limit() -> None:
     waits = world.offer(f"{taken}.1", 1, by="s1", to="factor", purpose="finance")
     assert [row.offer for row in world.store.select(OFFERS)] == [waits]
     assert _held(world) == {world.ids["factor"]: 10}
+    verify_everything(world)
+
+
+def test_attack_a_financier_over_its_limit_as_first_holder() -> None:
+    world = cast_world()
+    _limit_exposure(world, 99_999_999)
+    payee: dict[str, Json] = {"account": world.accounts["factor"], "collection_route": True}
+    voucher = pending_voucher(world, creditor=world.ids["factor"])
+    accept = Draft(by="factor", kind="voucher.accept", body=payee, re=voucher)
+    assert isinstance(refusal(world, accept), ExposureLimitError)
+    _limit_exposure(world, 100_000_000)
+    world.do("factor", "voucher.accept", payee, re=voucher)
+    assert _held(world) == {world.ids["factor"]: 100_000_000}
     verify_everything(world)
 
 

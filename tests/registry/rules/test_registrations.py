@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from registry.burdens import FILINGS, TASKS
+from registry.canonical import Json
 from registry.encumbrance_refusals import (
     AheadOfTimeError,
     AlreadyRegisteredError,
@@ -251,3 +252,18 @@ def test_a_former_holder_registers_nothing_more() -> None:
     world.transfer(f"{to_factor}.2", 60_000_000, by="factor", to="trustee#T1", purpose="securitise")
     draft = Draft(by="factor", kind="registration.record", body=of_transfer(world, to_factor))
     assert isinstance(refusal(world, draft), LotNotFoundError)
+
+
+def test_attack_an_undertaking_runs_past_the_last_day_there_is() -> None:
+    # Counting on would have ended the program that seals, and every auditor's.
+    world = cast_world()
+    body: dict[str, Json] = {
+        "lot": f"{world.issue()}.0",
+        "since": "9999-12-01",
+        "working_days": 366,
+        "calendar": "CN-LEGAL",
+    }
+    world.do("s1", "registration.undertake", body)
+    (task,) = world.store.select(TASKS)
+    assert task.due_on == "9999-12-31"
+    verify_everything(world)

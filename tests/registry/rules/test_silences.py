@@ -24,6 +24,7 @@ from tests.scenario import (
     grant,
     key_add,
     lots_of,
+    pending_voucher,
     refusal,
     replayed,
     verify_everything,
@@ -339,3 +340,17 @@ def test_a_consent_says_by_which_calendar_it_counts() -> None:
         instant(date(2025, 9, 30), hour=0),  # Sunday, Monday
         instant(date(2025, 10, 1), hour=0),  # Monday, Tuesday
     ]
+
+
+def test_attack_silence_takes_a_financier_over_its_limit() -> None:
+    """FR-06: what it would not accept by a word it does not accept by saying nothing."""
+    world = cast_world()
+    silent(world, by="factor", purpose="issue")
+    limit: dict[str, Json] = {"debtor": world.ids["core"], "amount": "99999999"}
+    world.do("factor", "exposure.limit", limit)
+    voucher = pending_voucher(world, creditor=world.ids["factor"], accept_by="2025-07-20")
+    until(world, END)
+    assert ended(world) == ["over-limit"]
+    (row,) = world.store.select(VOUCHERS)
+    assert (row.voucher, row.status, row.silent_at) == (voucher, "issued", None)
+    verify_everything(world)

@@ -29,13 +29,13 @@ class Reads(ABC):
         """
         return self._read(path, by=by, params=params).json()
 
-    def get_bytes(self, path: str, *, by: str = "") -> bytes:
-        """Reads a file: a tile, a bundle, a snapshot, a proof.
+    def get_bytes(self, path: str, *, by: str = "", **params: str | int) -> bytes:
+        """Reads a file: a tile, a bundle, a snapshot, a proof, a page.
 
         Raises:
             RefusedError: There is no such file, or not for the party.
         """
-        return self._read(path, by=by, params={}).content
+        return self._read(path, by=by, params=params).content
 
     def pages(self, path: str, *, by: str, **params: str | int) -> Iterator[dict[str, Any]]:
         """Yields the rows of a list, page by page, all as of the first page's size.

@@ -118,6 +118,8 @@ class _Book:
                     paying = self._pay(entry, change)
                 case "lot-discharged":
                     self._discharge(paying, change)
+                case "lot-extinguished":
+                    self._extinguish(entry, change)
                 case _:
                     # Everything else moves neither claims nor money.
                     pass
@@ -170,6 +172,17 @@ class _Book:
             holder=PartyId(_text(change, "holder")),
         )
         self.post(paying, posted, is_asserted=True)
+
+    def _extinguish(self, entry: LogEntry, change: LogEntry) -> None:
+        """Writes the end of a claim before it was due; no account of ours saw money."""
+        sid = _text(change, "voucher")
+        posted = discharge(
+            _amount(change, "amount"),
+            debtor=PartyId(_text(change, "debtor")),
+            holder=PartyId(_text(change, "holder")),
+        )
+        words = f"end {_plain(self._voucher(sid).voucher_no)}"
+        self.post(self.open(entry, words, voucher=sid, ground=_text(change, "ground")), posted)
 
     def _voucher(self, sid: str) -> _Voucher:
         """Returns a voucher that an earlier entry has issued."""

@@ -28,6 +28,8 @@ _MONEY = frozenset(
         "owed",
         "cap",
         "cap_of_lot",
+        "discount",
+        "net",
     }
 )
 
@@ -46,7 +48,7 @@ def _show(path: str) -> Callable[..., None]:
         """Shows one, as you may see it."""
         with told():
             found = reading(url, log_key, party, read_key, path.format(quote(name, safe="")))
-        _print(found, as_json=as_json)
+        print_object(found, as_json=as_json)
 
     return show
 
@@ -73,7 +75,42 @@ def _list(path: str, *columns: str, **fixed: str) -> Callable[..., None]:
     return list_all
 
 
-def _print(found: Any, *, as_json: bool) -> None:
+def discharge(
+    name: Name,
+    payee: Annotated[str, typer.Argument(help="Whom the debtor would pay.")],
+    url: Url,
+    party: Party,
+    read_key: ReadKey,
+    log_key: LogKey,
+    at: Annotated[int | None, typer.Option(help="Milliseconds; else now.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Says whether the debtor is discharged if it pays a party."""
+    path = f"/v1/lots/{quote(name, safe='')}/discharge"
+    params = {} if at is None else {"at": at}
+    with told():
+        found = reading(url, log_key, party, read_key, path, payee=payee, **params)
+    print_object(found, as_json=as_json)
+
+
+def page(
+    name: Name,
+    url: Url,
+    party: Party,
+    read_key: ReadKey,
+    log_key: LogKey,
+    language: Annotated[str, typer.Option(help="zh, en or both.")] = "both",
+) -> None:
+    """Prints a notice as HTML, with the proof of its arrival: save it, and print it on A4."""
+    path = f"/v1/notices/{quote(name, safe='')}/page"
+    with told(), open_client(url, log_key, party=party, read_key=read_key) as client:
+        try:
+            print(client.get_bytes(path, by=party, language=language).decode(), end="")
+        except RefusedError as error:
+            raise refused(error) from None
+
+
+def print_object(found: Any, *, as_json: bool) -> None:
     """Prints one object."""
     if as_json or not isinstance(found, dict):
         print_json(found)
@@ -126,6 +163,9 @@ COMMANDS = (
     ),
     ("transfer", "show", _show("/v1/offers/{}")),
     ("pledge", "list", _list("/v1/pledges", "pledge", "amount", "secured", "status")),
+    ("financing", "list", _list("/v1/financings", "financing", "status")),
+    ("financing", "show", _show("/v1/financings/{}")),
+    ("early", "list", _list("/v1/early-payments", "early", "amount", "status")),
     ("dispute", "list", _list("/v1/disputes", "dispute", "amount", "status")),
     (
         "registration",
@@ -142,6 +182,13 @@ COMMANDS = (
     ("calendar", "show", _show("/v1/calendars/{}")),
     ("calendar", "list", _list("/v1/calendars", "name", "version", "first", "last")),
     ("consent", "list", _list("/v1/consents", "consent", "purpose", "mode", "minimum")),
+    ("lot", "payee", _show("/v1/lots/{}/payee")),
+    ("lot", "discharge", discharge),
+    ("lot", "priority", _show("/v1/lots/{}/priority")),
+    ("notice", "show", _show("/v1/notices/{}")),
+    ("notice", "page", page),
+    ("inbox", "show", _show("/v1/inboxes/{}")),
+    ("power", "list", _list("/v1/powers", "power", "assignor", "attorney", "event")),
     ("pending", "list", _list("/v1/pending", "statement", "kind", "amount", "person")),
     ("party", "show", _show("/v1/parties/{}")),
     ("party", "list", _list("/v1/parties", "party", "name", "roles")),

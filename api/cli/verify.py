@@ -8,6 +8,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from api.cli.common import USAGE, AsJson, LogKey, OriginText, pinned, print_json, talk
+from api.notice_proof import verify_page
 from clearing.rulebook import RULEBOOK
 from registry.audit import Audit, audit_export
 from registry.audit_state import SavedState, load_state, save_state
@@ -269,4 +270,38 @@ def _accept(holding: Holding, *, as_json: bool) -> None:
     print(f"  {holding.count} lots, sum {format_yuan(holding.total)}, witnesses: none")
 
 
-COMMANDS = (("snapshot", "verify", snapshot_verify),)
+def notice_verify(
+    file: Annotated[Path, typer.Argument(help="A notice's page, as it was saved.")],
+    log_key: LogKey,
+    origin: OriginText = "",
+    as_json: AsJson = False,
+) -> None:
+    """Verifies the page of a notice offline, by the entry that stands on it.
+
+    Exit codes: 0 verified, 10 invalid, 13 if the page shows the entry's hash alone.
+    """
+    name, key = pinned(origin, log_key)
+    try:
+        found = verify_page(file.read_text(encoding="utf-8"), origin=name, key=key)
+    except (OSError, UnicodeDecodeError) as error:
+        talk.print(str(error))
+        raise typer.Exit(1) from None
+    except RegistryError as error:
+        _refuse(error, as_json=as_json)
+    else:
+        said: dict[str, Any] = {
+            "verdict": 0,
+            "entry": found.index,
+            "size": found.size,
+            "time": found.time,
+            **found.notice,
+        }
+        if as_json:
+            print_json(said)
+        else:
+            print("0 VERIFIED")
+            for member in list(said)[1:]:
+                print(f"  {member:<10} {said[member]}")
+
+
+COMMANDS = (("snapshot", "verify", snapshot_verify), ("notice", "verify", notice_verify))

@@ -31,6 +31,7 @@ from api.demo.opening import (
     STORY_DUE_ON,
     STORY_FACE,
     admit_everybody,
+    designate_inboxes,
     open_accounts,
     read_keys,
     save_keys,
@@ -166,6 +167,7 @@ class Story:
         admit_everybody(desk)
         save_keys(desk, self.directory / "keys")
         open_accounts(desk)
+        designate_inboxes(desk)
         self.show.facts(
             (
                 ("log", desk.origin),

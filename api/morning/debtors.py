@@ -16,7 +16,8 @@ from api.morning.piles import (
 )
 from registry.burdens import FREEZES, FreezeStatus
 from registry.credit import DEBTORS, STOPS
-from registry.model import NOTICES, VOUCHERS, Voucher, VoucherStatus
+from registry.inboxes import NOTICES
+from registry.model import VOUCHERS, Voucher, VoucherStatus
 from registry.tables import Get
 
 LATE_DAYS = 3

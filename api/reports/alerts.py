@@ -16,7 +16,8 @@ from registry.alerts import (
     bursts_in,
     circle_in,
 )
-from registry.model import LOTS, NOTICES
+from registry.inboxes import NOTICES
+from registry.model import LOTS
 from registry.people import AFFILIATIONS
 
 

@@ -11,7 +11,8 @@ from api.reports.debts import PARTY
 from api.reports.report import Cell, Check, Column, Report, View
 from registry.alerts import bounds_reached
 from registry.calendars import start_of
-from registry.model import LOTS, NOTICES
+from registry.inboxes import NOTICES
+from registry.model import LOTS
 
 
 def splitting(view: View) -> Report:

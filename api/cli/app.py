@@ -94,9 +94,7 @@ WORDS = {
 }
 
 nouns: dict[str, typer.Typer] = {}
-for module in (
-    verify, snapshot, log, lots, control, read, report, finance, write, pay, db,
-):  # fmt: skip
+for module in (verify, snapshot, log, lots, control, read, report, finance, write, pay, db):
     for noun, verb, command in module.COMMANDS:
         if not verb:
             app.command(noun)(command)

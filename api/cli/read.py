@@ -188,7 +188,7 @@ COMMANDS = (
     ("notice", "show", _show("/v1/notices/{}")),
     ("notice", "page", page),
     ("inbox", "show", _show("/v1/inboxes/{}")),
-    ("power", "list", _list("/v1/powers", "power", "event", "triggered")),
+    ("power", "list", _list("/v1/powers", "power", "assignor", "attorney", "event")),
     ("pending", "list", _list("/v1/pending", "statement", "kind", "amount", "person")),
     ("party", "show", _show("/v1/parties/{}")),
     ("party", "list", _list("/v1/parties", "party", "name", "roles")),

@@ -77,12 +77,5 @@ def _count(day: date, n: int, calendar: Calendar | None) -> date:
         raise InvariantBrokenError(f"a term of {n} days")
     while n > 0 and day < date.max:
         day += timedelta(days=1)
-        n -= calendar is None or _is_worked(day, calendar)
+        n -= calendar is None or calendar.is_worked(day)
     return day
-
-
-def _is_worked(day: date, calendar: Calendar) -> bool:
-    """Tells whether a day is worked, as far as anybody knows."""
-    if calendar.first <= day <= calendar.last:
-        return calendar.is_working_day(day)
-    return day.weekday() < 5

@@ -7,7 +7,7 @@ zone database is consulted, so that a replay in ten years gives the same answers
 
 import re
 from calendar import monthrange
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Final
@@ -22,7 +22,6 @@ _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _OFFSET: Final = re.compile(r"[+-](0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00")
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _SATURDAY: Final = 5
-_LAST: Final = date.max - timedelta(days=1)
 
 
 # --- Dates, offsets, instants -----------------------------------------------------
@@ -141,12 +140,12 @@ class Calendar:
         """Tells whether the calendar knows a day."""
         return self.first <= day <= self.last
 
-    def reaching(self, day: date) -> "Calendar":
-        """Returns the calendar up to a day at least; what is added is Monday to Friday.
+    def is_worked(self, day: date) -> bool:
+        """Tells whether a day is worked as far as anybody knows.
 
-        The last day that can be written stays beyond every calendar.
+        Beyond what the calendar covers, on either side, Monday to Friday are.
         """
-        return self if day <= self.last else replace(self, last=min(day, _LAST))
+        return self.is_working_day(day) if self.covers(day) else not _is_weekend(day)
 
     def is_working_day(self, day: date) -> bool:
         """Tells whether a day is worked.
@@ -162,6 +161,21 @@ class Calendar:
                 last=self.last.isoformat(),
             )
         return day in self.workdays if _is_weekend(day) else day not in self.holidays
+
+    def add_worked_days(self, day: date, n: int) -> date:
+        """Counts days worked as far as anybody knows from a day, which is not counted itself.
+
+        The last day that can be written, 9999-12-31, ends every count.
+
+        Args:
+            day: Where to start.
+            n: How many, backwards if negative; 0 is the day itself.
+        """
+        step, left = timedelta(days=1 if n > 0 else -1), abs(n)
+        while left > 0 and day != date.max:
+            day += step
+            left -= self.is_worked(day)
+        return day
 
     def next_working_day(self, day: date) -> date:
         """Finds the first working day from a day on; that may be the day itself.

@@ -121,17 +121,17 @@ def ask_limits_of_issue(now: Now) -> Generator[Read, Any, Rules]:
 def blackout_from(state: Rows, rules: Rules, due_on: str) -> date | None:
     """Returns the first day on which nothing due on a date is transferred, if there is one.
 
-    Beyond the published calendar days count as Monday to Friday, until a newer version
-    says better.
-
-    Raises:
-        BeyondCalendarError: The due date lies before the calendar.
+    Beyond the published calendar, on either side, days count as Monday to Friday, until a
+    newer version says better: a deadline asks, too, and cannot refuse.
     """
     if rules.blackout is None:
         return None
-    due = parse_date(due_on)
-    calendar = calendar_named(state, rules.blackout.calendar).reaching(due)
-    return calendar.add_working_days(due, -rules.blackout.working_days)
+    calendar = calendar_named(state, rules.blackout.calendar)
+    day, left = parse_date(due_on), rules.blackout.working_days
+    while left > 0:
+        day -= timedelta(days=1)
+        left -= calendar.is_worked(day)
+    return day
 
 
 def require_before_blackout(state: Rows, rules: Rules, lot: Lot, day: date) -> None:

@@ -9,7 +9,6 @@ Source: Civil Code, arts. 546 and 696; Electronic Signature Law, art. 11; SD-11,
 """
 
 from collections.abc import Iterable
-from datetime import date
 
 from registry.calendars import date_at, parse_offset
 from registry.effects import DeadlineSet, Effect, Seal
@@ -255,9 +254,7 @@ def silent_until(state: Rows, now: Now, *, since: int, step: int) -> int | None:
     calendar = calendar_named(state, rule.calendar)
     days = rule.working_days[step]
     day = date_at(since, offset_minutes=parse_offset(now.facts.zone))
-    # Days beyond the published calendar count as Monday to Friday.
-    reaching = calendar.reaching(date.fromordinal(day.toordinal() + 4 * days + 30))
-    return end_instant(reaching.add_working_days(day, days), now)
+    return end_instant(calendar.add_worked_days(day, days), now)
 
 
 def await_answer(notice: NoticeId, until: int) -> tuple[Effect, ...]:

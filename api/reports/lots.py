@@ -131,5 +131,5 @@ def _late_before(view: View) -> int:
     if calendar is None:
         day -= timedelta(days=LATE_DAYS)
     else:
-        day = calendar.reaching(day).add_working_days(day, -LATE_DAYS)
+        day = calendar.add_worked_days(day, -LATE_DAYS)
     return start_of(day, offset_minutes=view.offset)

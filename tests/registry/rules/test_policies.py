@@ -5,7 +5,10 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from registry.calendars import Calendar
 from registry.canonical import Json, parse_object
 from registry.effects import DeadlineSet
 from registry.entries import open_entry
@@ -19,7 +22,7 @@ from registry.refusals import (
     PolicyVersionError,
     TermTooLongError,
 )
-from registry.rules.policies import KINDS
+from registry.rules.policies import KINDS, _taken_back
 from tests.builders import World, instant
 from tests.faults import cases, fault, setting, verify_refused, verify_rows
 from tests.policies import policy_body
@@ -320,3 +323,29 @@ def test_a_swapped_policy_is_found_and_the_entry_named(what: str) -> None:
     ((where, reason),) = findings(swapped(world, at, **members))
     assert where == f"entry {at}"
     assert "effects" in reason
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.data())
+def test_what_a_newer_calendar_says_otherwise_is_what_asking_day_by_day_finds(
+    data: st.DataObject,
+) -> None:
+    def some(first: date, last: date) -> Calendar:
+        days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+        listed = data.draw(st.sets(st.sampled_from(days), max_size=5))
+        return Calendar(
+            name="C", first=first, last=last,
+            holidays=tuple(sorted(day for day in listed if day.weekday() < 5)),
+            workdays=tuple(sorted(day for day in listed if day.weekday() >= 5)),
+        )  # fmt: skip
+
+    former = some(date(2025, 7, 3), date(2025, 7, 20))
+    newer = some(date(2025, 7, 1), date(2025, 7, 25))
+    before = data.draw(st.dates(date(2025, 6, 28), date(2025, 7, 30)))
+    asked = [
+        day
+        for n in range((former.last - former.first).days + 1)
+        if (day := former.first + timedelta(days=n)) < before
+        and former.is_working_day(day) is not newer.is_working_day(day)
+    ]
+    assert list(_taken_back(former, newer, before=before)) == asked

@@ -354,3 +354,24 @@ def test_attack_silence_takes_a_financier_over_its_limit() -> None:
     (row,) = world.store.select(VOUCHERS)
     assert (row.voucher, row.status, row.silent_at) == (voucher, "issued", None)
     verify_everything(world)
+
+
+def test_attack_a_calendar_that_begins_too_late_stops_what_is_due() -> None:
+    # A deadline cannot refuse: it would have come again and again, and nothing after it.
+    world = cast_world()
+    late: dict[str, Json] = {"name": "LATE", "holidays": [], "workdays": []}
+    world.do("operator", "calendar.publish", {**late, "first": "2025-07-01", "last": "2026-12-31"})
+    silent(world)
+    lot = f"{world.issue(due_on='2025-07-31')}.0"
+    attempt(
+        world,
+        Draft(
+            by="s1",
+            kind="transfer.offer",
+            body=world.offer_body(lot, 100, "s2", accept_by="2025-07-20"),
+        ),
+    )
+    world.enforce(blackout={"calendar": "LATE", "working_days": 30})
+    until(world, END)
+    assert ended(world) == ["blackout"]
+    verify_everything(world)

@@ -127,11 +127,7 @@ def blackout_from(state: Rows, rules: Rules, due_on: str) -> date | None:
     if rules.blackout is None:
         return None
     calendar = calendar_named(state, rules.blackout.calendar)
-    day, left = parse_date(due_on), rules.blackout.working_days
-    while left > 0:
-        day -= timedelta(days=1)
-        left -= calendar.is_worked(day)
-    return day
+    return calendar.add_worked_days(parse_date(due_on), -rules.blackout.working_days)
 
 
 def require_before_blackout(state: Rows, rules: Rules, lot: Lot, day: date) -> None:

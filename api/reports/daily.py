@@ -120,7 +120,8 @@ class _Day:
             case "lot-assigned":
                 purpose = self._purpose_of(str(change["offer"]))
                 self.add(voucher.debtor, purpose, int(str(change["amount"])))
-            case "lot-discharged":
+            case "lot-discharged" | "lot-extinguished":
+                # At maturity; or early, or because debtor and holder became one.
                 self.add(voucher.debtor, "discharged", int(str(change["amount"])))
             case _:
                 pass

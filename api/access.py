@@ -27,6 +27,9 @@ Row = Access | frozenset[Role]
 AUDITOR: Final = frozenset({Role.AUDITOR})
 CLEARING: Final = frozenset({Role.AUDITOR, Role.OPERATOR, Role.BANK})
 
+BOARD: Final = frozenset({Role.AUDITOR, Role.OPERATOR, Role.REGISTRAR})
+"""Who runs, guards and audits the registry: reports that name debtors, and no holder."""
+
 WRITE_PREFIX: Final = "write:"
 """Begins the names of the operations that are derived from the table of kinds."""
 
@@ -43,12 +46,16 @@ ACCESS: Final[Mapping[str, Row]] = {
     "lots.list": Access.PARTY,
     "lots.read": Access.PARTY,
     "lots.prove": Access.PARTY,
+    "control.check": Access.PARTY,
     "vouchers.list": Access.PARTY,
     "vouchers.read": Access.PARTY,
     "offers.list": Access.PARTY,
     "offers.read": Access.PARTY,
     "pledges.list": Access.PARTY,
     "disputes.list": Access.PARTY,
+    "financings.list": Access.PARTY,
+    "financings.read": Access.PARTY,
+    "early-payments.list": Access.PARTY,
     "registrations.list": Access.PARTY,
     "tasks.list": Access.PARTY,
     "consents.list": Access.PARTY,
@@ -57,10 +64,25 @@ ACCESS: Final[Mapping[str, Row]] = {
     "calendars.list": Access.PARTY,
     "calendars.read": Access.PARTY,
     "notices.list": Access.PARTY,
+    "notices.read": Access.PARTY,
+    "notices.page": Access.PARTY,
+    "inboxes.read": Access.PARTY,
+    "powers.list": Access.PARTY,
+    "lots.payee": Access.PARTY,
+    "lots.discharge": Access.PARTY,
+    "lots.priority": Access.PARTY,
     "parties.read": Access.PARTY,
     "parties.list": frozenset({Role.AUDITOR, Role.OPERATOR, Role.REGISTRAR}),
     "affiliations.list": Access.PARTY,
     "pending.list": Access.PARTY,
+    "worklist.read": Access.PARTY,
+    "reports.outstanding": BOARD,
+    "reports.overdue": BOARD,
+    "reports.splitting": BOARD,
+    "reports.unacknowledged": BOARD,
+    "reports.daily": BOARD,
+    "reports.statement": Access.PARTY,
+    "reports.alerts": BOARD,
     "accounts.list": Access.PARTY,
     "states.list": Access.PARTY,
     "snapshots.take": Access.PARTY,

@@ -18,8 +18,12 @@ from api.intake import Intake
 from api.requests import bug, refusal
 from api.routes import (
     clearing,
+    control,
+    dealings,
     encumbrances,
     log,
+    morning,
+    notices,
     openings,
     operation,
     people,
@@ -90,10 +94,14 @@ def routers_of(service: Service) -> tuple[APIRouter, ...]:
         reading.router,
         people.router,
         encumbrances.router,
+        notices.router,
+        dealings.router,
         policies.router,
+        morning.router,
         openings.router,
         clearing.router,
         proofs.router,
+        control.router,
         log.router,
     )
 

@@ -13,7 +13,7 @@ import itertools
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -29,6 +29,7 @@ from api.answers import (
     verify_receipt,
 )
 from api.auth import seal_token
+from api.reads import Reads
 from registry.canonical import Json, b64url_decode, format_json, parse_object
 from registry.checkpoint import Checkpoint, open_checkpoint
 from registry.errors import InvariantBrokenError, LogCorruptError, MalformedError, ProofFailedError
@@ -44,7 +45,7 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Client:
+class Client(Reads):
     """Talks to one ledger's server for any number of parties."""
 
     def __init__(
@@ -263,49 +264,6 @@ class Client:
             self._tokens[by] = now + TOKEN_SECONDS, token
         return token
 
-    def get(self, path: str, *, by: str = "", **params: str | int) -> Any:
-        """Reads an object as JSON, as a party if one is named.
-
-        Raises:
-            RefusedError: There is no such thing, or not for the party.
-        """
-        return self._read(path, by=by, params=params).json()
-
-    def get_bytes(self, path: str, *, by: str = "") -> bytes:
-        """Reads a file: a tile, a bundle, a snapshot, a proof.
-
-        Raises:
-            RefusedError: There is no such file, or not for the party.
-        """
-        return self._read(path, by=by, params={}).content
-
-    def pages(self, path: str, *, by: str, **params: str | int) -> Iterator[dict[str, Any]]:
-        """Yields the rows of a list, page by page, all as of the first page's size.
-
-        Raises:
-            RefusedError: The server has refused.
-        """
-        while True:
-            page = self.get(path, by=by, **params)
-            yield from page["data"]
-            if not page["has_more"]:
-                return
-            params["cursor"] = page["next"]
-
-    def statement(self, sid: str, *, by: str) -> Result | None:
-        """Resolves an unknown outcome: what became of a statement, or None if it is not sealed.
-
-        Raises:
-            RefusedError: The caller is not known.
-        """
-        try:
-            found = self.get(f"/v1/statements/{sid}", by=by)
-        except RefusedError as error:
-            if error.code == "not-found":
-                return None
-            raise
-        return result_of({"status": 200, **found})
-
     def checkpoint(self) -> Checkpoint:
         """Fetches the newest checkpoint, and verifies it and that the log has only grown.
 
@@ -363,18 +321,6 @@ class Client:
                 raise
 
     # --- Sending ------------------------------------------------------------------
-
-    def _authorisation(self, by: str) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.token(by)}"} if by else {}
-
-    def _read(self, path: str, *, by: str, params: Mapping[str, str | int]) -> httpx.Response:
-        """Reads, and raises what was refused."""
-        response = self._send(
-            "GET", path, headers=self._authorisation(by), params=dict(params) or None
-        )
-        if response.status_code != 200:
-            raise RefusedError(problem_of(response))
-        return response
 
     def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         """Sends a request, again if the connection broke or the server was busy.

@@ -6,6 +6,7 @@ burdened, what is disputed and what secures it; but no earlier holder.
 
 from api.find import find_row
 from api.pages import shown
+from api.payees import untold_of
 from registry.accessory import cap_shares
 from registry.burdens import (
     ACCESSORIES,
@@ -86,12 +87,23 @@ def _head_joined(store: LedgerStore, voucher: Voucher, *, as_of: int | None) -> 
 
 
 def _accessories(store: LedgerStore, lot: Lot, *, as_of: int | None) -> list[Json]:
-    """Returns the rights that secure a lot's voucher, each with this lot's part of its cap."""
+    """Returns the rights that secure a lot's voucher, each with this lot's part of its cap.
+
+    A promise of who should have been told of the holder's assignment, and was not, has no
+    effect towards it (RG-24).
+    """
     rights = list(store.select(ACCESSORIES, field="voucher", value=lot.voucher, as_of=as_of))
     if not rights:
         return []
     lots = list(store.select(LOTS, field="voucher", value=lot.voucher, as_of=as_of))
+    untold = untold_of(store, lot)
     return [
-        {**shown(right), "cap_of_lot": str(cap_shares(right.cap, lots)[lot.lot])}
+        {
+            **shown(right),
+            "cap_of_lot": str(cap_shares(right.cap, lots)[lot.lot]),
+            "status": "ineffective"
+            if right.trigger is not None and right.provider in untold
+            else "effective",
+        }
         for right in rights
     ]

@@ -21,6 +21,12 @@ class OperationNotAllowedError(AuthenticationError):
     template = "{operation} is not for {by}"
 
 
+class ControlNotShownError(AuthenticationError):
+    """The answer to a challenge does not show that its signer controls the lot now."""
+
+    template = "control is not shown: {reason}"
+
+
 class NotFoundError(RefusalError):
     """There is no such thing, or it is not for the caller to see."""
 

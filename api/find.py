@@ -1,11 +1,13 @@
 """Finds single rows: live ones by key, earlier ones through what they are indexed by."""
 
+from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 from api.visibility import changes_of
+from registry.canonical import Json
 from registry.entries import open_entry
 from registry.errors import RegistryError
-from registry.ids import parse_lot_id
+from registry.ids import Sid, parse_lot_id
 from registry.model import LOTS, Lot
 from registry.people import WAITED
 from registry.ports import LedgerStore
@@ -23,6 +25,18 @@ def find_row(store: LedgerStore, table: Table[R], key: Key, *, as_of: int | None
     return next((row for row in rows if table.key_of(row) == key), None)
 
 
+def changes_made_by(store: LedgerStore, sid: Sid) -> Iterator[Mapping[str, Json]]:
+    """Yields what a sealed statement has changed, if need be in the entry that approved it."""
+    index = store.find_statements([sid]).get(sid)
+    if index is None:
+        return
+    (waited,) = store.fetch([Get(WAITED, ((sid,),))])[0]
+    if waited is not None:
+        # What it numbers was made by the entry that approved it.
+        index = waited.index
+    yield from changes_of(open_entry(next(iter(store.entries(index, index + 1)))))
+
+
 def find_lot(store: LedgerStore, lot: str, *, as_of: int | None) -> Lot | None:
     """Returns a lot, live or as of a size: the statement in its id leads to its voucher."""
     if as_of is None:
@@ -31,15 +45,8 @@ def find_lot(store: LedgerStore, lot: str, *, as_of: int | None) -> Lot | None:
         sid, _ = parse_lot_id(lot)
     except RegistryError:
         return None
-    index = store.find_statements([sid]).get(sid)
-    if index is None:
-        return None
-    (waited,) = store.fetch([Get(WAITED, ((sid,),))])[0]
-    if waited is not None:
-        # What it numbers was made by the entry that approved it.
-        index = waited.index
-    entry = open_entry(next(iter(store.entries(index, index + 1))))
-    vouchers = {str(change["voucher"]) for change in changes_of(entry) if "voucher" in change}
+    changes = changes_made_by(store, sid)
+    vouchers = {str(change["voucher"]) for change in changes if "voucher" in change}
     for voucher in sorted(vouchers):
         for row in store.select(LOTS, field="voucher", value=voucher, as_of=as_of):
             if row.lot == lot:

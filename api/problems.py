@@ -18,7 +18,14 @@ import clearing.errors
 import registry.writer
 from api.titles import FAMILY_TITLES, TITLES
 from clearing.errors import AmountDiffersError, InstructionNotFoundError, PlanDiffersError
-from registry import errors, people_refusals, refusals
+from registry import (
+    dealing_refusals,
+    errors,
+    notice_refusals,
+    people_refusals,
+    pricing,
+    refusals,
+)
 from registry.errors import RegistryError
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -46,6 +53,7 @@ STATUSES: Final[Mapping[type[RegistryError], int]] = {
     errors.KeyUseError: 403,
     errors.KeyRevokedError: 403,
     api.errors.OperationNotAllowedError: 403,
+    api.errors.ControlNotShownError: 403,
     refusals.RoleMissingError: 403,
     people_refusals.SuspendedError: 403,
     people_refusals.DutyMissingError: 403,
@@ -54,6 +62,10 @@ STATUSES: Final[Mapping[type[RegistryError], int]] = {
     people_refusals.OtherPartyError: 403,
     people_refusals.MakerIsCheckerError: 403,
     people_refusals.FinalReviewMissingError: 403,
+    dealing_refusals.NotFinancingPartyError: 403,
+    dealing_refusals.FinancingModeError: 422,
+    dealing_refusals.TermsDifferError: 422,
+    dealing_refusals.PaymentFormError: 422,
     refusals.NotTrusteeError: 403,
     refusals.NotBankError: 403,
     refusals.NotOwnerError: 403,
@@ -63,15 +75,21 @@ STATUSES: Final[Mapping[type[RegistryError], int]] = {
     refusals.NotAssigneeError: 403,
     refusals.NotAssignorError: 403,
     refusals.NotGrantorError: 403,
+    notice_refusals.NotDeclarerError: 403,
+    notice_refusals.NotSenderError: 403,
+    notice_refusals.PowerMissingError: 403,
+    notice_refusals.PowerNotTriggeredError: 403,
     # Not there.
     api.errors.NotFoundError: 404,
+    notice_refusals.NoticeNotFoundError: 404,
     people_refusals.PartyUnknownError: 404,
     refusals.AccountUnknownError: 404,
     refusals.LotNotFoundError: 404,
-    refusals.NoticeNotFoundError: 404,
     refusals.SnapshotUnknownError: 404,
     InstructionNotFoundError: 404,
     # Well formed, and no state of the ledger would make it right.
+    notice_refusals.AttorneyRefusedError: 422,
+    notice_refusals.EvidenceMissingError: 422,
     people_refusals.NotSuspendableError: 422,
     people_refusals.TooFewPeopleError: 422,
     refusals.AssigneeRefusedError: 422,
@@ -195,7 +213,7 @@ def leaves(base: type[RegistryError] = RegistryError) -> Iterator[type[RegistryE
 
 
 _PACKAGES: Final = ("registry", "clearing", "api")
-_SOURCES: Final = (clearing.errors, registry.writer)
+_SOURCES: Final = (clearing.errors, pricing, registry.writer)
 """Imported so that their leaves are known."""
 
 _INTRODUCTION: Final = """\

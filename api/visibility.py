@@ -11,9 +11,11 @@ from api.auth import Caller
 from clearing.model import InstructionRecord
 from registry.burdens import Dispute, Filing, Pledge, Task
 from registry.canonical import Json, parse_object
+from registry.dealings import Early, Financing
 from registry.entries import Entry, open_entry
 from registry.ids import Sid
-from registry.model import LOTS, Account, Consent, Lot, Notice, Offer, Party, Role, Voucher
+from registry.inboxes import Notice, Power
+from registry.model import LOTS, Account, Consent, Lot, Offer, Party, Role, Voucher
 from registry.people import WAITED, Affiliation, Pending, WaitEnd
 from registry.ports import LedgerStore
 from registry.signing import split_jws
@@ -63,9 +65,30 @@ READERS: Final[Mapping[str, tuple[str, ...]]] = {
     "transfer.accept": ("assignor", "assignee"),
     "transfer.reject": ("assignor",),
     "transfer.withdraw": (),
+    "inbox.designate": (),
+    "notice.received": (),
+    "notice.refuse": ("assignee",),
+    # Its recipients read the notice itself, in their inboxes.
+    "notice.give": ("assignor", "assignee"),
+    "notice.revoke": ("assignee",),
+    "notice.agree-revoke": ("assignor",),
+    "power.grant": ("assignee", "attorney", "declarer"),
+    "power.trigger": ("assignor", "attorney"),
     # One acknowledgement names many assignees, who must not see one another.
     "notice.acknowledge": (),
     "snapshot.request": (),
+    "early.offer": ("debtor", "holder"),
+    "early.consent": ("debtor", "holder"),
+    "early.receive": ("debtor", "holder"),
+    # A debtor sees an application if its own word is asked for.
+    "financing.apply": ("applicant", "financier", "asked"),
+    "financing.quote": ("applicant", "financier"),
+    "financing.confirm": ("applicant", "financier", "debtor"),
+    "financing.end": ("applicant", "financier"),
+    "financing.contract": ("applicant", "financier", "assignee"),
+    "financing.register": ("applicant", "financier"),
+    "financing.pay": ("applicant", "financier"),
+    "financing.receive": ("applicant", "financier"),
     "pledge.create": ("pledgor", "pledgee"),
     "pledge.register": ("pledgor", "pledgee"),
     "pledge.enforce": ("pledgor", "pledgee"),
@@ -213,6 +236,17 @@ def sees_pledge(caller: Caller, pledge: Pledge) -> bool:
     return caller.is_auditor or any(map(caller.is_or_manages, (pledge.pledgor, pledge.pledgee)))
 
 
+def sees_financing(caller: Caller, row: Financing) -> bool:
+    """Tells whether a caller asks for money, gives it, or has the claim through it."""
+    parties = (row.applicant, row.financier, row.acquirer)
+    return caller.is_auditor or any(map(caller.is_or_manages, parties))
+
+
+def sees_early(caller: Caller, row: Early) -> bool:
+    """Tells whether a caller offers to pay early, or is offered it."""
+    return caller.is_auditor or any(map(caller.is_or_manages, (row.debtor, row.holder)))
+
+
 def sees_dispute(caller: Caller, dispute: Dispute) -> bool:
     """Tells whether a dispute is between the caller and another; assignees see it with a lot."""
     parties = (dispute.debtor, dispute.creditor)
@@ -232,6 +266,12 @@ def sees_consent(caller: Caller, consent: Consent) -> bool:
 def sees_notice(caller: Caller, notice: Notice) -> bool:
     """Tells whether a notice is in the caller's inbox."""
     return caller.is_auditor or caller.is_or_manages(notice.recipient)
+
+
+def sees_power(caller: Caller, power: Power) -> bool:
+    """Tells whether a caller is named in a power of attorney."""
+    named = (power.assignor, power.assignee, power.attorney, power.declarer)
+    return caller.is_auditor or any(map(caller.is_or_manages, named))
 
 
 def sees_account(caller: Caller, account: Account) -> bool:

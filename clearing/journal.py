@@ -112,12 +112,16 @@ class _Book:
                     )
                 case "voucher-activated":
                     self._activate(entry, change)
-                case "lot-assigned":
+                case "lot-assigned" | "lot-transferred":
                     self._assign(entry, change)
+                case "financing-title-passed":
+                    self._assign(entry, change, assignor="applicant", offer="contract")
                 case "instruction-posted":
                     paying = self._pay(entry, change)
                 case "lot-discharged":
                     self._discharge(paying, change)
+                case "lot-extinguished":
+                    self._extinguish(entry, change)
                 case _:
                     # Everything else moves neither claims nor money.
                     pass
@@ -131,16 +135,18 @@ class _Book:
         )
         self.post(self.open(entry, f"issue {_plain(voucher.voucher_no)}", voucher=sid), posted)
 
-    def _assign(self, entry: LogEntry, change: LogEntry) -> None:
-        """Writes an assignment."""
+    def _assign(
+        self, entry: LogEntry, change: LogEntry, *, assignor: str = "assignor", offer: str = "offer"
+    ) -> None:
+        """Writes an assignment, whose effect names two of its members so."""
         sid = _text(change, "voucher")
         posted = assignment(
             _amount(change, "amount"),
-            assignor=PartyId(_text(change, "assignor")),
+            assignor=PartyId(_text(change, assignor)),
             assignee=PartyId(_text(change, "assignee")),
         )
         words = f"assign {_plain(self._voucher(sid).voucher_no)}"
-        self.post(self.open(entry, words, voucher=sid, offer=_text(change, "offer")), posted)
+        self.post(self.open(entry, words, voucher=sid, offer=_text(change, offer)), posted)
 
     def _pay(self, entry: LogEntry, change: LogEntry) -> _Transaction:
         """Writes the bank legs of a posted instruction."""
@@ -170,6 +176,17 @@ class _Book:
             holder=PartyId(_text(change, "holder")),
         )
         self.post(paying, posted, is_asserted=True)
+
+    def _extinguish(self, entry: LogEntry, change: LogEntry) -> None:
+        """Writes the end of a claim before it was due; no account of ours saw money."""
+        sid = _text(change, "voucher")
+        posted = discharge(
+            _amount(change, "amount"),
+            debtor=PartyId(_text(change, "debtor")),
+            holder=PartyId(_text(change, "holder")),
+        )
+        words = f"end {_plain(self._voucher(sid).voucher_no)}"
+        self.post(self.open(entry, words, voucher=sid, ground=_text(change, "ground")), posted)
 
     def _voucher(self, sid: str) -> _Voucher:
         """Returns a voucher that an earlier entry has issued."""

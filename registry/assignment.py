@@ -9,46 +9,58 @@ from sys import intern
 from registry.debts import moved
 from registry.effects import DeadlineCleared, Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
-from registry.ids import LotId, NoticeId, PartyId, Sid, lot_id, notice_id
+from registry.ids import LotId, PartyId, Sid, lot_id
 from registry.model import (
     LOTS,
-    NOTICES,
     OFFERS,
+    PARTIES,
     Lot,
     LotStatus,
-    Notice,
     Offer,
     Purpose,
+    Role,
     Voucher,
 )
+from registry.notifying import tell
+from registry.policy import Rules
+from registry.refusals import AssigneeRefusedError
 from registry.statements import Now
 from registry.tables import Minor, MutableRows, Rows, replace
 
+ASSIGNEE_ROLES = {
+    Purpose.SETTLE: frozenset({Role.PARTICIPANT}),
+    Purpose.FINANCE: frozenset({Role.FINANCIER}),
+    Purpose.SECURITISE: frozenset({Role.VEHICLE}),
+}
 
-class NoticeArrived(Effect, frozen=True, kw_only=True):
-    """A notice of assignment is in its recipient's inbox; the entry's time is its arrival."""
 
-    notice: NoticeId
-    transfer: Sid
-    voucher: Sid
-    recipient: PartyId
-    assignor: PartyId
-    assignee: PartyId
-    amount: Minor
+def require_assignee(
+    state: Rows,
+    assignee: PartyId,
+    *,
+    assignor: PartyId,
+    purpose: Purpose,
+    voucher: Voucher,
+    rules: Rules,
+) -> None:
+    """Checks that the assignee may take what is offered.
 
-    def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Writes the notice."""
-        row = Notice(
-            notice=self.notice,
-            transfer=self.transfer,
-            voucher=self.voucher,
-            recipient=self.recipient,
-            assignor=self.assignor,
-            assignee=self.assignee,
-            amount=self.amount,
-            arrived=seal.time,
+    Raises:
+        AssigneeRefusedError: It may not.
+    """
+    party = state.get(PARTIES, assignee)
+    if assignee == assignor:
+        raise AssigneeRefusedError(assignee=assignee, reason="is the assignor")
+    if assignee in voucher.co_debtors:
+        raise AssigneeRefusedError(assignee=assignee, reason="owes the voucher")
+    if party is None or not ASSIGNEE_ROLES[purpose].intersection(party.roles):
+        roles = " or ".join(sorted(ASSIGNEE_ROLES[purpose]))
+        raise AssigneeRefusedError(
+            assignee=assignee, reason=f"is not admitted as {roles}, which {purpose} calls for"
         )
-        state.add(NOTICES, row)
+    if rules.financiers_only is not None and purpose is Purpose.SETTLE:
+        reason = "takes it in payment, and the policy allows financiers alone"
+        raise AssigneeRefusedError(assignee=assignee, reason=reason)
 
 
 def assigned_id(offer: Sid) -> LotId:
@@ -100,39 +112,6 @@ def assigned_lot(
         status=LotStatus.FREE,
         salt=salt,
         cuts=0,
-    )
-
-
-RECIPIENTS_MAX = 8
-"""Who can be told of a voucher's assignments (docs/formats.md, Limits)."""
-
-
-def recipients_of(voucher: Voucher) -> tuple[str, ...]:
-    """Returns who is told of a voucher's assignments: debtor, co-debtors, guarantors.
-
-    An assignment that a guarantor was not told of has no effect on it (Civil Code, art. 696;
-    RG-24).
-    """
-    told = (voucher.debtor, *voucher.co_debtors, *voucher.guarantors)
-    # A guarantor may have joined the debt later: it is told once.
-    return tuple(dict.fromkeys(told))
-
-
-def notices_of(
-    voucher: Voucher, *, offer: Sid, assignor: PartyId, assignee: PartyId, amount: Minor
-) -> tuple[NoticeArrived, ...]:
-    """Returns an assignment's notices: to the debtor, each co-debtor, each guarantor, in order."""
-    return tuple(
-        NoticeArrived(
-            notice=notice_id(assigned_id(offer), rank),
-            transfer=offer,
-            voucher=voucher.voucher,
-            recipient=PartyId(recipient),
-            assignor=assignor,
-            assignee=assignee,
-            amount=amount,
-        )
-        for rank, recipient in enumerate(recipients_of(voucher))
     )
 
 
@@ -197,15 +176,19 @@ def assign(
         collection_route=collection_route,
         policy=now.facts.policy,
     )
-    notices = notices_of(
+    told = tell(
+        state,
         voucher,
-        offer=offer.offer,
+        now,
+        transfer=offer.offer,
         assignor=offer.assignor,
         assignee=offer.assignee,
         amount=offer.amount,
+        purpose=offer.purpose,
+        withheld=offer.withheld,
     )
     held = moved(state, voucher.debtor, offer.amount, giver=offer.assignor, taker=offer.assignee)
-    return (assigned, *notices, *held)
+    return (assigned, *told, *held)
 
 
 def answered_deadlines(offer: Offer) -> tuple[DeadlineCleared, ...]:

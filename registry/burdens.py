@@ -68,7 +68,7 @@ class FilingStatus(StrEnum):
     EXPIRED = "expired"
 
 
-S = TypeVar("S", PledgeStatus, FreezeStatus, DisputeStatus, FilingStatus)
+S = TypeVar("S", bound=StrEnum)
 
 PLEDGE_MOVES: Mapping[PledgeStatus, frozenset[PledgeStatus]] = {
     PledgeStatus.PENDING: frozenset(

@@ -194,6 +194,23 @@ class Calendar:
             left -= self.is_working_day(day)
         return day
 
+    def reckon(self, day: date, n: int) -> date:
+        """Counts working days like `add_working_days`, as far as anybody knows, and never refuses.
+
+        Beyond what the calendar covers, on either side, Monday to Friday are worked; the
+        first and the last day that can be written end every count.
+
+        Args:
+            day: Where to start; it need not be worked.
+            n: How many, not 0: -1 is the last working day before it.
+        """
+        step, end = (1, date.max) if n > 0 else (-1, date.min)
+        left = abs(n)
+        while left > 0 and day != end:
+            day += timedelta(days=step)
+            left -= self.is_worked(day)
+        return day
+
 
 def _is_weekend(day: date) -> bool:
     return day.weekday() >= _SATURDAY

@@ -7,7 +7,7 @@ was declared, never what the words of a letter suggest.
 Source: SD-61; Civil Code 552, 687, 688; reference notes 6 and 17.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -65,12 +65,22 @@ def claimable_parties(
     co_debtors: Iterable[PartyId],
     promises: Iterable[Promise],
     progress: Progress,
+    untold: Collection[str] = (),
 ) -> tuple[PartyId, ...]:
     """Returns who may be asked to pay now, each once: debtors first, then promisors.
 
-    Before the due date nobody may, except a promisor whose own instant has come.
+    Before the due date nobody may, except a promisor whose own instant has come. Who should
+    have been told of the assignment that the asking holder rests on, and was not, may not be
+    asked by it: towards it the assignment has no effect.
 
-    Source: SD-61.
+    Args:
+        debtor: Who owes the voucher.
+        co_debtors: Who has joined the debt.
+        promises: Who stands in for them, and when.
+        progress: What has come about.
+        untold: Who was not told of the holder's assignment.
+
+    Source: SD-61; Civil Code, arts. 546 and 696; RG-24.
     """
     is_due = progress.time >= progress.due
     asked = [debtor, *co_debtors] if is_due else []
@@ -86,4 +96,4 @@ def claimable_parties(
                 has_come = progress.calculation_short
         if has_come:
             asked.append(promise.promisor)
-    return tuple(dict.fromkeys(asked))
+    return tuple(dict.fromkeys(party for party in asked if party not in untold))

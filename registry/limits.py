@@ -8,7 +8,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from registry.calendars import add_months, parse_date
-from registry.model import ASSIGNMENTS_MAX, Lot, Route, Voucher
+from registry.dealing_refusals import FinancingRequiredError
+from registry.model import ASSIGNMENTS_MAX, Lot, Purpose, Route, Voucher
 from registry.policy import Justification, Rules, ask_rules
 from registry.refusals import (
     BlackoutError,
@@ -126,11 +127,7 @@ def blackout_from(state: Rows, rules: Rules, due_on: str) -> date | None:
     if rules.blackout is None:
         return None
     calendar = calendar_named(state, rules.blackout.calendar)
-    day, left = parse_date(due_on), rules.blackout.working_days
-    while left > 0:
-        day -= timedelta(days=1)
-        left -= calendar.is_worked(day)
-    return day
+    return calendar.reckon(parse_date(due_on), -rules.blackout.working_days)
 
 
 def require_before_blackout(state: Rows, rules: Rules, lot: Lot, day: date) -> None:
@@ -175,6 +172,17 @@ def require_recourse(rules: Rules, lot: Lot, *, recourse: bool) -> None:
         raise RecourseRefusedError(lot=lot.lot)
 
 
+def require_no_financing(rules: Rules, lot: Lot, purpose: Purpose) -> None:
+    """Checks that a lot may be offered for money without a financing.
+
+    Raises:
+        FinancingRequiredError: The policy has no other way.
+    """
+    is_exclusive = rules.financing is not None and rules.financing.exclusive
+    if is_exclusive and purpose is Purpose.FINANCE:
+        raise FinancingRequiredError(lot=lot.lot)
+
+
 def require_justified(voucher: Voucher, *, justified: bool) -> None:
     """Checks that money is given for a long term only if somebody says why (RG-04).
 
@@ -186,8 +194,9 @@ def require_justified(voucher: Voucher, *, justified: bool) -> None:
 
 
 def ask_limits_of_transfer(now: Now) -> Generator[Read, Any, Rules]:
-    """Asks for the rules in force, and for the calendar of the blackout."""
+    """Asks for the rules in force, and for the calendars of the blackout and of notices."""
     rules = yield from ask_rules(now)
-    if rules.blackout is not None:
-        yield from ask_calendar(rules.blackout.calendar)
+    for rule in (rules.blackout, rules.notices):
+        if rule is not None:
+            yield from ask_calendar(rule.calendar)
     return rules

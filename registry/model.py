@@ -1,4 +1,4 @@
-"""The rows of the state: parties, keys, accounts, vouchers, lots, offers, notices.
+"""The rows of the state: parties, keys, accounts, vouchers, lots, offers.
 
 A lot's amount, holder and voucher never change: it is created by one entry and
 consumed by at most one. A consumed lot's row ends; everything a decision or a
@@ -8,8 +8,8 @@ so that the live state grows with live lots and not with history.
 
 from enum import StrEnum
 
-from registry import burdens, credit
-from registry.ids import Kid, LotId, NoticeId, Origin, PartyId, Sid
+from registry import burdens, credit, dealings, inboxes
+from registry.ids import Kid, LotId, Origin, PartyId, Sid
 from registry.people import (
     AFFILIATIONS,
     APPROVAL_RULES,
@@ -63,6 +63,8 @@ class LotStatus(StrEnum):
     OFFERED = "offered"
     HELD = "held"
     """Its payee account has changed within a day (FR-12)."""
+    RESERVED = "reserved"
+    """Its early payment or its financing is agreed."""
 
 
 class Purpose(StrEnum):
@@ -264,6 +266,8 @@ class Offer(Record, frozen=True, kw_only=True):
     """The assignee's consent under which silence accepts it, while that may happen."""
     silent_at: int | None = None
     """The instant at which silence has accepted it, in milliseconds."""
+    withheld: bool = False
+    """The debtors are not told with the transfer, but later."""
 
 
 class Consent(Record, frozen=True, kw_only=True):
@@ -296,21 +300,6 @@ class Grant(Record, frozen=True, kw_only=True):
     consent: Sid
     party: PartyId
     purpose: str
-
-
-class Notice(Record, frozen=True, kw_only=True):
-    """A notice of assignment, authored by the assignor, arrived in the recipient's inbox."""
-
-    notice: NoticeId
-    transfer: Sid
-    voucher: Sid
-    recipient: PartyId
-    assignor: PartyId
-    assignee: PartyId
-    amount: Minor
-    arrived: int
-    """Milliseconds, the time of the entry that brought it into the recipient's inbox."""
-    acknowledged: bool = False
 
 
 class Deadline(Record, frozen=True, kw_only=True):
@@ -367,12 +356,13 @@ CALENDARS = Table(name="calendar", row=CalendarRecord, key=("name",))
 OFFERS = Table(name="offer", row=Offer, key=("offer",), indexes=("lot", "assignee", "kid"))
 GRANTS = Table(name="consent_grant", row=Grant, key=("consent",))
 CONSENTS = Table(name="consent", row=Consent, key=("party", "purpose"), indexes=("party", "kid"))
-NOTICES = Table(name="notice", row=Notice, key=("notice",), indexes=("recipient",), lasting=True)
 LOTS = Table(name="lot", row=Lot, key=("lot",), indexes=("voucher", "holder"))
 VOUCHER_NUMBERS = Table(
     name="voucher_number", row=VoucherNumber, key=("debtor", "voucher_no"), lasting=True
 )
-VOUCHERS = Table(name="voucher", row=Voucher, key=("voucher",), indexes=("debtor", "due_on"))
+VOUCHERS = Table(
+    name="voucher", row=Voucher, key=("voucher",), indexes=("debtor", "creditor", "due_on")
+)
 MANDATES = Table(name="mandate", row=Mandate, key=("mandate",), indexes=("owner", "account"))
 ACCOUNTS = Table(name="account", row=Account, key=("account",), indexes=("owner", "bank"))
 PARTIES = Table(name="party", row=Party, key=("party",))
@@ -385,8 +375,8 @@ COMMITTED = Table(name="committed", row=Committed, key=("row",))
 TABLES = (
     LEDGER, KEYS, PENDING, APPROVALS, WAITED, SUSPENSIONS, AFFILIATIONS,
     REGISTRATIONS, OFFERS, GRANTS, POLICIES, CONSENTS, CALENDARS,
-    *burdens.TABLES, NOTICES, LOTS,
+    *burdens.TABLES, *inboxes.TABLES, *dealings.TABLES, LOTS,
     VOUCHER_NUMBERS, VOUCHERS, MANDATES, ACCOUNTS, PARTIES, APPROVAL_RULES,
-    DEADLINES, STATE_REQUESTS, BUCKETS, HISTORIES, COMMITTED, *credit.TABLES,
+    inboxes.INBOXES, DEADLINES, STATE_REQUESTS, BUCKETS, HISTORIES, COMMITTED, *credit.TABLES,
 )  # fmt: skip
 """The registry's tables, in the order in which batches read them and digests hash them."""

@@ -26,7 +26,7 @@ from registry.ids import Sid
 from registry.model import LEDGER, POLICIES, Ledger, Policy
 from registry.statements import Body, Now
 from registry.tables import MutableRows, Read, Rows, get, replace
-from registry.words import AcceptanceMode
+from registry.words import AcceptanceMode, Step
 
 Months = Annotated[int, Field(ge=1, le=120)]
 WorkingDays = Annotated[int, Field(ge=1, le=30)]
@@ -34,6 +34,9 @@ WorkingDays = Annotated[int, Field(ge=1, le=30)]
 
 
 Mode = Annotated[AcceptanceMode, LENIENT]
+
+
+OrderedStep = Annotated[Step, LENIENT]
 
 
 class Justification(StrEnum):
@@ -77,6 +80,27 @@ class Blackout(Body):
     working_days: WorkingDays
 
 
+class NoticeSilence(Body):
+    """Working days after which silence about a notice is told on, each time anew (FR-11)."""
+
+    calendar: MachineText
+    working_days: Annotated[tuple[WorkingDays, ...], LENIENT, Field(min_length=1, max_length=3)]
+
+
+class FinancingRule(Body):
+    """In which order money is given for a lot, and what comes before it (note 13, SD-16).
+
+    `order` holds `pay` and `title`, and `register` if transfers are registered elsewhere; the
+    claim passes with the step before it. Within `search_days` before the contract the
+    financier has searched for every assignor. If `exclusive`, a lot is sold for money by a
+    financing, and by nothing else.
+    """
+
+    order: Annotated[tuple[OrderedStep, ...], LENIENT, Field(min_length=2, max_length=3)]
+    search_days: Annotated[int, Field(ge=1, le=90)] | None = None
+    exclusive: OnlyTrue | None = None
+
+
 class PayDay(Body):
     """The calendar by which a pay date rolls on to a working day; the due date never moves."""
 
@@ -91,10 +115,12 @@ class Rules(Body):
     blackout: Blackout | None = None
     direct_only: OnlyTrue | None = None
     """No voucher is issued that clears tier by tier."""
+    financing: FinancingRule | None = None
     financiers_only: OnlyTrue | None = None
     """Lots go to financiers and vehicles alone (RG-44)."""
     no_recourse: OnlyTrue | None = None
     """No assignor answers for the debtor."""
+    notices: NoticeSilence | None = None
     pay_day: PayDay | None = None
     pay_term: PayTerm | None = None
     splitting: Splitting | None = None
@@ -103,8 +129,8 @@ class Rules(Body):
     @property
     def calendars(self) -> tuple[str, ...]:
         """The calendars that the rules name, sorted."""
-        named = {rule.calendar for rule in (self.blackout, self.pay_day) if rule is not None}
-        return tuple(sorted(named))
+        rules = (self.blackout, self.notices, self.pay_day)
+        return tuple(sorted({rule.calendar for rule in rules if rule is not None}))
 
     def allows(self, mode: str) -> bool:
         """Tells whether what is offered may become effective in a way."""
@@ -123,12 +149,17 @@ def check_rules(rules: Rules) -> None:
     """Checks what a model cannot say of rules.
 
     Raises:
-        MalformedError: Modes out of order or without `explicit`; a soft term that is not
-            below the hard one, or is justified though there is none.
+        MalformedError: Modes out of order or without `explicit`; days of silence out of order;
+            a soft term that is not below the hard one, or is justified though there is none; a
+            financing's steps as `_check_order` says.
     """
     modes = rules.acceptance
     if modes is not None and (AcceptanceMode.EXPLICIT not in modes or [*modes] != sorted({*modes})):
         raise MalformedError(what="acceptance", reason="not sorted, or without explicit")
+    days = () if rules.notices is None else rules.notices.working_days
+    if [*days] != sorted({*days}):
+        raise MalformedError(what="notices", reason="the working days are not in order")
+    _check_order(rules)
     tenor = rules.tenor
     if tenor is None:
         return
@@ -136,6 +167,22 @@ def check_rules(rules: Rules) -> None:
         raise MalformedError(what="tenor", reason="a soft term says when it is to be justified")
     if tenor.soft_months is not None and tenor.soft_months >= tenor.hard_months:
         raise MalformedError(what="tenor", reason="the soft term is not below the hard one")
+
+
+def _check_order(rules: Rules) -> None:
+    """Checks the order of a financing's steps.
+
+    Raises:
+        MalformedError: A step stands twice, `pay` or `title` is missing, or the claim would
+            wait for more than the price: nobody could be made to give it then.
+    """
+    if rules.financing is None:
+        return
+    order = rules.financing.order
+    if len(set(order)) != len(order) or not {Step.PAY, Step.TITLE} <= set(order):
+        raise MalformedError(what="financing", reason="pay and title stand in the order, each once")
+    if order == (Step.PAY, Step.REGISTER, Step.TITLE):
+        raise MalformedError(what="financing", reason="what is paid for passes with the payment")
 
 
 def format_rules(rules: Rules) -> str:

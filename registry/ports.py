@@ -132,6 +132,30 @@ class LedgerStore(LiveReads, Protocol):
     ) -> list[tuple[Any, ...]]:
         """Returns fields of the live rows whose field has one of the values, in any order."""
 
+    def totals(
+        self,
+        table: Table[Any],
+        by: Sequence[str],
+        *,
+        sums: Sequence[str] = (),
+        field: str = "",
+        value: Value = "",
+        as_of: int | None = None,
+    ) -> list[tuple[Any, ...]]:
+        """Counts rows and adds up their money, for reports: no row leaves the store.
+
+        Args:
+            table: Whose rows.
+            by: Fields by whose values rows are told apart, at least one.
+            sums: Fields of money; an absent one adds nothing.
+            field: If given, rows whose field has the value.
+            value: That value.
+            as_of: A size; live rows without it.
+
+        Returns:
+            For each combination of values, in any order: the values, how many rows, the sums.
+        """
+
     def due(self, *, until: int, limit: int) -> tuple[Deadline, ...]:
         """Returns the first `limit` live deadlines with `at` <= until, by (at, kind, id)."""
 

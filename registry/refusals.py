@@ -379,18 +379,6 @@ class NotGrantorError(RefusalError):
     template = "consent {consent} is not {by}'s"
 
 
-class NoticeNotFoundError(RefusalError):
-    """The signer has no such notice."""
-
-    template = "the signer has no notice {notice}"
-
-
-class AlreadyAcknowledgedError(RefusalError):
-    """The notice was acknowledged before."""
-
-    template = "notice {notice} is acknowledged"
-
-
 class SnapshotUnknownError(RefusalError):
     """There is no such state entry, or it knows no such bucket."""
 

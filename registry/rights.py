@@ -5,15 +5,30 @@ from datetime import date
 
 from registry.calendars import DAY_MS, date_at, parse_offset, start_of
 from registry.effects import DeadlineSet
+from registry.encumbrance_refusals import LotBurdenedError
 from registry.errors import InvariantBrokenError
-from registry.ids import Kid, PartyId, Sid
-from registry.model import ACCOUNTS, CONSENTS, MANDATES, OFFERS, VOUCHERS, Account, Voucher
+from registry.ids import Kid, LotId, PartyId, Sid
+from registry.model import (
+    ACCOUNTS,
+    CONSENTS,
+    LOTS,
+    MANDATES,
+    OFFERS,
+    VOUCHERS,
+    Account,
+    Lot,
+    LotStatus,
+    Voucher,
+)
 from registry.people import APPROVALS, PENDING, ApprovalRule, Duty, KeyRecord, KeyUse, Pending
 from registry.people_refusals import TooFewPeopleError
 from registry.refusals import (
     AccountNotVerifiedError,
     AccountUnknownError,
+    LotLockedError,
+    LotNotFoundError,
     MandateMissingError,
+    NotHolderError,
     NotOwnerError,
 )
 from registry.statements import Now
@@ -21,6 +36,27 @@ from registry.tables import ReadPlan, Rows, where
 
 CANCELLED_AT_ONCE = 400
 """Deadlines that one entry sets after a revocation."""
+
+
+def own_free_lot(state: Rows, lot: LotId, *, by: PartyId) -> Lot:
+    """Returns a lot with which its holder can do what it likes.
+
+    Raises:
+        LotNotFoundError: There is no such live lot.
+        NotHolderError: The signer does not hold it.
+        LotLockedError: It is offered, reserved or held.
+        LotBurdenedError: It is pledged or frozen.
+    """
+    row = state.get(LOTS, lot)
+    if row is None:
+        raise LotNotFoundError(lot=lot)
+    if row.holder != by:
+        raise NotHolderError(lot=row.lot, by=by)
+    if row.status != LotStatus.FREE:
+        raise LotLockedError(lot=row.lot, status=row.status)
+    if row.burdens:
+        raise LotBurdenedError(lot=row.lot, burden=row.burdens[0])
+    return row
 
 
 def require_account(state: Rows, account: Sid, *, owner: PartyId) -> Account:

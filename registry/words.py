@@ -27,6 +27,17 @@ class Flag(StrEnum):
     """Due beyond the published calendar: the pay date is not known yet."""
 
 
+class Step(StrEnum):
+    """A step of a financing after its contract, whose order is policy."""
+
+    REGISTER = "register"
+    """The financier registers the transfer elsewhere."""
+    PAY = "pay"
+    """The seller has the price."""
+    TITLE = "title"
+    """The claim passes."""
+
+
 class AcceptanceMode(StrEnum):
     """How a transfer or a voucher becomes effective (PF-01)."""
 

@@ -218,6 +218,11 @@ class World:
         self.mandates[name] = self.do(name, "mandate.grant", {"account": account}).sid
         return account
 
+    def designate(self, name: str) -> Sid:
+        """Has a party designate the log as its inbox for notices."""
+        body: dict[str, Json] = {"system": ORIGIN, "entry_is_arrival": True}
+        return self.do(name, "inbox.designate", body).sid
+
     def cast(self) -> "World":
         """Opens a ledger with the people of GV-01, each with an account."""
         self.open()
@@ -231,6 +236,8 @@ class World:
         for name in ("core", "s1", "s2", "s3", "factor"):
             self.bank_account(name)
         self.bank_account("trustee#T1", kind="trust")
+        for name in ("core", "s1", "s2", "s3", "factor"):
+            self.designate(name)
         return self
 
     # --- vouchers and transfers ---------------------------------------------------

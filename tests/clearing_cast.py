@@ -45,6 +45,8 @@ def _cast(roles: Roles) -> tuple[World, _Recording]:
             account = world.do(name, "account.register", body).sid
             world.do(bank, "account.verify", {}, re=account)
             world.accounts[f"{name} at {bank}"] = account
+        if role != "vehicle":
+            world.designate(name)
     world.accounts["core"] = world.accounts["core at bank"]
     granted = world.do("core", "mandate.grant", {"account": world.accounts["core"]})
     world.mandates["core"] = granted.sid

@@ -77,8 +77,6 @@ class ClearingModel(Model):
     """Of each party: the mandate and its account."""
     plans: dict[str, Plan] = field(default_factory=dict)
     plan_of_day: dict[int, str] = field(default_factory=dict)
-    discharged: Counter[str] = field(default_factory=Counter)
-    """Face that has been paid of each voucher."""
     paid: Counter[str] = field(default_factory=Counter)
     """Into each account, for lots that are discharged."""
     debits: Counter[str] = field(default_factory=Counter)
@@ -263,10 +261,8 @@ class ClearingModel(Model):
             face = self.amount[lot]
             self._book(f"debts:{self.ids[self.debtor]}", f"claims:{self.ids[hop.payee]}", face)
             self.paid[self.payee[lot][0]] += face
-            self.discharged[hop.voucher] += face
+            self.discharge(hop.voucher, face)
             self._consume(lot)
-        if self.discharged[hop.voucher] == self.face[hop.voucher]:
-            self.status[hop.voucher] = "settled"
         return True
 
     def _book(self, debit: str, credit: str, amount: int) -> None:
@@ -288,13 +284,3 @@ class ClearingModel(Model):
             for hop in facts.hops
             if not hop.is_posted
         ]
-
-    def verify(self) -> None:
-        """Checks that what lives of a voucher and what was paid of it are its face."""
-        sums = Counter(self.discharged)
-        for lot, amount in self.amount.items():
-            assert amount > 0
-            sums[self.voucher_of[lot]] += amount
-        for voucher, face in self.face.items():
-            is_binding = self.status[voucher] in ("active", "settled")
-            assert sums[voucher] == (face if is_binding else 0)

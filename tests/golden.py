@@ -39,8 +39,10 @@ from registry.store.memory import MemoryStore
 from registry.tables import to_json
 from registry.tiles import implied_files
 from tests.builders import ORIGIN, World, instant, key_of, possession_proof
+from tests.dealings_story import tell_dealings
 from tests.encumbered_story import tell_encumbrances
 from tests.golden_people import tell_of_people
+from tests.noticed_story import tell_notices
 from tests.policies import tell_silence
 from tests.resealed import resealed, signed_log
 
@@ -109,7 +111,9 @@ def story() -> Story:
     world.do("s2", "consent.grant", {"account": world.accounts["s2"], "collection_route": False,
                                      "purpose": "settle"})  # fmt: skip
     tell_encumbrances(world)
+    tell_dealings(world)
     tell_silence(world)
+    tell_notices(world)
     offers = (to_s2, to_s3, to_factor, to_trust)
     world.do("core", "notice.acknowledge", {"notices": [f"{to_s2}.2!0"]})
     tell_of_people(world, lot_of_s3=f"{to_s3}.2", lot_of_s1=f"{to_s2}.1")

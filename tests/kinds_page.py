@@ -15,7 +15,7 @@ from typing import Any
 
 from clearing.rulebook import RULEBOOK
 from registry.canonical import Json
-from registry.effects import Effect, Numbering
+from registry.effects import Effect
 from registry.entries import Entry, open_entry
 from registry.errors import RegistryError
 from registry.model import Role
@@ -43,6 +43,9 @@ WITHOUT_STATEMENT = {
     "transfer.silence": "The assignee's silence has lasted as long as its consent says.",
     "transfer.cancel": "The key that signed an open offer was revoked.",
     "transfer.cancel-more": "A revoked key had signed more of these than fit one entry.",
+    "notice.escalate": "A recipient has been silent about a notice for so many working days.",
+    "early.expire": "The last day for paying early is over.",
+    "financing.expire": "The last day of a financing is over, and title has not passed.",
     "pledge.lapse": "The last day for registering a pledge is over.",
     "lot.court-final": "The time to object to a court's notice is over.",
     "registration.expire": "A registration elsewhere was not renewed in time.",
@@ -160,11 +163,10 @@ def effects_by_name() -> dict[str, type[Effect]]:
 
     def below(cls: type[Effect]) -> Iterator[type[Effect]]:
         for each in cls.__subclasses__():
-            yield each
-            yield from below(each)
+            yield from below(each) if each.__subclasses__() else (each,)
 
     own = (cls for cls in below(Effect) if not cls.__module__.startswith("tests"))
-    return {cls.effect: cls for cls in own if cls is not Numbering}
+    return {cls.effect: cls for cls in own}
 
 
 def _touch_words(effect: type[Effect]) -> str:

@@ -6,11 +6,12 @@ from typing import Any
 
 from msgspec import structs
 
-from registry.assignment import LotAssigned, NoticeArrived
+from registry.assignment import LotAssigned
 from registry.canonical import b64url_encode
 from registry.commitments import StateCommitted
 from registry.effects import DeadlineCleared, DeadlineSet
 from registry.merkle import hash_leaf
+from registry.notifying import NoticeArrived
 from registry.rules.consents import ConsentGranted
 from registry.rules.parties import PartyAdmitted
 from registry.rules.transfers import LotOffered, LotTransferred

@@ -4,6 +4,7 @@ It knows vouchers, lots, offers, consents, notices and days, and nothing of sign
 rows. Every method says whether the registry should accept, and does what should follow.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 DAY = 86_400_000
@@ -38,6 +39,8 @@ class Model:
     voucher_of: dict[str, str] = field(default_factory=dict)
     chain: dict[str, list[str]] = field(default_factory=dict)
     locked: set[str] = field(default_factory=set)
+    discharged: Counter[str] = field(default_factory=Counter)
+    """Of each voucher."""
     offers: dict[str, tuple[str, str, str, int, str]] = field(default_factory=dict)
     """Open ones: assignor, assignee, voucher, end, and the key that signed."""
     consents: dict[str, tuple[str, str, tuple[str, ...], int, str]] = field(default_factory=dict)
@@ -134,7 +137,7 @@ class Model:
         if self.holder.get(lot) != by or lot in self.locked or amount > self.amount[lot]:
             return False
         voucher = self.voucher_of[lot]
-        if to == by or to in self.owing(voucher) or self.roles.get(to) != TAKES[purpose]:
+        if to == by or to in self.co_debtors[voucher] or self.roles.get(to) != TAKES[purpose]:
             return False
         if self.today() >= self.due_day[voucher]:
             return False
@@ -145,7 +148,8 @@ class Model:
         if rest:
             self._add(f"{offer}.1", voucher, by, rest, chain)
         self.offers_seen.append(offer)
-        if self.covering(by=by, to=to, purpose=purpose, amount=amount):
+        consent = self.covering(by=by, to=to, purpose=purpose, amount=amount)
+        if consent and to != self.debtor:
             self._assign(offer, voucher, to, amount, chain)
             return True
         self._add(f"{offer}.0", voucher, by, amount, chain)
@@ -169,13 +173,22 @@ class Model:
         """Accepts an offer: every debtor is told."""
         if offer not in self.offers or by != self.offers[offer][1]:
             return False
-        if by in self.owing(self.offers[offer][2]):
+        if by in self.co_debtors[self.offers[offer][2]]:
             return False
         _, assignee, voucher, _, _ = self.offers.pop(offer)
         amount, chain = self.amount[f"{offer}.0"], self.chain[f"{offer}.0"]
         self._consume(f"{offer}.0")
+        if by == self.debtor:
+            self.discharge(voucher, amount)
+            return True
         self._assign(offer, voucher, assignee, amount, chain)
         return True
+
+    def discharge(self, voucher: str, amount: int) -> None:
+        """Takes from what is owed."""
+        self.discharged[voucher] += amount
+        if self.discharged[voucher] == self.face[voucher]:
+            self.status[voucher] = "settled"
 
     def reject(self, offer: str, *, by: str) -> bool:
         """Rejects an offer."""
@@ -260,10 +273,11 @@ class Model:
         return waiting | {(self.epoch + day * DAY, f"day {day}") for day in self.cut_offs}
 
     def verify(self) -> None:
-        """Checks that every active voucher's live lots sum to its face, and others have none."""
-        sums = dict.fromkeys(self.face, 0)
+        """Checks that live lots and what is discharged are each binding voucher's face."""
+        sums = Counter(self.discharged)
         for lot, amount in self.amount.items():
             assert amount > 0
             sums[self.voucher_of[lot]] += amount
-        for voucher, total in sums.items():
-            assert total == (self.face[voucher] if self.status[voucher] == "active" else 0)
+        for voucher, face in self.face.items():
+            is_binding = self.status[voucher] in ("active", "settled")
+            assert sums[voucher] == (face if is_binding else 0)

@@ -32,9 +32,11 @@ from tests.builders import (
     uscc,
 )
 from tests.credit import CREDIT
+from tests.dealings import DEALINGS
 from tests.declared import View
 from tests.draft import Draft as Draft
 from tests.encumbered import ENCUMBERED
+from tests.noticed import NOTICED
 from tests.policies import calendar_body, policy_body
 from tests.staffed import STAFFED
 
@@ -315,11 +317,6 @@ def _transfer_withdraw(world: World) -> Draft:
     return Draft(by="s1", kind="transfer.withdraw", re=open_offer(world))
 
 
-def _notice_acknowledge(world: World) -> Draft:
-    transfer = world.transfer(f"{world.issue()}.0", 60_000_000, by="s1", to="s2")
-    return Draft(by="core", kind="notice.acknowledge", body={"notices": [f"{transfer}.2!0"]})
-
-
 def _snapshot_request(_world: World) -> Draft:
     return Draft(by="trustee#T1", kind="snapshot.request")
 
@@ -352,10 +349,11 @@ GOOD: dict[str, Callable[[World], Draft]] = {
     "transfer.accept": _transfer_accept,
     "transfer.reject": _transfer_reject,
     "transfer.withdraw": _transfer_withdraw,
-    "notice.acknowledge": _notice_acknowledge,
     "snapshot.request": _snapshot_request,
     **CREDIT,
+    **DEALINGS,
     **ENCUMBERED,
+    **NOTICED,
     **STAFFED,
 }
 

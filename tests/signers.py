@@ -4,6 +4,7 @@ from registry.model import Role
 
 ANYONE: set[str] = set(Role)
 HOLDERS = {"participant", "financier", "vehicle"}
+RECIPIENTS = {"participant", "financier"}
 PLEDGEES = {"financier", "vehicle"}
 IN_BODY: set[str] = set()
 """Signed with the key in the body, before there is any role."""
@@ -49,8 +50,27 @@ WHO: dict[str, set[str]] = {
     "transfer.accept": HOLDERS,
     "transfer.reject": HOLDERS,
     "transfer.withdraw": HOLDERS,
-    "notice.acknowledge": {"participant"},
+    "inbox.designate": RECIPIENTS,
+    "notice.received": RECIPIENTS,
+    "notice.acknowledge": RECIPIENTS,
+    "notice.refuse": RECIPIENTS,
+    "notice.give": HOLDERS | {"trustee"},
+    "notice.revoke": HOLDERS,
+    "notice.agree-revoke": HOLDERS,
+    "power.grant": HOLDERS,
+    "power.trigger": RECIPIENTS | {"trustee"},
     "snapshot.request": {"vehicle"},
+    "early.offer": {"participant"},
+    "early.consent": HOLDERS,
+    "early.receive": HOLDERS,
+    "financing.apply": {"participant", "financier"},
+    "financing.quote": {"financier"},
+    "financing.confirm": {"participant"},
+    "financing.end": {"participant", "financier"},
+    "financing.contract": {"participant", "financier"},
+    "financing.register": {"financier"},
+    "financing.pay": {"financier"},
+    "financing.receive": {"participant", "financier", "bank"},
     "pledge.create": HOLDERS,
     "pledge.register": PLEDGEES,
     "pledge.enforce": PLEDGEES,

@@ -99,3 +99,10 @@ def test_a_changed_or_missing_approval_is_named_by_its_entry(lie: str) -> None:
     index, reason = _first_wrong(_rewritten(entries, place, change))
     assert index == len(entries) + wrong
     assert "effects differ" in reason
+
+
+def test_a_rulebook_that_has_travelled_to_another_process_judges_approvals_alike() -> None:
+    # Its kinds are copies there: no rule may ask whether one of them is the very same object.
+    world = _approved()
+    travelled = pickle.loads(pickled(RULEBOOK))  # noqa: S301 (our own)
+    assert _first_wrong(list(world.entries()), travelled) == (world.store.size(), "")

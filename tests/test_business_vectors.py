@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from registry.calendars import add_months, parse_date
+from registry.discharge import Assignment, is_discharged
 from registry.errors import RegistryError
-from registry.ids import parse_party_id
+from registry.ids import PartyId, parse_party_id
 from registry.intervals import Range, verify_partition
 from registry.model import LOTS, Route
 from registry.priority import Claim, distribute, priority
@@ -62,6 +63,23 @@ def test_gv_01_each_route_pays_what_is_held(route: Route) -> None:
     assert sorted(map(list, edges(world, plan))) == sorted(want[route.value])
     gross = want["gross_tiered"] if route is Route.TIERED else sum(want["holdings"].values())
     assert plan.totals.gross_minor == gross
+
+
+def test_gv_09_paying_the_assignor_discharges_until_the_notice_has_arrived() -> None:
+    given, want = vector("gv-09")
+
+    def instant(text: str) -> int:
+        hours, minutes = map(int, text.split(":"))
+        return (hours * 60 + minutes) * 60_000
+
+    assignor, assignee = PartyId("assignor"), PartyId("assignee")
+    effective, noticed = instant(given["effective"]), instant(given["noticed"])
+    chain = [Assignment(assignee=assignee, effective=effective, arrived=noticed)]
+    found = [
+        is_discharged(assignor, chain, payee=assignor, at=instant(time))
+        for time in given["pays_assignor"]
+    ]
+    assert found == want["discharged"]
 
 
 def _claims() -> dict[str, Claim]:

@@ -66,7 +66,7 @@ class TestReport:
 
     def test_the_counts_agree_with_one_another(self, demo: Demo) -> None:
         counts, clearing = demo.report["counts"], demo.report["clearing"]
-        assert counts["vouchers"] == clearing["vouchers"] == 584 + 48 + 2
+        assert counts["vouchers"] == clearing["vouchers"] == 584 + 48 + 2 + 1
         assert clearing["plans"] == len(clearing["by_due_date"])
         instructions = sum(each["instructions"] for each in clearing["by_due_date"])
         assert sum(clearing["instructions"].values()) == instructions
@@ -74,6 +74,19 @@ class TestReport:
         assert int(clearing["total_fen"]) == total
         assert counts["notices"] > counts["vouchers"]
         assert counts["entries"] > counts["statements"] > 10_000
+
+    def test_what_must_be_refused_in_the_scenes_was(self, demo: Demo) -> None:
+        refused = list(demo.report["scenes"]["refused"].values())
+        assert refused == ["lot-burdened", "lot-burdened", "answer-missing", "duty-missing"]
+
+    def test_the_morning_is_read_by_role(self, demo: Demo) -> None:
+        morning = demo.report["morning"]
+        assert set(morning["operator"]) == {
+            *("matures-today", "matures-soon", "all-approvals", "all-unanswered"),
+            *("all-unacknowledged", "all-tasks", "all-limits"),
+        }
+        assert set(morning["core"]) == {"notices-to-acknowledge", "near-limit"}
+        assert morning["S1"] == {"approvals": 1}
 
     def test_the_plan_holds_its_pool_before_maturity_and_nothing_after(self, demo: Demo) -> None:
         before, after = demo.report["snapshots"]["before"], demo.report["snapshots"]["after"]

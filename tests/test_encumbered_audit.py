@@ -16,6 +16,7 @@ from registry.checkpoint import Checkpoint, sign_checkpoint
 from registry.entries import Entry, open_entry, seal_entry
 from registry.errors import ProofFailedError
 from registry.export import DirectoryFiles, write_export
+from registry.inboxes import NOTICES
 from registry.merkle import hash_leaf, root_of
 from registry.model import LOTS, VOUCHERS
 from registry.proofs import verify_snapshot
@@ -37,6 +38,10 @@ def _another(member: str) -> Lie:
         change[member] = next(name for name in names.values() if name != change[member])
 
     return lie
+
+
+def _other_notice() -> str:
+    return next(str(row.notice) for row in story().world.store.select(NOTICES))
 
 
 LIES: dict[str, tuple[str, str, Lie]] = {
@@ -65,6 +70,26 @@ LIES: dict[str, tuple[str, str, Lie]] = {
     "a search by another": ("registration.search", "search-recorded", _another("party")),
     "a later last day": ("registration.undertake", "task-set", _set(due_on="2025-12-31")),
     "no alarm": ("registration.overdue", "task-overdue", _set(effect="task-done")),
+    "another inbox": ("inbox.designate", "inbox-designated", _another("party")),
+    "a notice out of number": ("notice.give", "notice-arrived", _set(number=99)),
+    "a notice by another": ("notice.give", "notice-given", _set(sender="assignor")),
+    "a guarantor that was told too": (
+        "notice.give", "notice-given",
+        lambda change: change.update(told=[*change["told"], story().world.ids["s3"]]),
+    ),
+    "a receipt of another notice": (
+        "notice.received", "notice-received", lambda change: change.update(notice=_other_notice()),
+    ),
+    "a refusal as an acknowledgement": (
+        "notice.refuse", "notice-refused", _set(effect="notice-acknowledged"),
+    ),
+    "another ground": ("notice.refuse", "notice-refused", _set(ground="paid")),
+    "a notice that nobody took back": (
+        "notice.revoke", "revocation-proposed", _set(effect="notice-revoked"),
+    ),
+    "a power for another": ("power.grant", "power-granted", _another("attorney")),
+    "another's power": ("power.trigger", "power-triggered", _another("attorney")),
+    "told on once more": ("notice.escalate", "notice-escalated", _set(escalations=2)),
     "a lower cap": ("accessory.attach", "accessory-attached", _set(cap="1")),
 }  # fmt: skip
 

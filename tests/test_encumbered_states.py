@@ -1,4 +1,4 @@
-"""States × statements of pledges, freezes, disputes and registrations: the full square.
+"""States × statements of burdens, disputes, registrations, dealings: the full square.
 
 Only what is listed here happens. Every other pair is refused, names both states, and
 leaves everything as it was. A kind or a status without a row fails.
@@ -26,11 +26,20 @@ from registry.burdens import (
     require_move,
 )
 from registry.canonical import Json
+from registry.dealings import (
+    EARLY_MOVES,
+    EARLY_PAYMENTS,
+    FINANCING_MOVES,
+    FINANCINGS,
+    EarlyStatus,
+    FinancingStatus,
+)
 from registry.encumbrance_refusals import (
     MoveNotAllowedError,
 )
 from registry.tables import Table
 from tests.builders import DIGEST, World, instant
+from tests.dealings import PAID, SIGNED, apply, early, quote_body, receipt
 from tests.encumbered import (
     FILE,
     RULING,
@@ -77,6 +86,20 @@ FILING = {
     "registration.change": _by("factor", "registration.change", change_body),
     "registration.cancel": _by("factor", "registration.cancel", cancel_body),
 }
+EARLY = {
+    "early.consent": _by("s1", "early.consent"),
+    "early.receive": _by("s1", "early.receive", lambda _: receipt()),
+}
+FINANCING = {
+    "financing.quote": _by("factor", "financing.quote", quote_body),
+    "financing.confirm": _by("core", "financing.confirm", lambda _: {"document": FILE}),
+    "financing.contract": _by("s1", "financing.contract", lambda _: SIGNED),
+    "financing.register": _by("factor", "financing.register", external),
+    "financing.pay": _by("factor", "financing.pay", lambda _: PAID),
+    "financing.receive": _by("s1", "financing.receive", lambda _: receipt()),
+    "financing.end": _by("s1", "financing.end"),
+}
+SIGN = tuple(FINANCING[f"financing.{step}"] for step in ("confirm", "quote", "contract", "pay"))
 
 HAPPENS: Mapping[tuple[str, str], str] = {
     ("pending", "pledge.register"): "registered",
@@ -96,6 +119,20 @@ HAPPENS: Mapping[tuple[str, str], str] = {
     ("raised", "dispute.withdraw"): "withdrawn",
     ("answered", "dispute.resolve"): "resolved",
     ("answered", "dispute.withdraw"): "withdrawn",
+    ("early: offered", "early.consent"): "agreed",
+    ("early: agreed", "early.receive"): "paid",
+    ("financing: applied", "financing.quote"): "quoted",
+    ("financing: applied", "financing.confirm"): "applied",
+    ("financing: applied", "financing.end"): "withdrawn",
+    ("financing: quoted", "financing.quote"): "quoted",
+    ("financing: quoted", "financing.contract"): "contracted",
+    ("financing: quoted", "financing.end"): "withdrawn",
+    ("financing: contracted", "financing.register"): "contracted",
+    ("financing: contracted", "financing.pay"): "contracted",
+    ("financing: contracted", "financing.receive"): "completed",
+    ("financing: transferred", "financing.register"): "transferred",
+    ("financing: transferred", "financing.pay"): "transferred",
+    ("financing: transferred", "financing.receive"): "completed",
     ("standing", "registration.change"): "standing",
     ("standing", "registration.cancel"): "cancelled",
 }
@@ -118,6 +155,15 @@ def _after(*moves: Move) -> Callable[[World, str], None]:
     return make
 
 
+def _title_first(world: World, of: str) -> None:
+    world.enforce(financing={"order": ["title", "pay"]})
+    _after(*SIGN)(world, of)
+
+
+def _in_reverse(world: World) -> str:
+    return apply(world, mode="reverse")
+
+
 REACHES: Mapping[str, Callable[[World, str], None]] = {
     "pending": _after(),
     "registered": _after(PLEDGE["pledge.register"]),
@@ -132,6 +178,18 @@ REACHES: Mapping[str, Callable[[World, str], None]] = {
     "answered": _after(DISPUTE["dispute.answer"]),
     "resolved": _after(DISPUTE["dispute.resolve"]),
     "withdrawn": _after(DISPUTE["dispute.withdraw"]),
+    "early: offered": _after(),
+    "early: agreed": _after(EARLY["early.consent"]),
+    "early: paid": _after(EARLY["early.consent"], EARLY["early.receive"]),
+    "early: lapsed": _until(date(2025, 8, 2)),
+    "financing: applied": _after(),
+    "financing: quoted": _after(*SIGN[:2]),
+    "financing: contracted": _after(*SIGN),
+    "financing: transferred": _title_first,
+    "financing: completed": _after(*SIGN, FINANCING["financing.receive"]),
+    "financing: withdrawn": _after(FINANCING["financing.end"]),
+    "financing: declined": _after(_by("factor", "financing.end")),
+    "financing: expired": _until(date(2025, 10, 1)),
     "standing": _after(),
     "cancelled": _after(FILING["registration.cancel"]),
     "expired": _until(date(2026, 7, 2)),
@@ -142,9 +200,19 @@ THINGS: tuple[tuple[Any, Callable[[World], str], Mapping[str, Move], Table[Any]]
     (FreezeStatus, freeze, FREEZE, FREEZES),
     (DisputeStatus, dispute, DISPUTE, DISPUTES),
     (FilingStatus, filing, FILING, FILINGS),
+    (EarlyStatus, early, EARLY, EARLY_PAYMENTS),
+    (FinancingStatus, _in_reverse, FINANCING, FINANCINGS),
 )
+
+
+def named(status: Any) -> str:
+    """Names a status; those of dealings are called like others."""
+    dealing = {EarlyStatus: "early: ", FinancingStatus: "financing: "}.get(type(status), "")
+    return f"{dealing}{status}"
+
+
 SQUARE = [
-    pytest.param(make, moves[kind], table, str(status), kind, id=f"{status} x {kind}")
+    pytest.param(make, moves[kind], table, named(status), kind, id=f"{named(status)} x {kind}")
     for statuses, make, moves, table in THINGS
     for status in statuses
     for kind in moves
@@ -163,7 +231,8 @@ def test_only_what_is_listed_happens(
     world = cast_world()
     of = make(world)
     REACHES[status](world, of)
-    assert _status(world, table, of) == status
+    said = status.rpartition(" ")[2]
+    assert _status(world, table, of) == said
     draft = move(world, of)
     if (status, kind) in HAPPENS:
         made = attempt(world, draft)
@@ -172,7 +241,7 @@ def test_only_what_is_listed_happens(
     else:
         found = refusal(world, draft)
         assert isinstance(found, MoveNotAllowedError)
-        assert (found.facts["of"], found.facts["status"]) == (of, status)
+        assert (found.facts["of"], found.facts["status"]) == (of, said)
         assert found.facts["to"] != ""
     verify_everything(world)
 
@@ -188,7 +257,9 @@ def test_every_kind_that_answers_one_of_these_has_its_row() -> None:
     assert asked == answering
 
 
-@pytest.mark.parametrize("moves", [PLEDGE_MOVES, FREEZE_MOVES, DISPUTE_MOVES, FILING_MOVES])
+@pytest.mark.parametrize(
+    "moves", [PLEDGE_MOVES, FREEZE_MOVES, DISPUTE_MOVES, FILING_MOVES, EARLY_MOVES, FINANCING_MOVES]
+)
 def test_the_tables_of_moves_are_whole_and_say_what_is_refused(moves: Mapping[Any, Any]) -> None:
     statuses: Any = type(next(iter(moves)))
     assert list(moves) == list(statuses)

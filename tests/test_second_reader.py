@@ -15,18 +15,21 @@ from typing import Any
 import pytest
 
 from tests.credit_reader import CreditFolds
+from tests.dealings_reader import DealingFolds
 from tests.encumbered_reader import EncumbranceFolds
+from tests.notices_reader import NoticeFolds
 from tests.people_reader import PeopleFolds
 from tests.policies_reader import PolicyFolds
 
 VECTORS = Path(__file__).resolve().parent / "vectors" / "formats"
 TABLES = (
     "ledger", "key_record", "pending", "approval", "waited", "suspension", "affiliation",
-    "registration", "offer", "consent_grant", "policy", "consent",
-    "calendar", "pledge", "freeze", "dispute", "filing", "search", "task", "accessory", "notice",
-    "lot", "voucher_number", "voucher", "mandate", "account", "party", "approval_rule",
-    "deadline", "state_request", "bucket", "history", "committed", "invoice", "backing", "debtor",
-    "exposure", "issuance_stop", "voiding", "run", "instruction", "balance",
+    "registration", "offer", "consent_grant", "policy", "consent", "calendar", "pledge",
+    "freeze", "dispute", "filing", "search", "task", "accessory", "power", "revocation",
+    "withheld", "notice", "early", "financing", "lot", "voucher_number", "voucher", "mandate",
+    "account", "party", "approval_rule", "inbox", "deadline", "state_request", "bucket",
+    "history", "committed", "invoice", "backing", "debtor", "exposure", "issuance_stop",
+    "voiding", "run", "instruction", "balance",
 )  # fmt: skip
 KEYS = {
     "ledger": ["row"], "key_record": ["kid"], "pending": ["statement"], "waited": ["statement"],
@@ -37,6 +40,7 @@ KEYS = {
     "state_request": ["at"], "bucket": ["family", "bucket"], "run": ["plan"],
     "history": ["family", "bucket"], "committed": ["row"],
     "instruction": ["plan", "n"], "balance": ["account"], "invoice": ["fingerprint"],
+    "inbox": ["party"], "withheld": ["transfer"],
     "backing": ["voucher", "fingerprint"], "debtor": ["party"], "exposure": ["financier", "debtor"],
 }  # fmt: skip
 
@@ -97,7 +101,7 @@ def salt(domain: bytes, n: int, statement: str) -> str:
     return b64(sha(domain, b"\0", n.to_bytes(4, "big"), statement.encode())[:16])
 
 
-class Reader(CreditFolds, EncumbranceFolds, PeopleFolds, PolicyFolds):
+class Reader(CreditFolds, DealingFolds, EncumbranceFolds, NoticeFolds, PeopleFolds, PolicyFolds):
     """Folds effects into rows, as the section "What each effect does to the rows" says."""
 
     def __init__(self) -> None:
@@ -260,16 +264,6 @@ class Reader(CreditFolds, EncumbranceFolds, PeopleFolds, PolicyFolds):
                       account=account, collection_route=collection_route,
                       recourse=made["recourse"], acknowledged=False, status="free",
                       salt=made["salt"])  # fmt: skip
-
-    def notice_arrived(self, **notice: Any) -> None:
-        self.put("notice", **notice, arrived=self.time, acknowledged=False)
-
-    def notice_acknowledged(self, notice: str, **_: Any) -> None:
-        self.change("notice", notice, acknowledged=True)
-        transfer = self.get("notice", notice)["transfer"]
-        if notice.endswith("!0"):
-            for lot in [row for row in self.rows["lot"].values() if row["acquired"] == transfer]:
-                self.change("lot", lot["lot"], acknowledged=True)
 
     def state_requested(self, at: int) -> None:
         self.put("state_request", at=at, time=self.time)

@@ -15,16 +15,8 @@ from hypothesis.stateful import initialize, invariant, rule
 from registry.canonical import Json
 from registry.engine import Sealed
 from registry.errors import RegistryError
-from registry.model import (
-    CONSENTS,
-    DEADLINES,
-    GRANTS,
-    LOTS,
-    NOTICES,
-    OFFERS,
-    STATE_REQUESTS,
-    VOUCHERS,
-)
+from registry.inboxes import NOTICES
+from registry.model import CONSENTS, DEADLINES, GRANTS, LOTS, OFFERS, STATE_REQUESTS, VOUCHERS
 from tests.builders import FIRST_DAY, ORIGIN, World, instant, key_of, possession_proof
 from tests.model import DAY
 from tests.moves import NAMES, PURPOSE_FOR, ROLES, SEEDS, Made, Moves, Predict

@@ -155,7 +155,7 @@ def test_only_a_voucher_that_waits_expires(status: str) -> None:
 
 LOT_KINDS = {
     "transfer.offer", "payee.change", "pledge.create", "lot.freeze", "registration.search",
-    "registration.undertake", "registration.record",
+    "registration.undertake", "registration.record", "early.offer", "financing.apply",
 }  # fmt: skip
 
 
@@ -204,7 +204,10 @@ def test_only_a_free_lot_is_offered(status: str, error: type[RegistryError] | No
 
 # --- Offers ---------------------------------------------------------------------------
 
-OFFER_KINDS = [kind.name for kind in RULEBOOK.kinds.values() if "transfer.offer" in kind.answers]
+OFFER_KINDS = [
+    kind.name for kind in RULEBOOK.kinds.values() if kind.answers.get("transfer.offer") is OFFERS
+]
+"""What answers an open offer; `notice.give` is about one that was accepted."""
 
 
 def _offer_answer(world: World, kind: str, offer: str) -> Draft:
@@ -329,7 +332,8 @@ def test_a_consent_covers_from_its_grant_to_its_end(end: str) -> None:
 OPEN = {
     "party.register", "vehicle.register", "account.register", "consent.grant", "voucher.issue",
     "transfer.offer", "voucher.void", "pledge.create", "pledge.register", "lot.freeze",
-    "dispute.raise", "registration.record", "party.suspend", "affiliation.declare",
+    "early.offer", "financing.apply", "dispute.raise", "registration.record", "party.suspend",
+    "affiliation.declare", "notice.revoke", "power.grant",
 }  # fmt: skip
 ANY_THAT_WAITS = "any that waits"
 """What `approve` and `disapprove` answer: no kind, but what became of one."""

@@ -4,8 +4,9 @@ import pytest
 
 from registry.canonical import Json
 from registry.errors import KeyRevokedError, RegistryError
-from registry.model import NOTICES
-from registry.refusals import AccountNotVerifiedError, AlreadyAcknowledgedError
+from registry.inboxes import NOTICES
+from registry.notice_refusals import AlreadyAcknowledgedError
+from registry.refusals import AccountNotVerifiedError
 from tests.builders import DIGEST
 from tests.scenario import attempt, good, refusal, verify_everything
 

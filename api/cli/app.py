@@ -5,7 +5,22 @@ from typing import Annotated
 
 import typer
 
-from api.cli import db, demo, log, pay, read, serve, snapshot, verify, write
+from api.cli import (
+    control,
+    db,
+    demo,
+    finance,
+    log,
+    lots,
+    pay,
+    read,
+    report,
+    serve,
+    snapshot,
+    today,
+    verify,
+    write,
+)
 
 app = typer.Typer(
     name="tallystick",
@@ -37,6 +52,7 @@ def _options(
 
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
+app.command("today")(today.today)
 app.command("audit")(verify.audit)
 app.command("verify")(verify.verify)
 
@@ -50,6 +66,7 @@ WORDS = {
     "key": "Keys: make one, add it, revoke it.",
     "dispute": "Disputes over what was delivered 贸易争议.",
     "exposure": "How much of one debtor a financier wants to hold 授信限额.",
+    "inbox": "Where notices arrive 收件系统.",
     "issuance": "Stops of a debtor's issues 暂停开立.",
     "limit": "Limits of debtors and groups 开立额度.",
     "pledge": "Pledges of lots 质押.",
@@ -60,11 +77,15 @@ WORDS = {
     "lot": "Lots 子凭证.",
     "consent": "Standing consent to offers that are effective at once, or by silence 预先同意.",
     "mandate": "Authority to debit an account 扣款授权.",
+    "early": "Early payment 提前兑付.",
+    "financing": "Financing 融资: applications, quotes, contracts, steps.",
     "notice": "Notices of assignment 转让通知.",
     "party": "Parties: registration, admission, suspension, rules 审批规则.",
     "payee": "On which account a lot is paid 收款账户.",
     "pending": "Statements that wait for approval 待复核.",
     "policy": "Rules by the day with which they take effect 业务规则.",
+    "power": "Powers of attorney for notices 授权委托.",
+    "report": "What boards and regulators ask for 报表: tables that reconcile to the ledger.",
     "snapshot": "Holder snapshots 持有人名册（快照）.",
     "terms": "Confidential terms.",
     "transfer": "Transfers 流转, 融资.",
@@ -73,7 +94,7 @@ WORDS = {
 }
 
 nouns: dict[str, typer.Typer] = {}
-for module in (verify, snapshot, log, read, write, pay, db):
+for module in (verify, snapshot, log, lots, control, read, report, finance, write, pay, db):
     for noun, verb, command in module.COMMANDS:
         if not verb:
             app.command(noun)(command)

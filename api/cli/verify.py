@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from api.cli.common import AsJson, LogKey, OriginText, pinned, print_json, talk
+from api.cli.common import USAGE, AsJson, LogKey, OriginText, pinned, print_json, talk
+from api.notice_proof import verify_page
 from clearing.rulebook import RULEBOOK
 from registry.audit import Audit, audit_export
 from registry.audit_state import SavedState, load_state, save_state
@@ -49,6 +50,9 @@ def audit(
         Path | None, typer.Option(help="Keep the state here, if all is verified.")
     ] = None,
     as_json: AsJson = False,
+    explained: Annotated[
+        str, typer.Option("--explain", help="Then explain this entry: an index, or a statement.")
+    ] = "",
 ) -> None:
     """Replays a whole log from its files and says what is wrong with it.
 
@@ -82,7 +86,25 @@ def audit(
         print_json(_as_data(found, digest))
     else:
         _tell(found, digest)
+    if explained:
+        _explain(directory, explained, found.verdict)
     raise typer.Exit(int(found.verdict))
+
+
+def _explain(directory: Path, wanted: str, verdict: Verdict) -> None:
+    """Explains an entry of a verified export: of another one there is nothing to be sure of."""
+    from rich.console import Console
+
+    from api.cli.explain import explain
+
+    if verdict is not Verdict.VERIFIED:
+        talk.print("nothing is explained of a log that is not verified")
+        return
+    console = Console(highlight=False, markup=False)
+    console.print()
+    if not explain(DirectoryFiles(directory), wanted, console):
+        talk.print(f"there is no entry {wanted}: give an index, or the id of a statement")
+        raise typer.Exit(USAGE)
 
 
 def _cores() -> int:
@@ -248,4 +270,38 @@ def _accept(holding: Holding, *, as_json: bool) -> None:
     print(f"  {holding.count} lots, sum {format_yuan(holding.total)}, witnesses: none")
 
 
-COMMANDS = (("snapshot", "verify", snapshot_verify),)
+def notice_verify(
+    file: Annotated[Path, typer.Argument(help="A notice's page, as it was saved.")],
+    log_key: LogKey,
+    origin: OriginText = "",
+    as_json: AsJson = False,
+) -> None:
+    """Verifies the page of a notice offline, by the entry that stands on it.
+
+    Exit codes: 0 verified, 10 invalid, 13 if the page shows the entry's hash alone.
+    """
+    name, key = pinned(origin, log_key)
+    try:
+        found = verify_page(file.read_text(encoding="utf-8"), origin=name, key=key)
+    except (OSError, UnicodeDecodeError) as error:
+        talk.print(str(error))
+        raise typer.Exit(1) from None
+    except RegistryError as error:
+        _refuse(error, as_json=as_json)
+    else:
+        said: dict[str, Any] = {
+            "verdict": 0,
+            "entry": found.index,
+            "size": found.size,
+            "time": found.time,
+            **found.notice,
+        }
+        if as_json:
+            print_json(said)
+        else:
+            print("0 VERIFIED")
+            for member in list(said)[1:]:
+                print(f"  {member:<10} {said[member]}")
+
+
+COMMANDS = (("snapshot", "verify", snapshot_verify), ("notice", "verify", notice_verify))

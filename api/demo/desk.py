@@ -16,7 +16,7 @@ from registry.ids import LotId, Origin, Sid, format_uuid7, lot_id
 from registry.invoices import fingerprint
 from registry.merkle import TreeHead
 from registry.rules.vouchers import Promises
-from registry.signing import jws_id, split_jws
+from registry.signing import PrivateKey, jws_id, split_jws
 from registry.statements import seal_statement
 
 CHUNK = 800
@@ -64,14 +64,20 @@ class Desk:
     _count: int = 0
 
     def sign(
-        self, short: str, kind: str, body: Mapping[str, Json], *, re: str | None = None
+        self,
+        short: str,
+        kind: str,
+        body: Mapping[str, Json],
+        *,
+        re: str | None = None,
+        key: PrivateKey | None = None,
     ) -> str:
-        """Signs a statement of an actor."""
+        """Signs a statement of an actor, by its usual key or one of its people's."""
         self._count += 1
         actor = self.cast[short]
         iat = self.now // 1000
         return seal_statement(
-            actor.key,
+            key or actor.key,
             kind=kind,
             by=actor.party,
             aud=self.origin,
@@ -83,9 +89,17 @@ class Desk:
             seen=self.seen,
         )
 
-    def say(self, short: str, kind: str, body: Mapping[str, Json], *, re: str | None = None) -> Sid:
+    def say(
+        self,
+        short: str,
+        kind: str,
+        body: Mapping[str, Json],
+        *,
+        re: str | None = None,
+        key: PrivateKey | None = None,
+    ) -> Sid:
         """Signs a statement, to be sent with the next others; returns its id."""
-        text = self.sign(short, kind, body, re=re)
+        text = self.sign(short, kind, body, re=re, key=key)
         self._waiting.append(text)
         return jws_id(split_jws(text, what="statement").signing_input)
 

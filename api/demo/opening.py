@@ -18,7 +18,7 @@ from api.demo.cast import (
 )
 from api.demo.desk import Desk, Part
 from registry.canonical import Json
-from registry.model import HOLDER_ROLES
+from registry.model import HOLDER_ROLES, Role
 from registry.packs import CALENDAR_PACKS, calendar_pack, policy_pack
 from registry.rules.keys import POSSESSION_TYP, possession_payload
 from registry.signing import PrivateKey, PublicKey, seal_jws
@@ -120,6 +120,15 @@ def open_accounts(desk: Desk) -> None:
         desk.accounts[actor.short] = account
         mandate = desk.say(actor.short, "mandate.grant", {"account": account})
         desk.mandates[actor.short] = mandate
+    desk.flush()
+
+
+def designate_inboxes(desk: Desk) -> None:
+    """Has everybody who could owe or secure a voucher designate its inbox for notices."""
+    for actor in desk.cast.values():
+        if {Role.PARTICIPANT, Role.FINANCIER}.intersection(actor.roles):
+            body: dict[str, Json] = {"system": desk.origin, "entry_is_arrival": True}
+            desk.say(actor.short, "inbox.designate", body)
     desk.flush()
 
 

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -26,12 +25,13 @@ from api.demo.cast import (
 from api.demo.deals import ISSUED_ON, Dealer
 from api.demo.desk import Desk
 from api.demo.evidence import Evidence
+from api.demo.figures import audited, instructions, net, verdict
 from api.demo.maturity import OFFSET, Maturity
 from api.demo.opening import (
     STORY_DUE_ON,
     STORY_FACE,
-    Twin,
     admit_everybody,
+    designate_inboxes,
     open_accounts,
     read_keys,
     save_keys,
@@ -51,12 +51,13 @@ from api.demo.pool import (
     means,
 )
 from api.demo.processes import BankProcess, ServerProcess
+from api.demo.scenes import Scenes, tell_morning
 from api.demo.show import Branch, Show
-from registry.audit import Audit
 from registry.calendars import start_of
 from registry.checkpoint import format_verifier_key
 from registry.ids import Origin
 from registry.money import format_yuan
+from registry.packs import packed_calendar
 from registry.proofs import Holding
 from registry.signing import PrivateKey
 
@@ -118,7 +119,9 @@ class Story:
             )
             self._small_tree(desk, maturity)
             self._pool(desk, claims, maturity)
+            self._scenes(desk, claims)
             before = self._snapshot_before(desk, evidence)
+            self._morning(desk, claims)
             self._maturities(claims, maturity)
             self._prove(desk, evidence, before)
         self.report["seconds"] = round(time.monotonic() - started, 1)
@@ -164,6 +167,7 @@ class Story:
         admit_everybody(desk)
         save_keys(desk, self.directory / "keys")
         open_accounts(desk)
+        designate_inboxes(desk)
         self.show.facts(
             (
                 ("log", desk.origin),
@@ -191,15 +195,15 @@ class Story:
         self.show.notice(notice, desk.cast)
         rows = maturity.clear(STORY_DUE_ON)
         self.show.twins(rows, names, [twin.voucher for twin in twins])
-        paid = [_net(rows, twin, names) for twin in twins]
+        paid = [net(rows, twin, names) for twin in twins]
         self.show.outcome(*paid)
         self.report["gv01"] = {
             twin.route: {
                 "instructions": len(mine := [r for r in rows if r["voucher"] == twin.voucher]),
                 "gross_fen": str(sum(int(row["amount"]) for row in mine)),
-                "paid": {name: str(amount) for name, amount in net.items()},
+                "paid": {name: str(amount) for name, amount in got.items()},
             }
-            for twin, net in zip(twins, paid, strict=True)
+            for twin, got in zip(twins, paid, strict=True)
         }
 
     def _draw_tree(self, desk: Desk) -> None:
@@ -272,9 +276,24 @@ class Story:
         }
         self.report["counts"] = {"vouchers": dealer.deals.vouchers + 2, "notices": notices}
 
+    def _scenes(self, desk: Desk, claims: Sequence[Claim]) -> None:
+        """4: what gets in the way, around one voucher."""
+        self.show.chapter(4, "When something is in the way  质押、冻结、争议、复核")
+        dates = sorted({claim.due_on for claim in claims})
+        scenes = Scenes(desk=desk, show=self.show, today=CUT_OFF, due_on=dates[len(dates) // 2])
+        self.report["scenes"] = {"refused": dict(scenes.tell())}
+        self.report["counts"]["vouchers"] += 1
+
+    def _morning(self, desk: Desk, claims: Sequence[Claim]) -> None:
+        """6: what the platform, a debtor and a supplier read on the first due date."""
+        self.show.chapter(6, "One morning  今日待办")
+        first = min(claim.due_on for claim in claims)
+        day = packed_calendar("CN-LEGAL").next_working_day(first)
+        self.report["morning"] = tell_morning(desk, self.show, day)
+
     def _snapshot_before(self, desk: Desk, evidence: Evidence) -> Holding:
-        """4: the trustee's snapshot before maturity, verified from its files."""
-        self.show.chapter(4, "The trustee's snapshot  持有人名册（快照）")
+        """5: the trustee's snapshot before maturity, verified from its files."""
+        self.show.chapter(5, "The trustee's snapshot  持有人名册（快照）")
         desk.say(PLAN, "snapshot.request", {})
         desk.flush()
         state = evidence.newest_state()
@@ -285,7 +304,7 @@ class Story:
         self.show.say(
             f"one lot's proof: {format_yuan(proof.total)} of {proof.bucket}, no other holder shown"
         )
-        self.report["snapshots"] = {"before": _verdict(holding)}
+        self.report["snapshots"] = {"before": verdict(holding)}
         return holding
 
     def _tell_holding(self, words: str, holding: Holding) -> None:
@@ -296,8 +315,8 @@ class Story:
         )
 
     def _maturities(self, claims: Sequence[Claim], maturity: Maturity) -> None:
-        """5: the clock runs through all due dates."""
-        self.show.chapter(5, "Maturity  到期清分")
+        """7: the clock runs through all due dates."""
+        self.show.chapter(7, "Maturity  到期清分")
         dates = sorted({claim.due_on for claim in claims})
         with self.show.progress() as progress:
             bar = progress.add_task("due dates", total=len(dates))
@@ -306,7 +325,7 @@ class Story:
         self.show.facts(
             (
                 ("due dates", f"{len(cleared.plans)}, a plan each, signed by the operator"),
-                ("instructions", _instructions(cleared.instructions)),
+                ("instructions", instructions(cleared.instructions)),
                 ("owed and paid", f"{format_yuan(cleared.total)} yuan"),
                 ("moved in all", f"{format_yuan(cleared.gross)} yuan"),
             )
@@ -321,8 +340,8 @@ class Story:
         }
 
     def _prove(self, desk: Desk, evidence: Evidence, before: Holding) -> None:
-        """6: export, audit, a tampered copy, the journal."""
-        self.show.chapter(6, "Verify, trusting nothing but files  离线验证")
+        """8: export, audit, a tampered copy, the journal."""
+        self.show.chapter(8, "Verify, trusting nothing but files  离线验证")
         desk.say(PLAN, "snapshot.request", {})
         desk.flush()
         after = evidence.snapshot("after", evidence.newest_state())
@@ -345,43 +364,8 @@ class Story:
                 ("kept in", str(self.directory)),
             )
         )
-        self.report["snapshots"]["after"] = _verdict(after)
+        self.report["snapshots"]["after"] = verdict(after)
         self.report["counts"] |= {"statements": audit.statements, "entries": size}
-        self.report["audit"] = _audit(audit)
-        self.report["tampered"] = _audit(tampered)
+        self.report["audit"] = audited(audit)
+        self.report["tampered"] = audited(tampered)
         self.report["root"] = audit.root
-
-
-def _instructions(by_route: Mapping[str, int]) -> str:
-    """Returns the number of instructions in words."""
-    routes = ", ".join(f"{count} {route}" for route, count in sorted(by_route.items()))
-    return f"{sum(by_route.values())}, each confirmed by its bank: {routes}"
-
-
-def _net(rows: Sequence[Mapping[str, Any]], twin: Twin, names: Mapping[str, str]) -> dict[str, int]:
-    """Returns what each holder was paid for a voucher, and kept."""
-    net: Counter[str] = Counter()
-    for row in rows:
-        if row["voucher"] == twin.voucher:
-            net[row["payee"]] += int(row["amount"])
-            net[row["payer"]] -= int(row["amount"])
-    return {names[party]: amount for party, amount in sorted(net.items()) if amount > 0}
-
-
-def _verdict(holding: Holding) -> dict[str, Any]:
-    """Returns a verified snapshot's part of the report."""
-    return {
-        "verdict": 0,
-        "at": holding.at,
-        "lots": holding.count,
-        "sum_fen": str(holding.total),
-    }
-
-
-def _audit(audit: Audit) -> dict[str, Any]:
-    """Returns an audit's part of the report."""
-    return {
-        "verdict": int(audit.verdict),
-        "digest": audit.digest,
-        "findings": [f"{finding.where}: {finding.reason}" for finding in audit.findings],
-    }

@@ -36,8 +36,9 @@ from api.visibility import (
 from registry.canonical import b64url_encode
 from registry.entries import open_entry
 from registry.ids import Sid
+from registry.inboxes import NOTICES
 from registry.merkle import hash_leaf
-from registry.model import ACCOUNTS, CONSENTS, LOTS, NOTICES, OFFERS, PARTIES, VOUCHERS, Voucher
+from registry.model import ACCOUNTS, CONSENTS, LOTS, OFFERS, PARTIES, VOUCHERS, Voucher
 from registry.people import KEYS
 
 R = TypeVar("R")

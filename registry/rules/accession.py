@@ -3,12 +3,12 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from registry.assignment import RECIPIENTS_MAX, recipients_of
 from registry.effects import Effect, Seal, Touch
 from registry.errors import MalformedError
 from registry.fields import LENIENT, Amount, FileRef
 from registry.ids import PartyId, Sid
 from registry.model import VOUCHERS, Role, VoucherStatus
+from registry.notifying import RECIPIENTS_MAX, ask_inboxes, recipients_of, require_inbox
 from registry.refusals import (
     AlreadyJoinedError,
     TooManyRecipientsError,
@@ -17,7 +17,7 @@ from registry.refusals import (
 )
 from registry.rights import known_voucher, today_at
 from registry.statements import Body, Kind, Now, Statement
-from registry.tables import MutableRows, Rows, replace
+from registry.tables import MutableRows, ReadPlan, Rows, replace
 
 
 class Scope(StrEnum):
@@ -58,6 +58,11 @@ def amount_acceded(state: Rows, statement: Statement[VoucherAccede]) -> int:
     return statement.body.cap or known_voucher(state, Sid(statement.re or "")).face
 
 
+def reads_voucher_accede(statement: Statement[VoucherAccede], _now: Now) -> ReadPlan:
+    """Asks for the signer's inbox."""
+    yield from ask_inboxes((statement.by,))
+
+
 def decide_voucher_accede(
     state: Rows, statement: Statement[VoucherAccede], now: Now
 ) -> tuple[Effect, ...]:
@@ -69,6 +74,7 @@ def decide_voucher_accede(
         VoucherDueError: The voucher is due.
         AlreadyJoinedError: The signer owes the voucher already.
         TooManyRecipientsError: Eight parties are told of its assignments.
+        InboxMissingError: The signer has not designated its inbox for notices.
     """
     body = statement.body
     if (body.scope is Scope.CAPPED) != (body.cap is not None):
@@ -86,6 +92,7 @@ def decide_voucher_accede(
     told = recipients_of(voucher)
     if statement.by not in told and len(told) >= RECIPIENTS_MAX:
         raise TooManyRecipientsError(voucher=voucher.voucher, limit=RECIPIENTS_MAX)
+    require_inbox(state, statement.by)
     return (CoDebtorJoined(voucher=voucher.voucher, co_debtor=statement.by),)
 
 
@@ -96,6 +103,7 @@ KINDS = (
         signers=frozenset({Role.PARTICIPANT}),
         relation="the co-debtor to be",
         answers={"voucher.issue": VOUCHERS},
+        reads=reads_voucher_accede,
         decide=decide_voucher_accede,
         amount=amount_acceded,
     ),

@@ -12,7 +12,6 @@ from typing import Annotated
 
 from pydantic import Field
 
-from registry.assignment import RECIPIENTS_MAX, recipients_of
 from registry.burdens import ACCESSORIES, Accessory
 from registry.effects import Effect, Seal, Touch
 from registry.encumbrance_refusals import (
@@ -23,6 +22,7 @@ from registry.fields import LENIENT, Amount, BodyAmount, FileRef
 from registry.ids import PartyId, Sid
 from registry.liability import Trigger
 from registry.model import VOUCHERS, Role, VoucherStatus
+from registry.notifying import RECIPIENTS_MAX, ask_inboxes, recipients_of, require_inbox
 from registry.refusals import (
     AlreadyJoinedError,
     TooManyRecipientsError,
@@ -121,8 +121,9 @@ class AccessoryAttached(Effect, frozen=True, kw_only=True):
 
 
 def reads_accessory_attach(statement: Statement[AccessoryAttach], _now: Now) -> ReadPlan:
-    """Asks for the rights that secure the voucher already."""
+    """Asks for the rights that secure the voucher already, and for the signer's inbox."""
     yield from where(ACCESSORIES, "voucher", statement.re or "")
+    yield from ask_inboxes((statement.by,))
 
 
 def decide_accessory_attach(
@@ -139,6 +140,7 @@ def decide_accessory_attach(
             promise.
         TooManyAccessoriesError: 16 rights secure it.
         TooManyRecipientsError: Eight parties are told of its assignments.
+        InboxMissingError: Who promises has not designated its inbox for notices.
     """
     body, promise = statement.body, statement.body.promise
     is_personal = body.right in PERSONAL
@@ -162,6 +164,8 @@ def decide_accessory_attach(
     told = recipients_of(voucher)
     if is_personal and statement.by not in told and len(told) >= RECIPIENTS_MAX:
         raise TooManyRecipientsError(voucher=voucher.voucher, limit=RECIPIENTS_MAX)
+    if is_personal:
+        require_inbox(state, statement.by)
     attached = AccessoryAttached(
         accessory=statement.sid,
         voucher=voucher.voucher,

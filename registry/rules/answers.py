@@ -9,12 +9,13 @@ from enum import StrEnum
 from typing import Any
 
 from registry.assignment import answered_deadlines, assign, offered_lot
-from registry.debts import reads_held, require_room
+from registry.debts import moved, reads_debtor, reads_held, require_room
 from registry.effects import DeadlineCleared, Due, Effect, Seal, Touch
 from registry.encumbrance_refusals import (
     LotBurdenedError,
 )
 from registry.errors import InvariantBrokenError
+from registry.extinction import Ground, LotExtinguished
 from registry.fields import SidField
 from registry.ids import Kid, LotId, PartyId, Sid
 from registry.limits import ask_limits_of_transfer, require_before_blackout
@@ -27,7 +28,9 @@ from registry.model import (
     VOUCHERS,
     LotStatus,
     Offer,
+    Voucher,
 )
+from registry.notifying import ask_inboxes, recipients_of
 from registry.policy import rules_in_force
 from registry.refusals import (
     AssigneeRefusedError,
@@ -43,7 +46,7 @@ from registry.rights import (
     today_at,
 )
 from registry.statements import Body, Kind, Now, Statement, TimedKind
-from registry.tables import MutableRows, ReadPlan, Rows, get, get_many, replace
+from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many, replace
 
 
 class TransferAccept(Body):
@@ -72,6 +75,8 @@ class OfferEnd(StrEnum):
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+    CONFUSION = "confusion"
+    """The debtor accepted it: the claim has ended (note 15)."""
 
 
 class OfferClosed(Effect, frozen=True, kw_only=True):
@@ -112,7 +117,7 @@ def reads_answer(statement: Statement[Any], _now: Now) -> ReadPlan:
 
 
 def reads_transfer_accept(statement: Statement[TransferAccept], now: Now) -> ReadPlan:
-    """Asks for the policy, the offer's lot, voucher, payee account, both sides, their limits."""
+    """Asks for policy, the offer's lot, voucher, account, both sides, inboxes, limits."""
     offer = yield from get(OFFERS, statement.re or "")
     if offer is None:
         return
@@ -122,13 +127,16 @@ def reads_transfer_accept(statement: Statement[TransferAccept], now: Now) -> Rea
     yield from get(ACCOUNTS, statement.body.account)
     sides = yield from get_many(PARTIES, (offer.assignor, offer.assignee))
     if voucher is not None:
+        yield from ask_inboxes(recipients_of(voucher))
         yield from reads_held(sides, voucher.debtor)
+        if offer.assignee == voucher.debtor:
+            yield from reads_debtor(voucher.debtor)
 
 
 def decide_transfer_accept(
     state: Rows, statement: Statement[TransferAccept], now: Now
 ) -> tuple[Effect, ...]:
-    """Accepts an offer: the claim passes, and every debtor is notified.
+    """Accepts an offer: the claim passes, and every debtor is notified; a debtor ends its debt.
 
     Raises:
         NotAssigneeError: The offer is to another party.
@@ -149,17 +157,40 @@ def decide_transfer_accept(
         raise LotBurdenedError(lot=lot.lot, burden=lot.burdens[0])
     require_before_blackout(state, rules, lot, today_at(now))
     voucher = known_voucher(state, offer.voucher)
-    if offer.assignee in (voucher.debtor, *voucher.co_debtors):
+    if offer.assignee in voucher.co_debtors:
         raise AssigneeRefusedError(assignee=offer.assignee, reason="owes the voucher")
     body = statement.body
     require_account(state, body.account, owner=statement.by)
     require_room(state, statement.by, voucher.debtor, offer.amount)
 
     # Past this line the acceptance must succeed.
+    if offer.assignee == voucher.debtor:
+        return _confused(state, statement, offer, voucher)
     assigned = assign(
         state, offer, voucher, now, account=body.account, collection_route=body.collection_route
     )
     return (*assigned, *answered_deadlines(offer))
+
+
+def _confused(
+    state: Rows, statement: Statement[TransferAccept], offer: Offer, voucher: Voucher
+) -> tuple[Effect, ...]:
+    """Returns what follows when claim and debt are in one hand: both end (note 15)."""
+    ended = LotExtinguished(
+        statement=statement.sid,
+        lot=offer.lot,
+        voucher=offer.voucher,
+        debtor=voucher.debtor,
+        holder=offer.assignor,
+        amount=offer.amount,
+        remainder=Minor(0),
+        ground=Ground.CONFUSION,
+    )
+    return (
+        *_closed(offer, OfferEnd.CONFUSION),
+        ended,
+        *moved(state, voucher.debtor, offer.amount, giver=offer.assignor),
+    )
 
 
 def _closed(offer: Offer, end: OfferEnd) -> tuple[Effect, ...]:

@@ -11,14 +11,13 @@ from datetime import timedelta
 from registry.calendars import parse_date
 from registry.checks import needed_approvals
 from registry.effects import DeadlineCleared, DeadlineSet, Due, Effect, Seal, Touch
-from registry.encumbrance_refusals import LotBurdenedError
 from registry.errors import InvariantBrokenError
 from registry.fields import FileRef, LotField, SidField
 from registry.ids import LotId, PartyId, Sid, trustee_of
 from registry.model import ACCOUNTS, HOLDER_ROLES, LOTS, PARTIES, LotStatus
 from registry.people_refusals import PayeeFrozenError
-from registry.refusals import LotLockedError, LotNotFoundError, NotHolderError, VoucherDueError
-from registry.rights import require_account, today_at
+from registry.refusals import VoucherDueError
+from registry.rights import own_free_lot, require_account, today_at
 from registry.statements import Body, Kind, Now, Statement, TimedKind
 from registry.tables import MutableRows, ReadPlan, Rows, get, replace
 
@@ -99,15 +98,7 @@ def decide_payee_change(
             no callback is shown.
     """
     body = statement.body
-    lot = state.get(LOTS, body.lot)
-    if lot is None:
-        raise LotNotFoundError(lot=body.lot)
-    if lot.holder != statement.by:
-        raise NotHolderError(lot=lot.lot, by=statement.by)
-    if lot.status != LotStatus.FREE:
-        raise LotLockedError(lot=lot.lot, status=lot.status)
-    if lot.burdens:
-        raise LotBurdenedError(lot=lot.lot, burden=lot.burdens[0])
+    lot = own_free_lot(state, body.lot, by=statement.by)
     require_account(state, body.account, owner=statement.by)
     today, due_on = today_at(now), parse_date(lot.due_on)
     if today >= due_on:

@@ -47,7 +47,6 @@ from registry.model import (
     PARTIES,
     VOUCHERS,
     Lot,
-    LotStatus,
     Role,
     Voucher,
 )
@@ -66,12 +65,9 @@ from registry.pledged import (
 from registry.refusals import (
     DeadlinePassedError,
     InsufficientHoldingError,
-    LotLockedError,
-    LotNotFoundError,
-    NotHolderError,
     VoucherDueError,
 )
-from registry.rights import end_instant, known_voucher, require_account, today_at
+from registry.rights import end_instant, known_voucher, own_free_lot, require_account, today_at
 from registry.statements import Body, Kind, Now, Statement, TimedKind
 from registry.tables import Minor, ReadPlan, Rows, get, get_many
 from registry.workdays import ask_calendar
@@ -142,15 +138,7 @@ def decide_pledge_create(
             pledgee's or the pledgor's.
     """
     body = statement.body
-    lot = state.get(LOTS, body.lot)
-    if lot is None:
-        raise LotNotFoundError(lot=body.lot)
-    if lot.holder != statement.by:
-        raise NotHolderError(lot=lot.lot, by=statement.by)
-    if lot.status != LotStatus.FREE:
-        raise LotLockedError(lot=lot.lot, status=lot.status)
-    if lot.burdens:
-        raise LotBurdenedError(lot=lot.lot, burden=lot.burdens[0])
+    lot = own_free_lot(state, body.lot, by=statement.by)
     if body.amount > lot.amount:
         raise InsufficientHoldingError(lot=lot.lot, held=lot.amount, requested=body.amount)
     _require_pledgee(state, statement, known_voucher(state, lot.voucher))

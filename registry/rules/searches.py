@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import Field
 
 from registry.burdens import PLEDGES, SEARCHES, PledgeStatus, Search
+from registry.dealings import FINANCINGS, FinancingStatus
 from registry.effects import Effect, Seal, Touch
 from registry.encumbrance_refusals import (
     AheadOfTimeError,
@@ -71,9 +72,10 @@ class SearchRecorded(Effect, frozen=True, kw_only=True):
 
 
 def reads_registration_search(statement: Statement[RegistrationSearch], _now: Now) -> ReadPlan:
-    """Asks for offers and pledges of the lot, and for the lot."""
+    """Asks for offers, pledges and financings of the lot, and for the lot."""
     yield from where(OFFERS, "lot", statement.body.lot)
     yield from where(PLEDGES, "lot", statement.body.lot)
+    yield from where(FINANCINGS, "lot", statement.body.lot)
     yield from get(LOTS, statement.body.lot)
 
 
@@ -95,6 +97,11 @@ def decide_registration_search(
         pledge.pledgee
         for pledge in state.where(PLEDGES, "lot", body.lot)
         if pledge.status not in (PledgeStatus.RELEASED, PledgeStatus.LAPSED)
+    }
+    concerned |= {
+        financing.financier
+        for financing in state.where(FINANCINGS, "lot", body.lot)
+        if financing.status in (FinancingStatus.APPLIED, FinancingStatus.QUOTED)
     }
     if lot is None or statement.by not in {lot.holder, *concerned}:
         raise LotNotFoundError(lot=body.lot)
@@ -123,7 +130,7 @@ KINDS = (
         name="registration.search",
         body=RegistrationSearch,
         signers=HOLDER_ROLES,
-        relation="the lot's holder, its offer's assignee or its pledgee",
+        relation="the lot's holder, its offer's assignee, its pledgee or a financier asked",
         reads=reads_registration_search,
         decide=decide_registration_search,
     ),

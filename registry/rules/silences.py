@@ -6,6 +6,7 @@ from registry.effects import DeadlineCleared, Due, Effect
 from registry.errors import InvariantBrokenError
 from registry.limits import ask_limits_of_transfer, blackout_from
 from registry.model import ACCOUNTS, CONSENTS, LOTS, OFFERS, PARTIES, VOUCHERS, LotStatus, Offer
+from registry.notifying import ask_inboxes, recipients_of
 from registry.policy import rules_in_force
 from registry.rights import known_voucher, today_at
 from registry.standing import OfferSilenceEnded, SilenceEnd, ask_consent, covering
@@ -26,6 +27,7 @@ def reads_transfer_silence(due: Due, now: Now) -> ReadPlan:
         yield from get(ACCOUNTS, consent.account)
     sides = yield from get_many(PARTIES, (offer.assignor, offer.assignee))
     if voucher is not None:
+        yield from ask_inboxes(recipients_of(voucher))
         yield from reads_held(sides, voucher.debtor)
 
 

@@ -9,16 +9,13 @@ for the debtor unless the offer says so.
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from registry.assignment import assigned_lot, notices_of
+from registry.assignment import assigned_lot, require_assignee
 from registry.debts import has_room, moved, reads_held
 from registry.effects import DeadlineSet, Effect, Seal, Touch
-from registry.encumbrance_refusals import (
-    LotBurdenedError,
-)
 from registry.errors import InvariantBrokenError, MalformedError
 from registry.fields import (
     LENIENT,
@@ -35,6 +32,7 @@ from registry.limits import (
     ask_limits_of_transfer,
     blackout_from,
     require_justified,
+    require_no_financing,
     require_recourse,
     require_splitting,
 )
@@ -50,31 +48,28 @@ from registry.model import (
     LotStatus,
     Offer,
     Purpose,
-    Role,
     Voucher,
 )
+from registry.notifying import ask_inboxes, recipients_of, tell
 from registry.policy import Rules, rules_in_force
 from registry.refusals import (
-    AssigneeRefusedError,
     BlackoutError,
     DeadlinePassedError,
     InsufficientHoldingError,
-    LotLockedError,
-    LotNotFoundError,
-    NotHolderError,
     VoucherDueError,
 )
-from registry.rights import end_instant, known_voucher, today_at
+from registry.rights import end_instant, known_voucher, own_free_lot, today_at
 from registry.standing import OfferSilenceBegun, ask_consent, covering, silent_at
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many, replace
 from registry.words import AcceptanceMode
 
-ASSIGNEE_ROLES = {
-    Purpose.SETTLE: frozenset({Role.PARTICIPANT}),
-    Purpose.FINANCE: frozenset({Role.FINANCIER}),
-    Purpose.SECURITISE: frozenset({Role.VEHICLE}),
-}
+
+class NoticeForm(StrEnum):
+    """Whether the debtors are told when the transfer becomes effective, or later (SD-14)."""
+
+    AT_ONCE = "assignment/1"
+    WITHHELD = "withheld"
 
 
 class SecuritiseForm(StrEnum):
@@ -87,8 +82,8 @@ class SecuritiseForm(StrEnum):
 class TransferOffer(Body):
     """An offer of part of a lot to one assignee, with the notice that will follow.
 
-    The assignor authors the notice of assignment by naming its form; the registry
-    delivers it to every debtor when the transfer becomes effective.
+    The assignor authors the notice of assignment by naming its form; the registry delivers
+    it to every debtor when the transfer becomes effective, or, withheld, when it is given.
     """
 
     lot: LotField
@@ -98,7 +93,7 @@ class TransferOffer(Body):
     form: Annotated[SecuritiseForm, LENIENT] | None = None
     recourse: bool
     accept_by: BusinessDate
-    notice: Literal["assignment/1"]
+    notice: Annotated[NoticeForm, LENIENT]
     evidence: Annotated[tuple[FileRef, ...], LENIENT, Field(max_length=16)]
     terms: Digest | None = None
     term_justification: Digest | None = None
@@ -118,6 +113,7 @@ class LotOffered(Effect, frozen=True, kw_only=True):
     recourse: bool
     accept_by: int
     kid: Kid
+    withheld: bool
     policy: Sid
 
     def touched(self) -> tuple[Touch, ...]:
@@ -149,6 +145,7 @@ class LotOffered(Effect, frozen=True, kw_only=True):
             accept_by=self.accept_by,
             kid=self.kid,
             salt=seal.lot_salt(2),
+            withheld=self.withheld,
         )
         state.add(OFFERS, offer)
 
@@ -211,19 +208,19 @@ def _split(state: MutableRows, offered: LotOffered | LotTransferred, seal: Seal)
 
 
 def reads_transfer_offer(statement: Statement[TransferOffer], now: Now) -> ReadPlan:
-    """Asks for policy, consent, calendars, lot, voucher, payee account, both sides, limits."""
+    """Asks for policy, consent, calendars, lot, voucher, account, sides, inboxes, limits."""
     body = statement.body
     # In the order of the tables, so that a batch reads each of them once.
     yield from ask_limits_of_transfer(now)
     consent = yield from ask_consent(body.assignee, body.purpose.value)
     lot = yield from get(LOTS, body.lot)
-    voucher = None
-    if lot is not None:
-        voucher = yield from get(VOUCHERS, lot.voucher)
+    voucher = None if lot is None else (yield from get(VOUCHERS, lot.voucher))
     if consent is not None:
         yield from get(ACCOUNTS, consent.account)
     sides = yield from get_many(PARTIES, (statement.by, body.assignee))
     if voucher is not None:
+        if consent is not None:
+            yield from ask_inboxes(recipients_of(voucher))
         yield from reads_held(sides, voucher.debtor)
 
 
@@ -240,9 +237,10 @@ def decide_transfer_offer(
         LotLockedError: It is offered already.
         LotBurdenedError: It is pledged or frozen.
         InsufficientHoldingError: The amount is more than it holds.
-        AssigneeRefusedError: The assignee is the signer, owes the voucher, or is not
+        AssigneeRefusedError: The assignee is the signer, has joined the debt, or is not
             admitted in the role that the purpose calls for, or that the policy calls for.
-        MalformedError: A form without securitisation, or the reverse; terms missing.
+        MalformedError: A form without securitisation, or the reverse; terms missing; a notice
+            withheld of what is given in payment.
         VoucherDueError: The voucher is due.
         DeadlinePassedError: The last day for acceptance is past, or not before the due date.
         BlackoutError: The policy allows no transfer so near to the due date, now or on the
@@ -250,27 +248,29 @@ def decide_transfer_offer(
         RecourseRefusedError: The policy allows no recourse.
         LotTooSmallError, TooManyPartsError, ChainTooLongError: The policy does not let the
             lot be split or passed on like this; nor does the format after 64 assignments.
-        TermUnjustifiedError: Money is given for a long term that nobody has justified.
+        FinancingRequiredError: The policy has lots sold for money by a financing alone.
+        TermUnjustifiedError: Money is given for a long term, unjustified.
     """
     body = statement.body
-    lot = state.get(LOTS, body.lot)
-    if lot is None:
-        raise LotNotFoundError(lot=body.lot)
-    if lot.holder != statement.by:
-        raise NotHolderError(lot=lot.lot, by=statement.by)
-    if lot.status != LotStatus.FREE:
-        raise LotLockedError(lot=lot.lot, status=lot.status)
-    if lot.burdens:
-        raise LotBurdenedError(lot=lot.lot, burden=lot.burdens[0])
+    lot = own_free_lot(state, body.lot, by=statement.by)
     if body.amount > lot.amount:
         raise InsufficientHoldingError(lot=lot.lot, held=lot.amount, requested=body.amount)
     voucher = known_voucher(state, lot.voucher)
     rules = rules_in_force(state, now.facts)
-    _require_assignee(state, statement, voucher, rules)
+    require_assignee(
+        state,
+        body.assignee,
+        assignor=statement.by,
+        purpose=body.purpose,
+        voucher=voucher,
+        rules=rules,
+    )
     if (body.purpose is Purpose.SECURITISE) != (body.form is not None):
         raise MalformedError(what="form", reason="belongs to securitise, and only there")
     if body.purpose is not Purpose.SETTLE and body.terms is None:
         raise MalformedError(what="terms", reason=f"{body.purpose} needs confidential terms")
+    if body.purpose is Purpose.SETTLE and body.notice is NoticeForm.WITHHELD:
+        raise MalformedError(what="notice", reason="is withheld of financing alone")
     if today_at(now).isoformat() >= lot.due_on:
         raise VoucherDueError(voucher=lot.voucher, due_on=lot.due_on)
     accept_by = end_instant(body.accept_by, now)
@@ -282,6 +282,7 @@ def decide_transfer_offer(
     require_recourse(rules, lot, recourse=body.recourse)
     require_splitting(rules, lot, body.amount)
     if body.purpose is not Purpose.SETTLE:
+        require_no_financing(rules, lot, body.purpose)
         require_justified(voucher, justified=body.term_justification is not None)
 
     # Past this line the offer must succeed.
@@ -300,6 +301,7 @@ def decide_transfer_offer(
         recourse=body.recourse,
         accept_by=accept_by,
         kid=statement.kid,
+        withheld=body.notice is NoticeForm.WITHHELD,
         policy=now.facts.policy,
     )
     waits = (offered, DeadlineSet(at=accept_by, kind="transfer.expire", id=statement.sid))
@@ -312,9 +314,10 @@ def decide_transfer_offer(
 def _covering(
     state: Rows, statement: Statement[TransferOffer], voucher: Voucher, rules: Rules
 ) -> Consent | None:
-    """Returns the assignee's standing consent, if it covers an offer within its own limit."""
+    """Returns the consent that covers an offer; what ends a debt has none (note 15)."""
     body = statement.body
-    if not has_room(state, body.assignee, voucher.debtor, body.amount):
+    is_debtors = body.assignee == voucher.debtor
+    if is_debtors or not has_room(state, body.assignee, voucher.debtor, body.amount):
         return None
     return covering(
         state,
@@ -351,39 +354,19 @@ def _transferred(
         consent=consent.consent,
         policy=now.facts.policy,
     )
-    notices = notices_of(
+    told = tell(
+        state,
         voucher,
-        offer=statement.sid,
+        now,
+        transfer=statement.sid,
         assignor=lot.holder,
         assignee=body.assignee,
         amount=Minor(body.amount),
+        purpose=body.purpose,
+        withheld=body.notice is NoticeForm.WITHHELD,
     )
     held = moved(state, voucher.debtor, body.amount, giver=lot.holder, taker=body.assignee)
-    return (transferred, *notices, *held)
-
-
-def _require_assignee(
-    state: Rows, statement: Statement[TransferOffer], voucher: Voucher, rules: Rules
-) -> None:
-    """Checks that the assignee may take what is offered.
-
-    Raises:
-        AssigneeRefusedError: It may not.
-    """
-    assignee, purpose = statement.body.assignee, statement.body.purpose
-    party = state.get(PARTIES, assignee)
-    if assignee == statement.by:
-        raise AssigneeRefusedError(assignee=assignee, reason="is the assignor")
-    if assignee in (voucher.debtor, *voucher.co_debtors):
-        raise AssigneeRefusedError(assignee=assignee, reason="owes the voucher")
-    if party is None or not ASSIGNEE_ROLES[purpose].intersection(party.roles):
-        roles = " or ".join(sorted(ASSIGNEE_ROLES[purpose]))
-        raise AssigneeRefusedError(
-            assignee=assignee, reason=f"is not admitted as {roles}, which {purpose} calls for"
-        )
-    if rules.financiers_only is not None and purpose is Purpose.SETTLE:
-        reason = "takes it in payment, and the policy allows financiers alone"
-        raise AssigneeRefusedError(assignee=assignee, reason=reason)
+    return (transferred, *told, *held)
 
 
 KINDS = (

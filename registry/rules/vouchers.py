@@ -56,6 +56,7 @@ from registry.model import (
     VoucherNumber,
     VoucherStatus,
 )
+from registry.notifying import ask_inboxes, require_inbox
 from registry.policy import rules_in_force
 from registry.refusals import (
     DeadlinePassedError,
@@ -222,6 +223,7 @@ def reads_voucher_issue(statement: Statement[VoucherIssue], now: Now) -> ReadPla
     accounts = [body.account] if consent is None else [body.account, consent.account]
     yield from get_many(ACCOUNTS, accounts)
     yield from get_many(PARTIES, (statement.by, body.creditor))
+    yield from ask_inboxes((statement.by,))
     yield from reads_uses(body.invoices)
     yield from reads_debtor(statement.by)
     yield from reads_stops(statement.by)
@@ -245,6 +247,7 @@ def decide_voucher_issue(
         VoucherNumberTakenError: The debtor has used the number before.
         AccountUnknownError, NotOwnerError, AccountNotVerifiedError: The account to debit.
         MandateMissingError: The mandate does not authorise debiting that account.
+        InboxMissingError: The debtor has not designated its inbox for notices (RG-34).
         IssuanceStoppedError: The debtor may issue nothing for now (RG-09).
         DebtorLimitError: It would owe more than its limit (FR-06).
         MalformedError: The invoices are not sorted and unique, or do not add up to the face.
@@ -273,6 +276,7 @@ def decide_voucher_issue(
         raise VoucherNumberTakenError(voucher_no=body.voucher_no, voucher=taken.voucher)
     require_account(state, body.account, owner=statement.by)
     require_mandate(state, body.mandate, account=body.account)
+    require_inbox(state, statement.by)
     require_not_stopped(state, statement.by)
     require_limit(state, statement.by, body.face)
     used = use_invoices(state, statement.sid, body.invoices, face=body.face)

@@ -1,4 +1,4 @@
-"""Reads of the SQL store for who reads very many: fields as tuples, and no row made of them."""
+"""Reads of the SQL store for who reads very many: tuples and totals, and no row made of them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -44,3 +44,23 @@ class ColumnReads(ABC):
         decode = sql.rows.decoder(names)
         questions = sql.gathering(self._ledger_id, tuple(names), field, values)
         return [row for part in self._database.ask(questions) if part for row in decode(part)]
+
+    def totals(
+        self,
+        table: Table[Any],
+        by: Sequence[str],
+        *,
+        sums: Sequence[str] = (),
+        field: str = "",
+        value: Value = "",
+        as_of: int | None = None,
+    ) -> list[tuple[Any, ...]]:
+        """Counts rows and adds up their money by the values of some fields."""
+        sql = self._row_sql(table.name)
+        (found,) = self._database.ask([sql.totals(self._ledger_id, by, sums, field, value, as_of)])
+        if not found:
+            return []
+        values = sql.rows.decoder(by)([record[: len(by)] for record in found])
+        # A database may add whole numbers up to decimals.
+        added = (map(int, record[len(by) :]) for record in found)
+        return [(*told, *total) for told, total in zip(values, added, strict=True)]

@@ -192,6 +192,26 @@ class MemoryStore:
         rows = chain.from_iterable(self.fetch([Where(table, field, value) for value in values]))
         return [tuple(getattr(row, name) for name in names) for row in rows]
 
+    def totals(
+        self,
+        table: Table[Any],
+        by: Sequence[str],
+        *,
+        sums: Sequence[str] = (),
+        field: str = "",
+        value: Value = "",
+        as_of: int | None = None,
+    ) -> list[tuple[Any, ...]]:
+        """Counts rows and adds up their money by the values of some fields."""
+        totals: dict[tuple[Any, ...], list[int]] = {}
+        for row in self.select(table, field=field, value=value, as_of=as_of):
+            values = tuple(getattr(row, name) for name in by)
+            total = totals.setdefault(values, [0] * (1 + len(sums)))
+            total[0] += 1
+            for at, name in enumerate(sums, 1):
+                total[at] += getattr(row, name) or 0
+        return [(*values, *total) for values, total in totals.items()]
+
     def due(self, *, until: int, limit: int) -> tuple[Deadline, ...]:
         """Returns the first `limit` live deadlines with `at` <= until, by (at, kind, id)."""
         with self._lock:

@@ -150,6 +150,25 @@ class RowSql:
         by = (rest.c[name] for name in order)
         return self._text(sa.select(rest).order_by(*by)), parameters
 
+    def totals(
+        self,
+        ledger_id: int,
+        by: Sequence[str],
+        sums: Sequence[str],
+        field: str,
+        value: Value,
+        as_of: int | None,
+    ) -> Question:
+        """Returns the question for counts and sums by the values of some columns."""
+        chosen = [self.rows.sql.c[name] for name in dict.fromkeys((*by, *sums))]
+        found, parameters = self._found(chosen, ledger_id, field, value, as_of)
+        rows = found.subquery("found")
+        told_by = [rows.c[name] for name in by]
+        zero: sa.ColumnElement[int] = sa.literal_column("0")
+        added = [sa.func.coalesce(sa.func.sum(rows.c[name]), zero) for name in sums]
+        text = self._text(sa.select(*told_by, sa.func.count(), *added).group_by(*told_by))
+        return text, parameters
+
     def gathering(
         self, ledger_id: int, names: tuple[str, ...], field: str, values: Sequence[Value]
     ) -> list[Question]:

@@ -164,6 +164,10 @@ class Street:
         self.accounts[name] = account
         self.mandates[name] = self.do(name, "mandate.grant", {"account": account}).sid
 
+    def designate(self, name: str) -> None:
+        """Has a party designate the log as its inbox for notices."""
+        self.do(name, "inbox.designate", {"system": ORIGIN, "entry_is_arrival": True})
+
     def issue_body(self, **changes: Json) -> dict[str, Json]:
         """Returns the body of a voucher from core to s1."""
         promises: dict[str, Json] = dict.fromkeys(PROMISES, True)
@@ -236,6 +240,8 @@ class Street:
         for name in ("core", "s1", "s2", "s3", "factor"):
             self.bank_account(name)
         self.bank_account("trustee#T1", kind="trust")
+        for name in ("core", "s1", "s2", "s3", "factor"):
+            self.designate(name)
         return self
 
 

@@ -24,6 +24,7 @@ from clearing.rulebook import RULEBOOK
 from registry.batch import Change
 from registry.effects import Seal, apply, format_effects
 from registry.entries import Entry, seal_entry
+from registry.inboxes import INBOXES, NOTICES
 from registry.logtree import LogTree
 from registry.merkle import hash_leaf
 from registry.model import (
@@ -32,7 +33,6 @@ from registry.model import (
     CONSENTS,
     LEDGER,
     LOTS,
-    NOTICES,
     PARTIES,
     POLICIES,
     VOUCHERS,
@@ -90,7 +90,7 @@ class _Rows:
         self.index = 0
         self.changes: list[Change] = []
         tables: tuple[Table[Any], ...] = (
-            *(LEDGER, POLICIES, PARTIES, ACCOUNTS, CONSENTS),
+            *(LEDGER, POLICIES, PARTIES, INBOXES, ACCOUNTS, CONSENTS),
             *(LOTS, BUCKETS, VOUCHERS),
         )
         self._rows: dict[tuple[str, Key], Any] = {

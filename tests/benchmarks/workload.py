@@ -156,6 +156,8 @@ class Builder:
             [self._by(each, "mandate.grant", {"account": self._accounts[each]}) for each in debtors]
         )
         self._mandates = dict(zip(debtors, sids, strict=True))
+        inbox: dict[str, Json] = {"system": ORIGIN, "entry_is_arrival": True}
+        self._do([self._by(each, "inbox.designate", inbox) for each in everybody])
         self._do(
             [
                 self._by(

@@ -14,9 +14,10 @@ from api.service import open_store
 from clearing.rulebook import RULEBOOK
 from registry.checkpoint import open_checkpoint
 from registry.entries import open_entry
+from registry.inboxes import NOTICES
 from registry.logtree import stored_hashes
 from registry.merkle import CompactRange, hash_leaf, prove_inclusion, verify_inclusion
-from registry.model import LEDGER, LOTS, NOTICES
+from registry.model import LEDGER, LOTS
 from registry.ports import LedgerStore
 from registry.statements import admit
 from registry.store.sql import SqlStore

@@ -108,6 +108,24 @@ class TestText:
         with pytest.raises(MalformedError):
             format_journal([entry], offset_minutes=0, currency="CNY")
 
+    def test_what_ends_or_passes_before_maturity_leaves_no_claim_behind(self) -> None:
+        issued: list[Json] = [
+            {"effect": "voucher-issued", "voucher": "v", "voucher_no": "V", "debtor": "C",
+             "face": "10"},
+            {"effect": "voucher-activated", "voucher": "v", "creditor": "S"},
+            {"effect": "lot-transferred", "voucher": "v", "offer": "o", "assignor": "S",
+             "assignee": "T", "amount": "4"},
+            {"effect": "financing-title-passed", "voucher": "v", "contract": "k",
+             "applicant": "T", "assignee": "F", "amount": "3"},
+            {"effect": "lot-extinguished", "voucher": "v", "debtor": "C", "holder": "F",
+             "amount": "3", "ground": "confusion"},
+        ]  # fmt: skip
+        entry: dict[str, Json] = {"index": 0, "time": 0, "effects": {"changes": issued}}
+        text = format_journal([entry], offset_minutes=0, currency="CNY")
+        assert "end V" in text
+        assert "ground:confusion" in text.replace(" ", "")
+        assert text.count("assign V") == 2
+
     @pytest.mark.parametrize("effects", [None, [], {}, {"changes": {}}])
     def test_refuses_entries_without_changes(self, effects: Json) -> None:
         with pytest.raises(MalformedError):

@@ -23,7 +23,7 @@ from registry.verdicts import Verdict
 from tests.builders import ORIGIN, World, key_of
 from tests.logs import LOG_KEY, Forger, MemoryFiles, audit, export, note_of, story
 
-SMALL, TWO_LEVELS = 5, 275
+SMALL, TWO_LEVELS = 5, 280
 SMALL_FILES = sorted(("checkpoint", *implied_files(SMALL)))
 TWO_LEVELS_FILES = sorted(("checkpoint", *implied_files(TWO_LEVELS)))
 SAMPLE = 150

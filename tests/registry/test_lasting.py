@@ -7,9 +7,10 @@ import pytest
 from clearing.rulebook import RULEBOOK
 from registry import spool
 from registry.errors import InvariantBrokenError
+from registry.inboxes import NOTICES
 from registry.kinds import Rulebook
 from registry.lasting import ReplayedRows
-from registry.model import LOTS, NOTICES, VOUCHER_NUMBERS
+from registry.model import LOTS, VOUCHER_NUMBERS
 from registry.replay import Replay
 from registry.state import MemoryRows, replay_digest
 from registry.store.memory import MemoryStore
@@ -75,7 +76,7 @@ class TestMemory:
 class TestLastingTables:
     def test_they_are_those_whose_rows_nothing_ends(self) -> None:
         assert [table.name for table in LASTING] == [
-            "waited", "notice", "voucher_number", "invoice", "instruction",
+            "waited", "withheld", "notice", "voucher_number", "invoice", "instruction",
         ]  # fmt: skip
 
     def test_a_row_long_on_disk_is_found_and_can_change(self) -> None:

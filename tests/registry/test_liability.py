@@ -47,6 +47,23 @@ def test_a_deals_promise_follows_its_calculation_date(is_short: bool) -> None:
     assert (PROMISOR in found) is is_short
 
 
+def test_rg_24_who_was_not_told_of_the_assignment_is_not_asked() -> None:
+    told = Progress(time=DUE, due=DUE)
+    for untold, asked in (
+        ((), (DEBTOR, JOINT, PROMISOR)),
+        ((PROMISOR,), (DEBTOR, JOINT)),
+        ((DEBTOR, PROMISOR), (JOINT,)),
+    ):
+        found = claimable_parties(
+            debtor=DEBTOR,
+            co_debtors=[JOINT],
+            promises=[_promise(Trigger.DUE)],
+            progress=told,
+            untold=untold,
+        )
+        assert found == asked
+
+
 def test_a_joint_guarantor_is_asked_when_it_is_due() -> None:
     promise = _promise(Trigger.DUE)
     assert (_asked(promise, time=DUE - 1), _asked(promise)) == (set(), {DEBTOR, PROMISOR})

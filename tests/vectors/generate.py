@@ -128,6 +128,7 @@ def tell() -> tuple[Ledger, dict[str, Sid]]:
         accounts[name] = ledger.seal(name, "account.register", body)
         ledger.seal("bank", "account.verify", {}, re=accounts[name])
         mandates[name] = ledger.seal(name, "mandate.grant", {"account": accounts[name]})
+    ledger.seal("core", "inbox.designate", {"entry_is_arrival": True, "system": ORIGIN})
     body = issue_body(account=accounts["core"], mandate=mandates["core"])
     voucher = ledger.seal("core", "voucher.issue", body)
     consent: dict[str, Json] = {"account": accounts["s1"], "collection_route": True}
@@ -276,8 +277,8 @@ def further_cases(told: set[str]) -> Iterator[Case]:
     for kind in sorted(set(GOOD) - told):
         world, draft = good(kind)
         by = draft.by.partition("#")[0]
-        # A person's key, the key kept for recovery, or the one that a party has to begin with.
-        names = (by, f"{by} chen", f"{by} recovery")
+        # The key that a party begins with, a person's, that for recovery, or its system's.
+        names = (by, f"{by} chen", f"{by} recovery", f"{by}, system")
         key = draft.key or world.keys[by]
         signer = next(name for name in names if key_of(name).public.kid == key.public.kid)
         yield statement_case(kind, draft.sign(world), seed_of=signer)

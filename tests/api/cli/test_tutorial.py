@@ -16,7 +16,7 @@ from registry.ids import PartyId
 from registry.invoices import fingerprint
 from tests.api.cli.terminal import Terminal
 from tests.api.served import PROMISES, server
-from tests.builders import DIGEST, OFFSET, admission, key_of, uscc
+from tests.builders import DIGEST, OFFSET, ORIGIN, admission, key_of, uscc
 
 TODAY = datetime.now(UTC).date()
 DUE_ON = TODAY + timedelta(days=60 - TODAY.weekday())
@@ -143,6 +143,9 @@ def test_a_voucher_from_genesis_to_its_settlement(terminal: Terminal) -> None:
     assert "[b]s1[/] Ltd." in t.run("party show", t.ids["s1"], by="core")
     assert len(t.json("account list --json", by="core")) == 1
 
+    inbox: dict[str, Json] = {"system": ORIGIN, "entry_is_arrival": True}
+    t.run("inbox designate", by="core", body=inbox)
+
     # core owes s1 1,000,000.00 yuan, and s1 takes the voucher.
     voucher = t.json("voucher issue", by="core", body=voucher_body(t, *accounts["core"]))["sid"]
     accepted = {"account": accounts["s1"][0], "collection_route": True}
@@ -186,13 +189,28 @@ def test_a_voucher_from_genesis_to_its_settlement(terminal: Terminal) -> None:
     t.run("notice acknowledge", by="core", body={"notices": [notice["notice"]]})
     (notice,) = t.json("notice list --json", by="core")
     assert notice["acknowledged"] is True
+    assert t.json("inbox show --json", t.ids["core"], by="core")["notices"] == notice["number"] == 1
+
+    # It may pay s2 now and s1 no more; on paper, the notice proves itself.
+    lot_name = f"{offer}.2"
+    payee = t.json("lot payee --json", lot_name, by="s2")
+    assert payee["entitled_holder"] == payee["safe_payee_for_debtor"] == t.ids["s2"]
+    for name, is_discharged in (("s1", False), ("s2", True)):
+        said = t.json("lot discharge --json", lot_name, t.ids[name], by="core")
+        assert said["is_discharged"] is is_discharged
+    assert t.json("lot priority --json", lot_name, by="s2")["noticed_first"] == t.ids["s2"]
+    letter = t.path("notice.html")
+    letter.write_text(t.run("notice page", notice["notice"], by="s2"), encoding="utf-8")
+    assert "amount     60000000" in t.run("notice verify", letter)
+    letter.write_text(t.run("notice page --language zh", notice["notice"], by="core"))
+    assert "13 INCOMPLETE" in t.run("notice verify", letter, exits=13)
 
     # What s2 holds, and through whose hands it came.
     (lot,) = t.json("lot list --json", by="s2")
     assert lot["lot"] == f"{offer}.2"
     assert "600,000.00" in t.run("lot show", lot["lot"], by="s2")
     drawn = t.run("lot lineage", lot["lot"], by="s2")
-    assert drawn.index(t.ids["s1"]) < drawn.index(t.ids["s2"]) < drawn.index("tier 2")
+    assert drawn.index("[b]s1[/] Ltd.") < drawn.index("[b]s2[/] Ltd.") < drawn.index("2级")
     assert "not-found" in t.run("lot show", f"{offer}.1", by="s2", exits=1)
 
     # What is only printed is signed, and not sent.
@@ -211,7 +229,7 @@ def test_a_voucher_from_genesis_to_its_settlement(terminal: Terminal) -> None:
     paid = t.json("clearing show --json", by="s2")
     assert [(row["amount"], row["status"]) for row in paid] == [("60000000", "posted")]
     assert t.json("lot list --json", by="s2") == []
-    assert t.run("lot list", by="s2") == "none\n"
+    assert t.run("lot list", by="s2") == "none  无\n"
 
     # The auditor takes the log away and needs nobody to check it.
     t.run("log export", t.path("export"), by="auditor")

@@ -8,6 +8,7 @@ import pytest
 from registry.canonical import Json
 from registry.errors import MalformedError, RegistryError
 from registry.model import VOUCHERS
+from registry.notice_refusals import InboxMissingError
 from registry.refusals import (
     AlreadyJoinedError,
     TooManyRecipientsError,
@@ -50,7 +51,13 @@ def _joined_before(world: World, draft: Draft) -> None:
 def _seven_joined(world: World, draft: Draft) -> None:
     for number in range(7):
         world.admit(f"joint{number}", "participant")
+        world.designate(f"joint{number}")
         _accede(world, f"joint{number}", draft.re or "")
+
+
+def _without_inbox(world: World, draft: Draft) -> None:
+    world.admit("new", "participant", number=901)
+    draft.by = "new"
 
 
 FAULTS = {
@@ -62,6 +69,7 @@ FAULTS = {
         fault(AlreadyJoinedError, "the debtor", _by_the_debtor, "by"),
         fault(AlreadyJoinedError, "joined before", _joined_before, "joined", "status"),
         fault(TooManyRecipientsError, "the ninth", _seven_joined, "joined", "status"),
+        fault(InboxMissingError, "no inbox", _without_inbox, "by", "joined"),
     ),
 }
 
@@ -79,6 +87,7 @@ def test_co_debtors_join_in_order_and_at_most_seven() -> None:
     world, draft = good("voucher.accede")
     for number in range(6):
         world.admit(f"joint{number}", "participant")
+        world.designate(f"joint{number}")
         _accede(world, f"joint{number}", draft.re or "")
     assert not isinstance(attempt(world, draft), RegistryError)
     (voucher,) = world.store.select(VOUCHERS)

@@ -16,7 +16,9 @@ from registry.encumbrance_refusals import (
 )
 from registry.errors import MalformedError
 from registry.ids import lot_id
-from registry.model import LOTS, NOTICES, VOUCHERS, Lot
+from registry.inboxes import NOTICES
+from registry.model import LOTS, VOUCHERS, Lot
+from registry.notice_refusals import InboxMissingError
 from registry.refusals import (
     AlreadyJoinedError,
     TooManyRecipientsError,
@@ -53,6 +55,7 @@ def _eight_told(world: World, draft: Draft) -> None:
     for number in range(7):
         name = f"guarantor {number}"
         world.admit(name, "participant", number=500 + number)
+        world.designate(name)
         world.do(name, "accessory.attach", accessory_body(), re=draft.re)
 
 
@@ -65,6 +68,11 @@ def _promising(**terms: Json) -> Any:
         draft.body["promise"] = {**PROMISE, **terms}
 
     return make
+
+
+def _without_inbox(world: World, draft: Draft) -> None:
+    world.admit("new", "participant", number=901)
+    draft.by = "new"
 
 
 FAULTS = {
@@ -87,6 +95,7 @@ FAULTS = {
         fault(AlreadyJoinedError, "by the debtor", _by_the_debtor, "by"),
         fault(TooManyAccessoriesError, "sixteen rights", _many, "world"),
         fault(TooManyRecipientsError, "eight are told", _eight_told, "world"),
+        fault(InboxMissingError, "no inbox", _without_inbox, "by", "world"),
     ),
 }
 

@@ -10,7 +10,8 @@ from registry.encumbrance_refusals import (
     LotBurdenedError,
 )
 from registry.errors import RegistryError
-from registry.model import DEADLINES, NOTICES, OFFERS
+from registry.inboxes import NOTICES
+from registry.model import DEADLINES, OFFERS
 from registry.refusals import (
     AssigneeRefusedError,
     BlackoutError,
@@ -155,6 +156,7 @@ def test_every_debtor_is_notified_in_order_and_nobody_else() -> None:
     for name in ("s3", "factor2"):
         if name not in world.ids:
             world.admit(name, "participant")
+            world.designate(name)
         body: dict[str, Json] = {
             "scope": "full",
             "addressee": "holders",

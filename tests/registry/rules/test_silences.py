@@ -8,7 +8,8 @@ import pytest
 from registry.canonical import Json
 from registry.engine import Sealed
 from registry.errors import RegistryError
-from registry.model import ACCOUNTS, CONSENTS, DEADLINES, LOTS, NOTICES, OFFERS, VOUCHERS
+from registry.inboxes import NOTICES
+from registry.model import ACCOUNTS, CONSENTS, DEADLINES, LOTS, OFFERS, VOUCHERS
 from registry.refusals import InsufficientHoldingError, LotNotFoundError
 from registry.tables import replace
 from tests.builders import World, instant

@@ -55,8 +55,8 @@ FAULTS = {
 
 STILL_SIGNED = {
     "key.revoke", "key.recover", "disapprove", "consent.withdraw", "voucher.withdraw",
-    "transfer.withdraw", "notice.acknowledge", "clearing.confirm", "pledge.release",
-    "dispute.withdraw", "lot.object",
+    "transfer.withdraw", "notice.received", "notice.acknowledge", "notice.refuse",
+    "clearing.confirm", "pledge.release", "dispute.withdraw", "lot.object",
 }  # fmt: skip
 """Receipts, acknowledgements, revocations, confirmations of money, a debtor's objection."""
 

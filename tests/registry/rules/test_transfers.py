@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from registry.canonical import Json
+from registry.dealing_refusals import FinancingRequiredError
 from registry.encumbrance_refusals import (
     LotBurdenedError,
 )
@@ -114,6 +115,11 @@ def _long_term(world: World, draft: Draft) -> None:
     }  # fmt: skip
 
 
+def _for_money(world: World, draft: Draft) -> None:
+    world.enforce(financing={"order": ["pay", "title"], "exclusive": True})
+    draft.body |= {"assignee": world.ids["factor"], "purpose": "finance", "terms": DIGEST}
+
+
 FAULTS = {
     "transfer.offer": (
         fault(LotNotFoundError, "a consumed lot", _consumed, "lot"),
@@ -123,7 +129,6 @@ FAULTS = {
         fault(LotBurdenedError, "a frozen lot", _frozen, "lot"),
         fault(InsufficientHoldingError, "too much", setting(amount="100000001"), "amount"),
         fault(AssigneeRefusedError, "to itself", _to("s1"), "assignee", "by"),
-        fault(AssigneeRefusedError, "to the debtor", _to("core"), "assignee"),
         fault(AssigneeRefusedError, "to a co-debtor", _to_a_co_debtor, "assignee", "lot"),
         fault(AssigneeRefusedError, "to nobody", setting(assignee=uscc(999)), "assignee"),
         fault(AssigneeRefusedError, "settling with a bank", _to("bank"), "assignee"),
@@ -161,6 +166,7 @@ FAULTS = {
         fault(LotTooSmallError, "a crumb", _a_crumb, "amount"),
         fault(TooManyPartsError, "a third part", _cut_before, "lot"),
         fault(ChainTooLongError, "the 65th assignment", _assigned_64_times, "lot"),
+        fault(FinancingRequiredError, "money without a financing", _for_money, "assignee"),
         fault(TermUnjustifiedError, "a long term financed", _long_term, "lot", "assignee"),
     )
 }  # fmt: skip

@@ -8,7 +8,8 @@ from registry.effects import SALT_LOT, derive_salt
 from registry.entries import open_entry
 from registry.errors import EntryInvalidError, RegistryError
 from registry.ids import LotId, Sid
-from registry.model import ACCOUNTS, CONSENTS, DEADLINES, GRANTS, NOTICES, OFFERS
+from registry.inboxes import NOTICES
+from registry.model import ACCOUNTS, CONSENTS, DEADLINES, GRANTS, OFFERS
 from registry.refusals import (
     AnswerMissingError,
     AssigneeRefusedError,
@@ -22,6 +23,7 @@ from registry.rules.transfers import LotOffered, LotTransferred
 from registry.tables import replace
 from tests.builders import instant
 from tests.consents import accession, changes_of, is_waiting, offer_to
+from tests.policies import FIVE
 from tests.scenario import (
     RULEBOOK,
     Draft,
@@ -268,10 +270,15 @@ def test_a_consent_lets_nobody_offer_to_itself() -> None:
     assert isinstance(refusal(world, offer_to(world, "s1")), AssigneeRefusedError)
 
 
-def test_a_debtors_consent_brings_it_no_lot_of_its_own_voucher() -> None:
+def test_no_standing_consent_ends_a_debt_the_debtor_says_so_itself() -> None:
     world = cast_world()
-    grant(world, by="core")
-    assert isinstance(refusal(world, offer_to(world, "core")), AssigneeRefusedError)
+    for members in ({}, {"silence": dict(FIVE)}):
+        grant(world, by="core", **members)
+        made = attempt(world, offer_to(world, "core"))
+        assert not isinstance(made, RegistryError)
+        offer = next(row for row in world.store.select(OFFERS) if row.offer == made.sid)
+        assert (offer.consent, offer.silent_at) == (None, None)
+    verify_everything(world)
 
 
 def test_a_consenting_assignee_that_joined_the_debt_is_refused() -> None:

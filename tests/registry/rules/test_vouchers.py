@@ -8,6 +8,7 @@ import pytest
 from registry.canonical import Json
 from registry.errors import InputError, MalformedError, RegistryError
 from registry.model import DEADLINES, LOTS, VOUCHERS
+from registry.notice_refusals import InboxMissingError
 from registry.refusals import (
     DeadlinePassedError,
     DebtorLimitError,
@@ -103,6 +104,13 @@ def _tiered_not_allowed(world: World, draft: Draft) -> None:
     draft.body["route"] = "tiered"
 
 
+def _without_inbox(world: World, draft: Draft) -> None:
+    world.admit("new", "participant", number=901)
+    world.bank_account("new")
+    draft.by = "new"
+    draft.body |= {"account": world.accounts["new"], "mandate": world.mandates["new"]}
+
+
 _ISSUES = ("invoices", "limit", "stop", "mandate", "account", "tenor")
 """What an issue before this one needs to be as it was."""
 
@@ -131,6 +139,18 @@ FAULTS = {
         *account_faults("core"),
         fault(MandateMissingError, "no mandate", setting(mandate=DIGEST), "mandate"),
         fault(MandateMissingError, "other account's", _mandate_for_another_account, "mandate"),
+        fault(
+            InboxMissingError,
+            "no inbox",
+            _without_inbox,
+            "creditor",
+            "number",
+            "account",
+            "mandate",
+            "stop",
+            "limit",
+            "invoices",
+        ),
         fault(IssuanceStoppedError, "stopped", _stopped, "stop"),
         fault(DebtorLimitError, "over its limit", _limited, "limit"),
         fault(MalformedError, "an invoice twice", _invoice_twice, "invoices"),

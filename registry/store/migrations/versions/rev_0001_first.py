@@ -166,7 +166,7 @@ def make_rows() -> None:
         "offer",
         "offer text, lot text, voucher text, amount money, assignor text, assignee text, "
         "purpose text, recourse bool, accept_by int, kid text, salt text, consent text?, "
-        "silent_at int?",
+        "silent_at int?, withheld bool",
         key="offer",
         indexes="lot assignee kid",
     )
@@ -243,11 +243,48 @@ def make_rows() -> None:
         indexes="voucher",
     )
     rows(
+        "power",
+        "power text, assignor text, assignee text, attorney text, declarer text, event text, "
+        "document text, triggered text?",
+        key="power",
+        indexes="assignor attorney",
+    )
+    rows(
+        "revocation",
+        "revocation text, notice text",
+        key="revocation",
+    )
+    rows(
+        "withheld",
+        "transfer text, voucher text, assignor text, assignee text, amount money, purpose text, "
+        "recipients text, told text, effective int",
+        key="transfer",
+    )
+    rows(
         "notice",
-        "notice text, transfer text, voucher text, recipient text, assignor text, assignee "
-        "text, amount money, arrived int, acknowledged bool",
+        "notice text, transfer text, voucher text, recipient text, capacity text, number int, "
+        "sender text, assignor text, assignee text, amount money, arrived int, entry int, "
+        "received int?, acknowledged bool, refused text?, escalations int, escalate_at int?, "
+        "revoked_at int?",
         key="notice",
         indexes="recipient",
+    )
+    rows(
+        "early",
+        "early text, lot text, voucher text, debtor text, holder text, amount money, terms "
+        "text, pay_by int, status text",
+        key="early",
+        indexes="lot voucher",
+    )
+    rows(
+        "financing",
+        "financing text, lot text, voucher text, amount money, applicant text, financier text, "
+        "mode text, recourse bool, payment text, account text, close_by int, status text, "
+        "vehicle text?, quote text?, terms text?, document text?, payee text?, collection_route "
+        "bool, confirmed text?, contract text?, salt text?, search text?, order text, done "
+        "text, filing text?, payer text?, reference text?",
+        key="financing",
+        indexes="lot applicant financier",
     )
     rows(
         "lot",
@@ -269,7 +306,7 @@ def make_rows() -> None:
         "mandate text, accept_by int, status text, ordinal int?, restriction text, guarantors "
         "text, lot_salt text, policy text, flags text, consent text?, silent_at int?",
         key="voucher",
-        indexes="debtor due_on",
+        indexes="debtor creditor due_on",
     )
     rows(
         "mandate",
@@ -295,6 +332,11 @@ def make_rows() -> None:
         "party text, kind text, minimum money, approvals int, final bool, hours int",
         key="party kind minimum",
         indexes="party",
+    )
+    rows(
+        "inbox",
+        "party text, designation text, notices int",
+        key="party",
     )
     rows(
         "deadline",

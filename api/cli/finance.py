@@ -1,0 +1,73 @@
+"""Commands about the figures of a financing: make them, and check somebody else's.
+
+tallystick financing figures --face 60000000 --rate-bp 360 --pay-on 2025-07-01
+    --due-on 2025-12-19 --fee 50000:seller:handling > terms.json
+tallystick terms put --terms @terms.json …          its digest goes into `financing quote`
+tallystick financing check FINANCING …              as the applicant, before signing
+"""
+
+from typing import Annotated
+
+import typer
+
+from api.cli.common import AsJson, print_json, told
+from api.cli.connect import LogKey, Party, ReadKey, Url, open_client, refused
+from api.cli.read import Name, print_object
+from api.client import RefusedError
+from api.quotes import read_quote
+from registry.calendars import parse_date
+from registry.errors import InvariantBrokenError, MalformedError
+from registry.money import parse_amount
+from registry.pricing import Fee, format_terms
+
+
+def _parse_fee(text: str) -> Fee:
+    """Reads a fee as AMOUNT:BEARER:WHAT.
+
+    Raises:
+        MalformedError: Another form.
+    """
+    amount, _, rest = text.partition(":")
+    bearer, _, what = rest.partition(":")
+    if bearer not in ("seller", "other") or not what:
+        raise MalformedError(what="fee", reason=f"{text!r} is not AMOUNT:seller|other:WHAT")
+    return Fee(amount=parse_amount(amount), of_seller=bearer == "seller", what=what)
+
+
+def figures(
+    face: Annotated[str, typer.Option(help="What the claim is worth when due, in fen.")],
+    rate_bp: Annotated[int, typer.Option(help="Discount rate for a year, in basis points.")],
+    pay_on: Annotated[str, typer.Option(help="The day from which days are counted.")],
+    due_on: Annotated[str, typer.Option(help="The due date.")],
+    year_days: Annotated[int, typer.Option(help="360 or 365.")] = 365,
+    fee: Annotated[list[str] | None, typer.Option(help="AMOUNT:seller|other:WHAT.")] = None,
+) -> None:
+    """Prints the terms of a quote: discount, fees and who bears them, net, all-in yearly cost."""
+    with told(malformed=2):
+        try:
+            terms = format_terms(
+                parse_amount(face),
+                rate_bp=rate_bp,
+                pay_on=parse_date(pay_on),
+                due_on=parse_date(due_on),
+                year_days=year_days,
+                fees=[_parse_fee(each) for each in fee or ()],
+            )
+        except InvariantBrokenError as error:
+            raise MalformedError(what="figures", reason=str(error)) from None
+    print_json(terms)
+
+
+def check(
+    name: Name, url: Url, party: Party, read_key: ReadKey, log_key: LogKey, as_json: AsJson = False
+) -> None:
+    """Computes a quote again: what does not follow to the fen is not to be signed."""
+    with told(), open_client(url, log_key, party=party, read_key=read_key) as client:
+        try:
+            terms, _ = read_quote(client, name, by=party)
+        except RefusedError as error:
+            raise refused(error) from None
+    print_object(terms, as_json=as_json)
+
+
+COMMANDS = (("financing", "figures", figures), ("financing", "check", check))

@@ -1,0 +1,99 @@
+"""What commands print for people: facts by name, tables, days, names of parties."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from api.client import Client, RefusedError
+from api.words import Words
+from registry.calendars import parse_offset
+
+out = Console(highlight=False, markup=False)
+
+ID_SHOWN = 12
+"""Characters of an id where it only helps to tell things apart; JSON has all of it."""
+
+
+def short(name: str) -> str:
+    """Returns the beginning of a long id."""
+    return name if len(name) <= ID_SHOWN + 6 else f"{name[:ID_SHOWN]}…"
+
+
+class Reader:
+    """Reads for one party, and remembers the names that it has met."""
+
+    def __init__(self, client: Client, party: str) -> None:
+        """Reads over a client, as a party."""
+        self._client = client
+        self._party = party
+        self._names: dict[str, str] = {}
+        self._vouchers: dict[str, dict[str, Any]] = {}
+        self._offset = timedelta(minutes=parse_offset(self.get("/v1/ledger")["zone"]))
+
+    def get(self, path: str, **params: str | int) -> Any:
+        """Reads an object."""
+        return self._client.get(path, by=self._party, **params)
+
+    def rows(self, path: str, **params: str | int) -> Iterable[dict[str, Any]]:
+        """Reads a list, page by page."""
+        return self._client.pages(path, by=self._party, **params)
+
+    def name(self, party: str) -> str:
+        """Returns a party's name."""
+        if party not in self._names:
+            self._names[party] = str(self.get(f"/v1/parties/{quote(party, safe='')}")["name"])
+        return self._names[party]
+
+    def voucher(self, sid: str, **params: str | int) -> dict[str, Any]:
+        """Returns a voucher; only its id where the reader may not see it."""
+        if sid not in self._vouchers:
+            try:
+                self._vouchers[sid] = self.get(f"/v1/vouchers/{sid}", **params)
+            except RefusedError as error:
+                if error.code != "not-found":
+                    raise
+                self._vouchers[sid] = {"voucher": sid, "voucher_no": short(sid)}
+        return self._vouchers[sid]
+
+    def day(self, time: int) -> str:
+        """Returns the day of an instant in the ledger's zone."""
+        return f"{datetime.fromtimestamp(time / 1000, UTC) + self._offset:%Y-%m-%d}"
+
+    def moment(self, time: int) -> str:
+        """Returns an instant in the ledger's zone, to the second."""
+        return f"{datetime.fromtimestamp(time / 1000, UTC) + self._offset:%Y-%m-%d %H:%M:%S}"
+
+
+def show_facts(facts: Iterable[tuple[Words | None, str]], console: Console = out) -> None:
+    """Prints names and values; a value without a name belongs to the one before."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    for words, value in facts:
+        table.add_row("" if words is None else " ".join(words), Text(value))
+    console.print(table)
+
+
+def show_table(
+    heads: Mapping[str, Words],
+    rows: Iterable[Mapping[str, str]],
+    *,
+    right: Iterable[str] = (),
+    console: Console = out,
+) -> None:
+    """Prints rows; a column that nothing stands in takes no room."""
+    told = list(rows)
+    used = [name for name in heads if any(row.get(name) for row in told)]
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in used:
+        words = "\n".join(dict.fromkeys(heads[name]))
+        justify = "right" if name in right else "left"
+        table.add_column(words, justify=justify, no_wrap=True, overflow="ellipsis")  # type: ignore[arg-type]
+    for row in told:
+        table.add_row(*(Text(row.get(name, "")) for name in used))
+    console.print(table)

@@ -1,0 +1,78 @@
+"""Reading what is agreed about lots for money: financings and early payments."""
+
+import asyncio
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from api.errors import NotFoundError
+from api.find import find_row
+from api.pages import LIMIT_DEFAULT, Ask, shown
+from api.requests import GUARDS, AsOf, CallerOf, ServiceOf, answer
+from api.routes.reading import HIDDEN, Cursor, Limit, listed
+from api.visibility import sees_early, sees_financing
+from registry.dealings import EARLY_PAYMENTS, FINANCINGS
+
+router = APIRouter(prefix="/v1", dependencies=GUARDS)
+
+
+@router.get("/financings", operation_id="financings.list")
+async def list_financings(
+    service: ServiceOf,
+    caller: CallerOf,
+    as_of: AsOf,
+    lot: str | None = None,
+    applicant: str | None = None,
+    financier: str | None = None,
+    status: str | None = None,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = "",
+) -> JSONResponse:
+    """Lists financings that the caller asks for, gives, or has the claim of."""
+    ask = Ask(
+        table=FINANCINGS,
+        caller=caller,
+        sees=lambda row: sees_financing(caller, row),
+        equal={"lot": lot, "applicant": applicant, "financier": financier, "status": status},
+        limit=limit,
+        cursor=cursor,
+        as_of=as_of,
+        hidden=HIDDEN,
+    )
+    return await listed(service, ask)
+
+
+@router.get("/financings/{financing}", operation_id="financings.read")
+async def read_financing(
+    service: ServiceOf, caller: CallerOf, as_of: AsOf, financing: str
+) -> JSONResponse:
+    """Shows a financing, with the steps that are still open in their order."""
+    row = await asyncio.to_thread(find_row, service.store, FINANCINGS, (financing,), as_of=as_of)
+    if row is None or not sees_financing(caller, row):
+        raise NotFoundError(what="financing", name=financing)
+    missing = [step for step in row.order if step not in row.done]
+    return answer({**shown(row, hidden=HIDDEN), "missing": missing})
+
+
+@router.get("/early-payments", operation_id="early-payments.list")
+async def list_early_payments(
+    service: ServiceOf,
+    caller: CallerOf,
+    as_of: AsOf,
+    lot: str | None = None,
+    voucher: str | None = None,
+    status: str | None = None,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = "",
+) -> JSONResponse:
+    """Lists early payments that the caller offers or is offered."""
+    ask = Ask(
+        table=EARLY_PAYMENTS,
+        caller=caller,
+        sees=lambda row: sees_early(caller, row),
+        equal={"lot": lot, "voucher": voucher, "status": status},
+        limit=limit,
+        cursor=cursor,
+        as_of=as_of,
+    )
+    return await listed(service, ask)

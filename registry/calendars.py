@@ -162,6 +162,21 @@ class Calendar:
             )
         return day in self.workdays if _is_weekend(day) else day not in self.holidays
 
+    def add_worked_days(self, day: date, n: int) -> date:
+        """Counts days worked as far as anybody knows from a day, which is not counted itself.
+
+        The last day that can be written, 9999-12-31, ends every count.
+
+        Args:
+            day: Where to start.
+            n: How many, backwards if negative; 0 is the day itself.
+        """
+        step, left = timedelta(days=1 if n > 0 else -1), abs(n)
+        while left > 0 and day != date.max:
+            day += step
+            left -= self.is_worked(day)
+        return day
+
     def next_working_day(self, day: date) -> date:
         """Finds the first working day from a day on; that may be the day itself.
 
@@ -192,23 +207,6 @@ class Calendar:
         while left > 0:
             day += step
             left -= self.is_working_day(day)
-        return day
-
-    def reckon(self, day: date, n: int) -> date:
-        """Counts working days like `add_working_days`, as far as anybody knows, and never refuses.
-
-        Beyond what the calendar covers, on either side, Monday to Friday are worked; the
-        first and the last day that can be written end every count.
-
-        Args:
-            day: Where to start; it need not be worked.
-            n: How many, not 0: -1 is the last working day before it.
-        """
-        step, end = (1, date.max) if n > 0 else (-1, date.min)
-        left = abs(n)
-        while left > 0 and day != end:
-            day += timedelta(days=step)
-            left -= self.is_worked(day)
         return day
 
 

@@ -127,7 +127,7 @@ def blackout_from(state: Rows, rules: Rules, due_on: str) -> date | None:
     if rules.blackout is None:
         return None
     calendar = calendar_named(state, rules.blackout.calendar)
-    return calendar.reckon(parse_date(due_on), -rules.blackout.working_days)
+    return calendar.add_worked_days(parse_date(due_on), -rules.blackout.working_days)
 
 
 def require_before_blackout(state: Rows, rules: Rules, lot: Lot, day: date) -> None:

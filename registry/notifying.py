@@ -254,8 +254,7 @@ def silent_until(state: Rows, now: Now, *, since: int, step: int) -> int | None:
     calendar = calendar_named(state, rule.calendar)
     days = rule.working_days[step]
     day = date_at(since, offset_minutes=parse_offset(now.facts.zone))
-    # Days beyond the published calendar count as Monday to Friday: deadlines cannot refuse.
-    return end_instant(calendar.reckon(day, days), now)
+    return end_instant(calendar.add_worked_days(day, days), now)
 
 
 def await_answer(notice: NoticeId, until: int) -> tuple[Effect, ...]:

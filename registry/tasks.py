@@ -5,7 +5,7 @@ have a time of grace in which it is late but can be made good.
 """
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 from typing import Final
 
@@ -75,7 +75,6 @@ def _count(day: date, n: int, calendar: Calendar | None) -> date:
     """Counts n days from a day, which is not counted itself."""
     if n < 1:
         raise InvariantBrokenError(f"a term of {n} days")
-    while n > 0 and day < date.max:
-        day += timedelta(days=1)
-        n -= calendar is None or calendar.is_worked(day)
-    return day
+    if calendar is None:
+        return date.fromordinal(min(day.toordinal() + n, date.max.toordinal()))
+    return calendar.add_worked_days(day, n)

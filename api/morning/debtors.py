@@ -20,6 +20,9 @@ from registry.inboxes import NOTICES
 from registry.model import VOUCHERS, Voucher, VoucherStatus
 from registry.tables import Get
 
+ANSWERS = ("acknowledged", "refused", "revoked_at")
+"""What ends a notice's wait, if it is there."""
+
 LATE_DAYS = 3
 """Working days after which a notice should have been acknowledged (FR-11)."""
 
@@ -109,18 +112,16 @@ def not_yet_accepted(morning: Morning) -> Pile | None:
 def notices_to_acknowledge(morning: Morning) -> Pile | None:
     """Notices of assignment to the reader, debtor or guarantor, without its acknowledgement."""
     me = morning.caller.party
-    totals = morning.store.totals(
-        NOTICES, ("acknowledged",), sums=("amount",), field="recipient", value=me
-    )
-    waiting = {acknowledged: (count, amount) for acknowledged, count, amount in totals}
-    if False not in waiting:
+    totals = morning.store.totals(NOTICES, ANSWERS, sums=("amount",), field="recipient", value=me)
+    waiting = [(n, each) for *answers, n, each in totals if not any(answers)]
+    if not waiting:
         return None
-    count, amount = waiting[False]
+    ((count, amount),) = waiting
     late_before = morning.working_days_ago(LATE_DAYS)
-    names = ("acknowledged", "arrived", "notice", "voucher", "assignee", "amount")
+    names = (*ANSWERS, "arrived", "notice", "voucher", "assignee", "amount")
     # In no order, so that the first come at once, however many there are.
     found = morning.store.columns(NOTICES, names, field="recipient", value=me)
-    rows = sorted(row[1:] for row in islice(found, LOOKED_MAX) if not row[0])
+    rows = sorted(row[3:] for row in islice(found, LOOKED_MAX) if not any(row[:3]))
     numbers = morning.numbers(voucher for _, _, voucher, _, _ in rows[:SHOWN_MAX])
     lines = tuple(
         Line(

@@ -204,7 +204,7 @@ class Morning:
         if self.calendar is None:
             day -= timedelta(days=n)
         else:
-            day = self.calendar.reckon(day, -n)
+            day = self.calendar.add_worked_days(day, -n)
         return start_of(day, offset_minutes=self.offset)
 
     # --- rows ---------------------------------------------------------------------

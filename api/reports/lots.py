@@ -6,7 +6,7 @@ from datetime import timedelta
 from itertools import groupby
 from operator import itemgetter
 
-from api.morning.debtors import LATE_DAYS
+from api.morning.debtors import ANSWERS, LATE_DAYS
 from api.reports.debts import PARTY
 from api.reports.report import Cell, Check, Column, Report, View
 from registry.alerts import bounds_reached
@@ -75,17 +75,15 @@ def unacknowledged(view: View) -> Report:
     counts, sums, late = Counter[str](), Counter[str](), Counter[str]()
     oldest: dict[str, int] = {}
     late_before = _late_before(view)
-    names = ("recipient", "acknowledged", "amount", "arrived")
-    for recipient, acknowledged, amount, arrived in view.store.columns(
-        NOTICES, names, as_of=view.size
-    ):
-        if not acknowledged:
+    names = ("recipient", "amount", "arrived", *ANSWERS)
+    for recipient, amount, arrived, *answers in view.store.columns(NOTICES, names, as_of=view.size):
+        if not any(answers):
             counts[recipient] += 1
             sums[recipient] += amount
             late[recipient] += arrived < late_before
             oldest[recipient] = min(arrived, oldest.get(recipient, arrived))
-    told = view.store.totals(NOTICES, ("acknowledged",), sums=("amount",), as_of=view.size)
-    there = {acknowledged: (n, amount) for acknowledged, n, amount in told}.get(False, (0, 0))
+    told = view.store.totals(NOTICES, ANSWERS, sums=("amount",), as_of=view.size)
+    there = next(((n, amount) for *answers, n, amount in told if not any(answers)), (0, 0))
     parties = view.names(counts)
 
     def rows() -> Iterator[Mapping[str, Cell]]:
@@ -131,5 +129,5 @@ def _late_before(view: View) -> int:
     if calendar is None:
         day -= timedelta(days=LATE_DAYS)
     else:
-        day = calendar.reckon(day, -LATE_DAYS)
+        day = calendar.add_worked_days(day, -LATE_DAYS)
     return start_of(day, offset_minutes=view.offset)

@@ -241,9 +241,9 @@ class TestReckoning:
             counted = CN_LEGAL.add_working_days(day, n)
         except BeyondCalendarError:
             return
-        assert CN_LEGAL.reckon(day, n) == counted
+        assert CN_LEGAL.add_worked_days(day, n) == counted
 
-    @given(st.dates(), st.integers(-400, 400).filter(bool))
+    @given(st.dates(date(1970, 1, 1)), st.integers(-400, 400).filter(bool))
     def test_never_refuses(self, day: date, n: int) -> None:
-        reckoned = CN_LEGAL.reckon(day, n)
+        reckoned = CN_LEGAL.add_worked_days(day, n)
         assert (reckoned > day) is (n > 0) or reckoned in (date.min, date.max)

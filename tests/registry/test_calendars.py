@@ -230,3 +230,20 @@ class TestChina:
     def test_works_a_weekend_only_where_it_is_listed(self, day: date) -> None:
         listed = day in CN_LEGAL.workdays or day in CN_LEGAL.holidays
         assert (CN_LEGAL.is_working_day(day) is (day.weekday() < 5)) is not listed
+
+
+class TestReckoning:
+    """Counting beyond a calendar's ends, for deadlines: they cannot refuse."""
+
+    @given(st.dates(date(2025, 1, 1), date(2026, 12, 31)), st.integers(-40, 40).filter(bool))
+    def test_is_counting_as_far_as_the_calendar_reaches(self, day: date, n: int) -> None:
+        try:
+            counted = CN_LEGAL.add_working_days(day, n)
+        except BeyondCalendarError:
+            return
+        assert CN_LEGAL.add_worked_days(day, n) == counted
+
+    @given(st.dates(date(1970, 1, 1)), st.integers(-400, 400).filter(bool))
+    def test_never_refuses(self, day: date, n: int) -> None:
+        reckoned = CN_LEGAL.add_worked_days(day, n)
+        assert (reckoned > day) is (n > 0) or reckoned in (date.min, date.max)

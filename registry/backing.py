@@ -65,7 +65,7 @@ class InvoiceFreed(Effect, frozen=True, kw_only=True):
     amount: Minor
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Takes from what is used of the invoice; that it was used is kept."""
+        """Takes from what is used of the invoice."""
         invoice = state.get(INVOICES, self.fingerprint)
         if invoice is None or invoice.used < self.amount:
             raise InvariantBrokenError(f"voucher {self.voucher} used no such invoice")
@@ -85,7 +85,7 @@ def use_invoices(
 
     Raises:
         MalformedError: The invoices are not sorted and unique, or do not add up to the face.
-        InvoiceDifferError: An invoice was stated at another amount before.
+        InvoiceDiffersError: Another voucher that binds has it at another amount.
         InvoiceUsedError: Too little of it is left.
     """
     names = [use.fingerprint for use in uses]
@@ -95,7 +95,8 @@ def use_invoices(
         raise MalformedError(what="invoices", reason="what is used does not add up to the face")
     for use in uses:
         known = state.get(INVOICES, use.fingerprint)
-        if known is not None and known.total != use.total:
+        # Whoever only named it, and took that back, has no say in what its amount is.
+        if known is not None and known.used and known.total != use.total:
             raise InvoiceDiffersError(invoice=use.fingerprint, total=known.total, stated=use.total)
     for use in uses:
         known = state.get(INVOICES, use.fingerprint)

@@ -64,13 +64,16 @@ def test_what_expired_backs_another_voucher() -> None:
     verify_everything(world)
 
 
-def test_that_an_invoice_was_named_once_is_never_forgotten() -> None:
+def test_attack_a_competitors_invoice_is_named_at_one_fen_and_taken_back() -> None:
     world = cast_world()
-    made = attempt(world, _issue(world, ("7", 100, 100)))
+    made = attempt(world, _issue(world, ("7", 1, 1)))
     assert not isinstance(made, RegistryError)
+    # While that voucher stands, what it says of the invoice does.
+    assert isinstance(refusal(world, _issue(world, ("7", 100, 1))), InvoiceDiffersError)
     world.do("core", "voucher.withdraw", {}, re=made.sid)
     assert list(world.store.select(BACKINGS)) == []
-    assert isinstance(refusal(world, _issue(world, ("7", 101, 1))), InvoiceDiffersError)
+    assert not isinstance(attempt(world, _issue(world, ("7", 100, 100))), RegistryError)
+    assert isinstance(refusal(world, _issue(world, ("7", 1, 1))), InvoiceDiffersError)
 
 
 TOTALS = {"1": 10, "2": 25, "3": 40}

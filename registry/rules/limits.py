@@ -57,14 +57,19 @@ class DebtorLimited(Effect, frozen=True, kw_only=True):
         return (("holder", self.party),)
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Writes the limit; of a group's head, what it has given away for it."""
+        """Writes the limit; a group's head gives that away, and gets back what it gave before."""
         row = debtor_of(state, self.party)
-        head = state.get(DEBTORS, self.source)
-        if head is not None and self.source != self.party and head.limit is not None:
-            before = row.limit if row.source == self.source and row.limit is not None else 0
-            allocated = Minor(head.allocated - before + self.amount)
-            state.put(DEBTORS, replace(head, allocated=allocated))
+        if row.source is not None and row.limit is not None:
+            _allocate(state, row.source, -row.limit)
+        _allocate(state, self.source, self.amount)
         state.put(DEBTORS, replace(row, limit=self.amount, source=self.source))
+
+
+def _allocate(state: MutableRows, source: PartyId, amount: int) -> None:
+    """Adds to what a head has allocated of its limit; the registrar has none."""
+    head = state.get(DEBTORS, source)
+    if head is not None and head.limit is not None:
+        state.put(DEBTORS, replace(head, allocated=Minor(head.allocated + amount)))
 
 
 class ExposureLimited(Effect, frozen=True, kw_only=True):
@@ -81,14 +86,19 @@ class ExposureLimited(Effect, frozen=True, kw_only=True):
 
 
 def reads_limit_set(statement: Statement[LimitSet], _now: Now) -> ReadPlan:
-    """Asks for the debtor."""
-    yield from get(DEBTORS, statement.body.party)
+    """Asks for the debtor, and for the head that has set its limit."""
+    row = yield from get(DEBTORS, statement.body.party)
     yield from get(DEBTORS, statement.by)
     yield from get(PARTIES, statement.body.party)
+    if row is not None and row.source is not None:
+        yield from get(DEBTORS, row.source)
+        yield from where(AFFILIATIONS, "first", min(row.source, row.party))
 
 
 def decide_limit_set(state: Rows, statement: Statement[LimitSet], _now: Now) -> tuple[Effect, ...]:
     """Sets how much a debtor may owe on vouchers; what it owes already stands.
+
+    Who has left its group has no head any more, and the head gets back what it gave.
 
     Raises:
         NotHolderRoleError: The party is not admitted in a role in which it may owe.
@@ -97,7 +107,7 @@ def decide_limit_set(state: Rows, statement: Statement[LimitSet], _now: Now) -> 
     body = statement.body
     _require_participant(state, body.party)
     row = debtor_of(state, body.party)
-    if row.source not in (None, statement.by):
+    if row.source not in (None, statement.by) and _belong_together(state, row.source, body.party):
         raise LimitSourceError(party=body.party, source=row.source)
     return (DebtorLimited(party=body.party, amount=Minor(body.amount), source=statement.by),)
 

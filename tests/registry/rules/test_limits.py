@@ -10,6 +10,7 @@ from registry.canonical import Json
 from registry.credit import DEBTORS, EXPOSURES
 from registry.errors import RegistryError
 from registry.model import LOTS, OFFERS, PARTIES, VOUCHERS, Role
+from registry.people import AFFILIATIONS
 from registry.refusals import (
     AllocationError,
     DebtorLimitError,
@@ -31,6 +32,31 @@ from tests.scenario import (
     refusal,
     verify_everything,
 )
+
+
+def test_who_has_left_its_group_has_its_limit_from_the_registrar_again() -> None:
+    world = cast_world()
+    world.do("registrar", "limit.set", limit_body(world, "core", 500))
+    affiliate(world, "core", "s3")
+    (pair,) = world.store.select(AFFILIATIONS)
+    world.do("core", "limit.allocate", _allocation(world, "s3", 200))
+    body = limit_body(world, "s3", 70)
+    draft = Draft(by="registrar", kind="limit.set", body=body)
+    assert isinstance(refusal(world, draft), LimitSourceError)
+    world.do(
+        "registrar",
+        "affiliation.end",
+        {"evidence": limit_body(world, "s3", 1)["basis"]},
+        re=pair.affiliation,
+    )
+    assert not isinstance(attempt(world, draft), RegistryError)
+    rows = {row.party: row for row in world.store.select(DEBTORS)}
+    assert rows[world.ids["core"]].allocated == 0
+    assert (rows[world.ids["s3"]].limit, rows[world.ids["s3"]].source) == (
+        70,
+        world.ids["registrar"],
+    )
+    verify_everything(world)
 
 
 def _issue(world: World, name: str, face: int) -> Draft:

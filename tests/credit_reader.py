@@ -16,6 +16,7 @@ class Rows(Protocol):
     def put(self, table: str, **row: Any) -> None: ...
     def get(self, table: str, *key: Any) -> Row: ...
     def change(self, table: str, *key: Any, **members: Any) -> None: ...
+    def cancel(self, voucher: str, status: str) -> None: ...
 
 
 class CreditFolds:
@@ -41,3 +42,46 @@ class CreditFolds:
     def exposure_changed(self: Rows, financier: str, debtor: str, held: str) -> None:
         row = self.rows["exposure"].get((financier, debtor), {})
         self.put("exposure", **{**row, "financier": financier, "debtor": debtor, "held": held})
+
+    def debtor_limited(self: Rows, party: str, amount: str, source: str) -> None:
+        unknown = {"party": party, "outstanding": "0", "allocated": "0"}
+        row = self.rows["debtor"].get((party,), unknown)
+        for head, change in ((row.get("source"), -int(row.get("limit", 0))), (source, int(amount))):
+            gave = self.rows["debtor"].get((str(head),), {})
+            if "limit" in gave:
+                allocated = str(int(gave["allocated"]) + change)
+                self.change("debtor", str(head), allocated=allocated)
+        self.put("debtor", **{**row, "limit": amount, "source": source})
+
+    def exposure_limited(self: Rows, financier: str, debtor: str, amount: str) -> None:
+        unknown = {"financier": financier, "debtor": debtor, "held": "0"}
+        row = self.rows["exposure"].get((financier, debtor), unknown)
+        self.put("exposure", **{**row, "limit": amount})
+
+    def issuance_stopped(self: Rows, party: str, reason: str, statement: str, **_: Any) -> None:
+        self.put("issuance_stop", party=party, reason=reason, statement=statement)
+
+    def issuance_resumed(self: Rows, party: str, reason: str, **_: Any) -> None:
+        del self.rows["issuance_stop"][party, reason]
+
+    def co_debtor_joined(self: Rows, voucher: str, co_debtor: str) -> None:
+        joined = [*self.get("voucher", voucher)["co_debtors"], co_debtor]
+        self.change("voucher", voucher, co_debtors=joined)
+
+    def voucher_closed(self: Rows, voucher: str, status: str, **_: Any) -> None:
+        self.cancel(voucher, status)
+
+    def void_proposed(self: Rows, voiding: str, voucher: str, **_: Any) -> None:
+        self.put("voiding", voiding=voiding, voucher=voucher)
+
+    def voucher_voided(self: Rows, voiding: str, voucher: str, lots: list[str], **_: Any) -> None:
+        for lot in lots:
+            del self.rows["lot"][lot,]
+        del self.rows["voiding"][voiding,]
+        self.cancel(voucher, "voided")
+
+    def cancel(self: Any, voucher: str, status: str) -> None:
+        row = self.get("voucher", voucher)
+        members = {"status": status, "cancelled": row["face"], "consent": None, "silent_at": None}
+        self.change("voucher", voucher, **members)
+        self.owe(row["debtor"], -int(row["face"]))

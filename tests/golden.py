@@ -39,6 +39,7 @@ from registry.store.memory import MemoryStore
 from registry.tables import to_json
 from registry.tiles import implied_files
 from tests.builders import ORIGIN, World, instant, key_of, possession_proof
+from tests.credit_story import tell_credit
 from tests.dealings_story import tell_dealings
 from tests.encumbered_story import tell_encumbrances
 from tests.golden_people import tell_of_people
@@ -112,6 +113,7 @@ def story() -> Story:
                                      "purpose": "settle"})  # fmt: skip
     tell_encumbrances(world)
     tell_dealings(world)
+    tell_credit(world)
     tell_silence(world)
     tell_notices(world)
     offers = (to_s2, to_s3, to_factor, to_trust)

@@ -32,6 +32,7 @@ TABLES = (
     "voiding", "run", "instruction", "balance",
 )  # fmt: skip
 KEYS = {
+    "issuance_stop": ["party", "reason"],
     "ledger": ["row"], "key_record": ["kid"], "pending": ["statement"], "waited": ["statement"],
     "approval_rule": ["party", "kind", "minimum"], "registration": ["statement"],
     "consent_grant": ["consent"], "consent": ["party", "purpose"],

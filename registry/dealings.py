@@ -187,7 +187,9 @@ class Financing(Record, frozen=True, kw_only=True):
         return MODES[Mode(self.mode)]
 
 
-EARLY_PAYMENTS = Table(name="early", row=Early, key=("early",), indexes=("lot", "voucher"))
+EARLY_PAYMENTS = Table(
+    name="early", row=Early, key=("early",), indexes=("lot", "voucher", "holder")
+)
 FINANCINGS = Table(
     name="financing", row=Financing, key=("financing",), indexes=("lot", "applicant", "financier")
 )

@@ -1,11 +1,22 @@
 """One acceptable statement of every kind about early payment and financing."""
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from registry.canonical import Json
 from tests.builders import DIGEST, World
 from tests.draft import Draft
 from tests.encumbered import FILE, external
+
+
+class Cast(Protocol):
+    """Whoever knows parties by short names: a world, or a server's street."""
+
+    @property
+    def ids(self) -> Mapping[str, str]: ...
+    @property
+    def accounts(self) -> Mapping[str, str]: ...
+
 
 # --- Early payment --------------------------------------------------------------------
 
@@ -46,7 +57,7 @@ def _early_offer(world: World) -> Draft:
 # --- Financing ------------------------------------------------------------------------
 
 
-def apply_body(world: World, lot: str, **members: Json) -> dict[str, Json]:
+def apply_body(world: Cast, lot: str, **members: Json) -> dict[str, Json]:
     """Returns an application for 60,000,000 of a lot of s1's, to the factor."""
     body: dict[str, Json] = {
         "lot": lot,
@@ -61,7 +72,7 @@ def apply_body(world: World, lot: str, **members: Json) -> dict[str, Json]:
     return {**body, **members}
 
 
-def quote_body(world: World, **members: Json) -> dict[str, Json]:
+def quote_body(world: Cast, **members: Json) -> dict[str, Json]:
     """Returns the factor's quote, on its own account."""
     body: dict[str, Json] = {
         "terms": DIGEST,

@@ -8,7 +8,7 @@ from typing import Final
 
 from api.auth import Caller
 from api.errors import NotFoundError
-from api.morning import banks, debtors, holders, platform
+from api.morning import banks, dealings, debtors, holders, platform
 from api.morning.piles import Finder, Morning, Pile
 from api.service import Service
 from registry.canonical import Json
@@ -20,6 +20,9 @@ _OWN: Final[tuple[Finder, ...]] = (holders.suspended, holders.approvals)
 _HOLDER: Final[tuple[Finder, ...]] = (
     holders.vouchers_to_accept,
     holders.offers_to_answer,
+    dealings.to_sign,
+    dealings.to_receive,
+    dealings.early_to_answer,
     holders.unpaid,
     holders.paid_today,
     holders.paid_soon,
@@ -62,7 +65,13 @@ FINDERS: Final[Mapping[Role, tuple[Finder, ...]]] = {
         *_PLATFORM,
     ),
     Role.PARTICIPANT: (*_OWN, *_HOLDER, *_DEBTOR),
-    Role.FINANCIER: (*_OWN, *_HOLDER, holders.exposures_at_limit),
+    Role.FINANCIER: (
+        *_OWN,
+        dealings.to_quote,
+        dealings.to_fulfil,
+        *_HOLDER,
+        holders.exposures_at_limit,
+    ),
     Role.TRUSTEE: (*_OWN, banks.received, *_HOLDER),
     Role.VEHICLE: (*_OWN, banks.received, *_HOLDER),
     Role.BANK: (*_OWN, banks.batches, banks.accounts_to_verify, banks.frozen_accounts),

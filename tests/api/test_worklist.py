@@ -14,6 +14,7 @@ from registry.model import Role
 from tests.api.local import street
 from tests.api.served import DIGEST, Street
 from tests.builders import ORIGIN, instant, key_of, possession_proof
+from tests.dealings import PAID, SIGNED, apply_body, early_body, quote_body, receipt
 
 FILE: dict[str, Json] = {"digest": DIGEST, "name": "paper.pdf"}
 RULING: dict[str, Json] = {"authority": "重庆市大渡口区人民法院", "number": DIGEST, "order": FILE}
@@ -76,6 +77,37 @@ class TestHoldersAndDebtors:
         assert (line["id"], line["amount"], line["about"]) == (offer, "250", "settle")
         assert "offers-to-answer" not in piles(town, "s1")
         assert piles(town, "operator")["all-unanswered"]["count"] == 1
+
+    def test_a_financing_waits_for_whoever_has_the_next_word(self, town: Street) -> None:
+        lot = f"{accepted(town)}.0"
+        body = apply_body(town, lot)
+        made = town.do("s1", "financing.apply", body).sid
+        (line,) = piles(town, "factor")["financings-to-quote"]["lines"]
+        assert (line["id"], line["party"], line["about"]) == (made, town.ids["s1"], "forward")
+        town.do("factor", "financing.quote", quote_body(town), re=made)
+        assert "financings-to-quote" not in piles(town, "factor")
+        assert piles(town, "s1")["financings-to-sign"]["count"] == 1
+        town.do("s1", "financing.contract", SIGNED, re=made)
+        assert "financings-to-sign" not in piles(town, "s1")
+        assert piles(town, "factor")["financings-to-fulfil"]["lines"][0]["id"] == made
+        town.do("factor", "financing.pay", PAID, re=made)
+        assert "financings-to-fulfil" not in piles(town, "factor")
+        assert piles(town, "s1")["financings-to-receive"]["amount"] == body["amount"]
+        town.do("s1", "financing.receive", receipt(), re=made)
+        assert not {kind for name in ("s1", "factor") for kind in piles(town, name)} & {
+            "financings-to-receive", "financings-to-fulfil",
+        }  # fmt: skip
+
+    def test_an_early_payment_waits_for_the_holder(self, town: Street) -> None:
+        lot = f"{accepted(town)}.0"
+        offer = town.do("core", "early.offer", early_body(lot)).sid
+        (line,) = piles(town, "s1")["early-to-answer"]["lines"]
+        assert (line["id"], line["party"], line.get("note", "")) == (offer, town.ids["core"], "")
+        town.do("s1", "early.consent", {}, re=offer)
+        (line,) = piles(town, "s1")["early-to-answer"]["lines"]
+        assert line["note"] == "agreed"
+        town.do("s1", "early.receive", receipt(), re=offer)
+        assert "early-to-answer" not in piles(town, "s1")
 
     def test_fr_11_a_notice_is_late_after_three_working_days(self, town: Street) -> None:
         voucher = accepted(town)

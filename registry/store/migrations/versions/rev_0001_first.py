@@ -274,7 +274,7 @@ def make_rows() -> None:
         "early text, lot text, voucher text, debtor text, holder text, amount money, terms "
         "text, pay_by int, status text",
         key="early",
-        indexes="lot voucher",
+        indexes="lot voucher holder",
     )
     rows(
         "financing",

@@ -243,7 +243,7 @@ def list_notices(
         if not rows:
             out.print("no notices  无转让通知")
             return
-        rows.sort(key=lambda row: (row["arrived"], row["notice"]))
+        rows.sort(key=lambda row: (row["arrived"], row["number"], row["notice"]))
         show_table(
             NOTICE_HEADS,
             (
@@ -258,7 +258,8 @@ def list_notices(
                 }
                 for row in rows[:limit]
             ),
-            right=("amount",),
+            right=("number", "amount"),
+            folded=("assignor", "assignee"),
         )
         for row in rows[:limit]:
             out.print(f"  {row['number']:>4}  {row['notice']}", style="dim", soft_wrap=True)

@@ -5,12 +5,8 @@ from collections.abc import Iterator
 from api.morning.piles import NEAR_PERCENT, SHOWN_MAX, Line, Morning, Pile, first
 from registry.burdens import DISPUTES, FREEZES, PLEDGES, TASKS, DisputeStatus, PledgeStatus
 from registry.credit import EXPOSURES
-from registry.dealings import FINANCINGS, Financing, FinancingStatus
 from registry.model import LOTS, OFFERS, VOUCHERS, Lot, VoucherStatus
 from registry.people import PENDING
-
-_UNFINISHED = (FinancingStatus.CONTRACTED, FinancingStatus.TRANSFERRED)
-"""Both have signed, and a step is open."""
 
 
 def approvals(morning: Morning) -> Pile | None:
@@ -88,66 +84,6 @@ def offers_to_answer(morning: Morning) -> Pile | None:
     return Pile(
         kind="offers-to-answer", count=len(rows), amount=sum(r.amount for r in rows), lines=lines
     )
-
-
-# --- Financing ---------------------------------------------------------------------
-
-
-def applications_to_quote(morning: Morning) -> Pile | None:
-    """Applications to the reader for money, which it has neither quoted for nor declined."""
-    rows = [
-        row for row in _financings(morning, "financier") if row.status == FinancingStatus.APPLIED
-    ]
-    return _financing_pile("applications-to-quote", morning, rows, other="applicant")
-
-
-def quotes_to_sign(morning: Morning) -> Pile | None:
-    """Quotes to the reader, which it may sign until their last day."""
-    rows = [
-        row for row in _financings(morning, "applicant") if row.status == FinancingStatus.QUOTED
-    ]
-    return _financing_pile("quotes-to-sign", morning, rows, other="financier")
-
-
-def to_pay_out(morning: Morning) -> Pile | None:
-    """Contracts of the reader's as financier, of which a step is still open."""
-    rows = [row for row in _financings(morning, "financier") if row.status in _UNFINISHED]
-    return _financing_pile("to-pay-out", morning, rows, other="applicant")
-
-
-def prices_to_receive(morning: Morning) -> Pile | None:
-    """Contracts of the reader's as applicant: the price was stated as paid; it says if it came."""
-    rows = [
-        row
-        for row in _financings(morning, "applicant")
-        if row.status in _UNFINISHED and row.reference is not None and "pay" not in row.done
-    ]
-    return _financing_pile("prices-to-receive", morning, rows, other="financier")
-
-
-def _financings(morning: Morning, side: str) -> Iterator[Financing]:
-    """Yields the financings of which the reader is one side."""
-    for party in morning.holders:
-        yield from morning.rows(FINANCINGS, side, party)
-
-
-def _financing_pile(
-    kind: str, morning: Morning, rows: list[Financing], *, other: str
-) -> Pile | None:
-    """Returns a pile of financings, the first to end first."""
-    if not rows:
-        return None
-    rows.sort(key=lambda row: (row.close_by, row.financing))
-    lines = first(
-        Line(
-            id=row.financing,
-            party=getattr(row, other),
-            amount=row.amount,
-            on=morning.last_day(row.close_by),
-        )
-        for row in rows
-    )
-    return Pile(kind=kind, count=len(rows), amount=sum(row.amount for row in rows), lines=lines)
 
 
 # --- What is held -----------------------------------------------------------------

@@ -20,8 +20,6 @@ _OWN: Final[tuple[Finder, ...]] = (holders.suspended, holders.approvals)
 _HOLDER: Final[tuple[Finder, ...]] = (
     holders.vouchers_to_accept,
     holders.offers_to_answer,
-    holders.quotes_to_sign,
-    holders.prices_to_receive,
     holders.unpaid,
     holders.paid_today,
     holders.paid_soon,
@@ -64,13 +62,7 @@ FINDERS: Final[Mapping[Role, tuple[Finder, ...]]] = {
         *_PLATFORM,
     ),
     Role.PARTICIPANT: (*_OWN, *_HOLDER, *_DEBTOR),
-    Role.FINANCIER: (
-        *_OWN,
-        holders.applications_to_quote,
-        holders.to_pay_out,
-        *_HOLDER,
-        holders.exposures_at_limit,
-    ),
+    Role.FINANCIER: (*_OWN, *_HOLDER, holders.exposures_at_limit),
     Role.TRUSTEE: (*_OWN, banks.received, *_HOLDER),
     Role.VEHICLE: (*_OWN, banks.received, *_HOLDER),
     Role.BANK: (*_OWN, banks.batches, banks.accounts_to_verify, banks.frozen_accounts),

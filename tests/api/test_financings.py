@@ -113,21 +113,3 @@ def test_an_early_payment_is_seen_by_debtor_and_holder(town: Street) -> None:
     town.do("s1", "early.receive", {"receipt": FILE}, re=made)
     (row,) = town.client.pages("/v1/early-payments", by=town.ids["s1"], lot=lot)
     assert row["status"] == "paid"
-
-
-def test_each_side_finds_in_its_worklist_what_waits_for_it(town: Street) -> None:
-    financing = applied(town)
-
-    def waits(by: str) -> set[str]:
-        piles = town.client.get("/v1/worklist", by=town.ids[by])["piles"]
-        return {pile["kind"] for pile in piles for line in pile["lines"] if line["id"] == financing}
-
-    assert (waits("factor"), waits("s1")) == ({"applications-to-quote"}, set())
-    figures: dict[str, Json] = {"terms": quoted(town, financing, terms_of()), "document": FILE}
-    assert (waits("factor"), waits("s1")) == (set(), {"quotes-to-sign"})
-    town.do("s1", "financing.contract", figures, re=financing)
-    assert (waits("factor"), waits("s1")) == ({"to-pay-out"}, set())
-    town.do("factor", "financing.pay", {"form": "cash", "reference": DIGEST}, re=financing)
-    assert waits("s1") == {"prices-to-receive"}
-    town.do("s1", "financing.receive", {"receipt": FILE}, re=financing)
-    assert waits("s1") == waits("factor") == set()

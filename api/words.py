@@ -319,6 +319,7 @@ MEASURES: Final[Mapping[str, Words]] = {
     "finance": ("融资", "financed"),
     "securitise": ("入池", "securitised"),
     "discharged": ("兑付", "paid"),
+    "extinguished": ("提前兑付、混同", "ended early"),
     "cancelled": ("作废", "cancelled"),
     "closing": ("期末余额", "open after"),
     "overdue": ("其中逾期", "of it overdue"),

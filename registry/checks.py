@@ -107,7 +107,9 @@ def check_answer(
         return
     if statement.re is None or not any(state.get(table, statement.re) for table in tables):
         raise AnswerMissingError(
-            kind=kind.name, answers=" or ".join(kind.answers) or "nothing", re=statement.re or ""
+            kind=kind.name,
+            answers=" or ".join(kind.answers) or "nothing",
+            re=statement.re or "(there is no re)",
         )
 
 

@@ -86,7 +86,7 @@ Amount = Annotated[
     int,
     _spelled(
         _AMOUNT,
-        reason="not [1-9][0-9]{0,14} in a string",
+        reason='no amount in fen, in a string, such as "100000000" for 1,000,000.00',
         then=core_schema.int_schema(strict=False),
     ),
     PlainSerializer(format_amount),

@@ -29,7 +29,7 @@ def parse_amount(text: str) -> int:
         MalformedError: Another form.
     """
     if not _AMOUNT.fullmatch(text):
-        raise MalformedError(what="amount", reason="not [1-9][0-9]{0,14}")
+        raise MalformedError(what="amount", reason="no number of fen, such as 100000000")
     return int(text)
 
 

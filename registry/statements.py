@@ -324,7 +324,9 @@ def parse_body(model: type[B], body: Json) -> B:
     except ValidationError as error:
         first = error.errors()[0]
         where = "/".join(str(part) for part in ("body", *first["loc"]))
-        raise MalformedError(what=where, reason=first["msg"]) from None
+        raise MalformedError(
+            what=where, reason=first["msg"].removeprefix("Value error, ")
+        ) from None
 
 
 def _text(value: Json, what: str) -> str:

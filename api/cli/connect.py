@@ -59,8 +59,9 @@ def refused(error: RefusedError) -> typer.Exit:
     detail = error.problem.get("detail", "")
     talk.print(f"{error.status} {error.code}: {detail}", style="red")
     for place in error.problem.get("errors", ()):
-        where = place.get("pointer", place.get("parameter", ""))
-        talk.print(f"  {where}: {place.get('detail', '')}")
+        where, why = place.get("pointer", place.get("parameter", "")), place.get("detail", "")
+        if f"{where.lstrip('/')}: {why}" != detail and why != detail:
+            talk.print(f"  {where}: {why}")
     return typer.Exit(1)
 
 

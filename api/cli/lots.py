@@ -213,6 +213,7 @@ def show_voucher(
 
 
 NOTICE_HEADS: dict[str, Words] = {
+    "number": ("号", "no."),
     "arrived": ("到达", "arrived"),
     "voucher": ("凭证", "voucher"),
     "amount": ("金额", "amount"),
@@ -242,24 +243,35 @@ def list_notices(
         if not rows:
             out.print("no notices  无转让通知")
             return
-        rows.sort(key=lambda row: (row["arrived"], row["notice"]))
+        rows.sort(key=lambda row: (row["arrived"], row["number"], row["notice"]))
         show_table(
             NOTICE_HEADS,
             (
                 {
+                    "number": str(row["number"]),
                     "arrived": ask.day(row["arrived"]),
                     "voucher": str(ask.voucher(row["voucher"])["voucher_no"]),
                     "amount": money(row),
                     "assignor": ask.name(row["assignor"]),
                     "assignee": ask.name(row["assignee"]),
-                    "receipt": "已确认" if row["acknowledged"] else "待确认",
+                    "receipt": _receipt(row),
                 }
                 for row in rows[:limit]
             ),
-            right=("amount",),
+            right=("number", "amount"),
+            folded=("assignor", "assignee"),
         )
+        for row in rows[:limit]:
+            out.print(f"  {row['number']:>4}  {row['notice']}", style="dim", soft_wrap=True)
         if len(rows) > limit:
             out.print(f"and more: --limit {limit * 10} or --json")
+
+
+def _receipt(row: Mapping[str, Any]) -> str:
+    """Returns what the recipient has said of a notice."""
+    if row["acknowledged"]:
+        return "已确认"
+    return "有异议" if "refused" in row else "已撤销" if "revoked_at" in row else "待确认"
 
 
 COMMANDS = (

@@ -1,6 +1,7 @@
 """Commands that read: lots, vouchers, offers, notices, parties, clearing."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -30,8 +31,57 @@ _MONEY = frozenset(
         "cap_of_lot",
         "discount",
         "net",
+        "financed",
     }
 )
+_INSTANTS = frozenset(
+    {
+        "at",
+        "arrived",
+        "received",
+        "noticed_at",
+        "registered_at",
+        "revoked_at",
+        "accept_by",
+        "close_by",
+        "pay_by",
+    }
+)
+_EARLIEST = 10**12
+"""Milliseconds; what is less, under one of these names, is no instant but an entry's index."""
+
+_HELP = {
+    "/v1/lots": "Lists the lots that you hold.",
+    "/v1/vouchers": "Lists the vouchers that you owe, hold or are offered.",
+    "/v1/offers": "Lists the offers that wait for your answer 待签收.",
+    "/v1/pledges": "Lists pledges given and taken 质押.",
+    "/v1/financings": "Lists financings asked for and received 融资.",
+    "/v1/early-payments": "Lists early payments 提前兑付.",
+    "/v1/disputes": "Lists disputes 争议.",
+    "/v1/registrations": "Lists registrations elsewhere 登记.",
+    "/v1/tasks": "Lists what is to be registered elsewhere, and by when 待登记.",
+    "/v1/policies": "Lists the policies that were published.",
+    "/v1/calendars": "Lists the calendars that were published.",
+    "/v1/consents": "Lists standing consents 预先同意.",
+    "/v1/powers": "Lists powers of attorney 授权委托.",
+    "/v1/pending": "Lists statements that wait for approval 待复核.",
+    "/v1/parties": "Lists parties, for the operator, the registrar and auditors.",
+    "/v1/affiliations": "Lists who belongs together 关联关系.",
+    "/v1/accounts": "Lists your bank accounts.",
+    "/v1/clearing/instructions": "Lists clearing instructions and their status.",
+    "/v1/clearing/runs": "Lists the due dates that are cleared, a plan each.",
+    "/v1/offers/{}": "Shows an offer that is open 转让申请.",
+    "/v1/financings/{}": "Shows a financing: what was asked for, quoted, signed and done 融资.",
+    "/v1/policies/{}": "Shows a policy and its rules; `current` is the one in force.",
+    "/v1/calendars/{}": "Shows a calendar's newest version.",
+    "/v1/lots/{}/payee": "Says who is entitled to a lot, and whom its debtor may safely pay.",
+    "/v1/lots/{}/priority": "Orders the claims to a lot: its holder's and its pledgees'.",
+    "/v1/notices/{}": "Shows a notice and what was answered to it.",
+    "/v1/inboxes/{}": "Shows a party's inbox: how many notices, and which system it designated.",
+    "/v1/parties/{}": "Shows a party, its roles and its keys.",
+    "/v1/clearing/proposals/{}": "Computes the plan for a due date; --json gives the body to sign.",
+}
+"""What each command that reads one path says of itself."""
 
 
 def _show(path: str) -> Callable[..., None]:
@@ -45,11 +95,11 @@ def _show(path: str) -> Callable[..., None]:
         log_key: LogKey,
         as_json: AsJson = False,
     ) -> None:
-        """Shows one, as you may see it."""
         with told():
             found = reading(url, log_key, party, read_key, path.format(quote(name, safe="")))
         print_object(found, as_json=as_json)
 
+    show.__doc__ = _HELP[path]
     return show
 
 
@@ -59,7 +109,6 @@ def _list(path: str, *columns: str, **fixed: str) -> Callable[..., None]:
     def list_all(
         url: Url, party: Party, read_key: ReadKey, log_key: LogKey, as_json: AsJson = False
     ) -> None:
-        """Lists what is yours to see."""
         with told():
             params = {name: value.format(party=party) for name, value in fixed.items()}
             with open_client(url, log_key, party=party, read_key=read_key) as client:
@@ -72,6 +121,7 @@ def _list(path: str, *columns: str, **fixed: str) -> Callable[..., None]:
         else:
             _tabulate(rows, columns)
 
+    list_all.__doc__ = _HELP[path]
     return list_all
 
 
@@ -125,8 +175,11 @@ def _text(name: str, value: Any) -> str:
     """Returns a value for people."""
     if name in _MONEY and isinstance(value, str):
         return format_yuan(int(value))
+    if name in _INSTANTS and isinstance(value, int) and value > _EARLIEST:
+        return f"{value}  {datetime.fromtimestamp(value / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
     if isinstance(value, list):
-        return ", ".join(_text("", item) for item in value)
+        between = "\n" if any(isinstance(item, dict) for item in value) else ", "
+        return between.join(_text("", item) for item in value) or "none"
     if isinstance(value, dict):
         return ", ".join(f"{key} {_text(key, each)}" for key, each in value.items())
     return str(value)

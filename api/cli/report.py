@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from api.cli.common import AsJson, pinned, print_json, talk
+from api.cli.common import USAGE, AsJson, pinned, print_json, talk
 from api.cli.connect import LogKey, Party, ReadKey, Url
 from api.cli.lots import reader
 from api.cli.screen import Reader, out, short, show_table
@@ -52,7 +52,11 @@ def read(ask: Reader, name: str, *, as_of: str = "", day: str = "") -> dict[str,
     """Reads a whole report, all pages as of the size of the first."""
     params: dict[str, str | int] = {"as_of": as_of} if as_of else {}
     if day:
-        params["day"] = date.fromisoformat(day).isoformat()
+        try:
+            params["day"] = date.fromisoformat(day).isoformat()
+        except ValueError:
+            talk.print(f"--day {day}: no date as YYYY-MM-DD")
+            raise typer.Exit(USAGE) from None
     page: dict[str, Any] = ask.get(f"/v1/reports/{name}", **params)
     found = page
     while page["has_more"]:

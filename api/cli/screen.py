@@ -84,16 +84,21 @@ def show_table(
     rows: Iterable[Mapping[str, str]],
     *,
     right: Iterable[str] = (),
+    folded: Iterable[str] = (),
     console: Console = out,
 ) -> None:
-    """Prints rows; a column that nothing stands in takes no room."""
+    """Prints rows; a column that nothing stands in takes no room; folded ones give way first."""
     told = list(rows)
     used = [name for name in heads if any(row.get(name) for row in told)]
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for name in used:
         words = "\n".join(dict.fromkeys(heads[name]))
-        justify = "right" if name in right else "left"
-        table.add_column(words, justify=justify, no_wrap=True, overflow="ellipsis")  # type: ignore[arg-type]
+        table.add_column(
+            words,
+            justify="right" if name in right else "left",
+            no_wrap=name not in folded,
+            overflow="fold" if name in folded else "ellipsis",
+        )
     for row in told:
         table.add_row(*(Text(row.get(name, "")) for name in used))
     console.print(table)

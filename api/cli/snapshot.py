@@ -74,7 +74,9 @@ def _newest_state(client: Client, party: str) -> int:
     """Returns the index of the newest state entry."""
     states = [int(row["index"]) for row in client.pages("/v1/states", by=party)]
     if not states:
-        talk.print("there is no state entry yet: ask for one with `snapshot request`")
+        talk.print(
+            "there is no state entry yet: a vehicle's trustee asks for one with `snapshot request`"
+        )
         raise typer.Exit(1)
     return max(states)
 

@@ -1,6 +1,7 @@
 """Offline verification: an export, a snapshot, a lot's proof. Needs files and one key."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -299,9 +300,19 @@ def notice_verify(
         if as_json:
             print_json(said)
         else:
-            print("0 VERIFIED")
-            for member in list(said)[1:]:
-                print(f"  {member:<10} {said[member]}")
+            _tell_arrival(said)
+
+
+def _tell_arrival(said: dict[str, Any]) -> None:
+    """Prints what the entry says of a notice, as its letter would."""
+    print("0 VERIFIED  the entry says, whatever the letter above it says:")
+    for name, value in list(said.items())[1:]:
+        text = str(value)
+        if name == "amount":
+            text = f"{format_yuan(int(value))} yuan"
+        elif name == "time":
+            text = f"{datetime.fromtimestamp(value / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        print(f"  {name:<10} {text}")
 
 
 COMMANDS = (("snapshot", "verify", snapshot_verify), ("notice", "verify", notice_verify))

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.common import KeyFile, print_json, talk, told
+from api.cli.common import USAGE, KeyFile, print_json, talk, told
 from api.cli.connect import LogKey, Party, ReadKey, Url, open_client, refused
 from api.client import Client, RefusedError
 from clearing.rulebook import RULEBOOK
@@ -174,6 +174,15 @@ def new_key(
     print_json({"kid": key.public.kid, "key": key.public.jwk()})
 
 
+def show_key(
+    file: Annotated[Path, typer.Argument(help="A key, such as the log key of a server.")],
+) -> None:
+    """Prints the public half of a key again, as statements name it."""
+    with told():
+        key = PrivateKey.from_pem(file.read_bytes())
+    print_json({"kid": key.public.kid, "key": key.public.jwk()})
+
+
 def prove_key(
     file: Annotated[Path, typer.Argument(help="The new key.")],
     party: Party,
@@ -194,8 +203,13 @@ def prove_key(
     print_json({**body, "hand": hand} if hand else body)
 
 
-def kinds() -> None:
-    """Prints the table of kinds, with the JSON schema of each body."""
+def kinds(
+    name: Annotated[str, typer.Argument(help="Only this kind, such as transfer.offer.")] = "",
+) -> None:
+    """Prints the table of kinds, or one of them, with the JSON schema of each body."""
+    if name and name not in RULEBOOK.kinds:
+        talk.print(f"there is no kind {name}; `kind list` without a name prints them all")
+        raise typer.Exit(USAGE)
     print_json(
         {
             kind.name: {
@@ -205,6 +219,7 @@ def kinds() -> None:
                 "body": kind.body.model_json_schema(),
             }
             for kind in RULEBOOK.kinds.values()
+            if name in ("", kind.name)
         }
     )
 
@@ -240,6 +255,7 @@ def put_terms(
 
 COMMANDS = (
     ("key", "new", new_key),
+    ("key", "show", show_key),
     ("key", "prove", prove_key),
     ("kind", "list", kinds),
     ("terms", "salt", salt),

@@ -115,7 +115,7 @@ class _Day:
                 self.add(voucher.debtor, "cancelled", voucher.face)
             case "lot-offered":
                 self._purposes[str(change["offer"])] = str(change["purpose"])
-            case "lot-transferred":
+            case "lot-transferred" | "financing-title-passed":
                 self.add(voucher.debtor, str(change["purpose"]), int(str(change["amount"])))
             case "lot-assigned":
                 purpose = self._purpose_of(str(change["offer"]))
@@ -123,6 +123,8 @@ class _Day:
             case "lot-discharged" | "lot-extinguished":
                 # At maturity; or early, or because debtor and holder became one.
                 self.add(voucher.debtor, "discharged", int(str(change["amount"])))
+            case "lot-extinguished":
+                self.add(voucher.debtor, "extinguished", int(str(change["amount"])))
             case _:
                 pass
 
@@ -162,7 +164,7 @@ class _Day:
         differ = sum(self._moved(d) != self._sums[d, "closing"] for d in debtors)
         return (
             Check(
-                what="open before + effective - paid - cancelled is what is open after",
+                what="open before + effective - paid, ended early, cancelled is what is open after",
                 here=sum(map(self._moved, debtors)),
                 there=self._all("closing"),
             ),
@@ -172,4 +174,5 @@ class _Day:
     def _moved(self, debtor: str) -> int:
         """Returns what should be open of a debtor after the day."""
         of = {measure: self._sums[debtor, measure] for measure in MEASURES}
-        return of["opening"] + of["effective"] - of["discharged"] - of["cancelled"]
+        less = of["discharged"] + of["extinguished"] + of["cancelled"]
+        return of["opening"] + of["effective"] - less

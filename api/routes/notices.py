@@ -22,7 +22,7 @@ from registry.canonical import Json, b64url_encode
 from registry.discharge import entitled_holder, is_discharged, safe_payee
 from registry.entries import open_entry
 from registry.errors import RegistryError
-from registry.ids import PartyId, lot_id
+from registry.ids import lot_id, parse_party_id
 from registry.inboxes import INBOXES, NOTICES, POWERS, Notice
 from registry.merkle import hash_leaf
 from registry.model import LOTS, PARTIES, VOUCHERS
@@ -208,12 +208,13 @@ def _discharge(
     service: Service, caller: Caller, lot: str, payee: str, at: int | None
 ) -> dict[str, Json]:
     """Answers; to who need not know who is entitled, by what it was told alone."""
+    party = parse_party_id(payee)
     chain, knows = _chain(service, caller, lot)
     moment, first = _now(service, at), chain.voucher.creditor
     if knows:
-        free = is_discharged(first, chain.assignments, payee=PartyId(payee), at=moment)
+        free = is_discharged(first, chain.assignments, payee=party, at=moment)
     else:
-        free = payee == safe_payee(first, chain.assignments, at=moment)
+        free = party == safe_payee(first, chain.assignments, at=moment)
     frozen = is_frozen(service.store, lot)
     return {
         "at": moment,

@@ -212,6 +212,44 @@ class TestDaily:
         assert told == {"opening": "570", "discharged": "500", "closing": "70", "overdue": "70"}
         assert agrees(found)
 
+    def test_what_is_financed_by_contract_and_paid_early_is_told(self, town: Street) -> None:
+        lot = f"{accepted(town, face='1000')}.0"
+        before = report(town, "daily")["totals"]
+        early: dict[str, Json] = {
+            "lot": lot,
+            "amount": "300",
+            "terms": DIGEST,
+            "pay_by": "2025-08-01",
+        }
+        made = town.do("core", "early.offer", early).sid
+        town.do("s1", "early.consent", {}, re=made)
+        paid = town.do("s1", "early.receive", {"receipt": FILE}, re=made).sid
+        asked: dict[str, Json] = {
+            "lot": f"{paid}.0",
+            "amount": "500",
+            "financier": town.ids["factor"],
+            "mode": "forward",
+            "recourse": False,
+            "payment": "cash",
+            "account": town.accounts["s1"],
+            "close_by": "2025-08-01",
+        }
+        financing = town.do("s1", "financing.apply", asked).sid
+        figures: dict[str, Json] = {"terms": DIGEST, "document": FILE}
+        payee: dict[str, Json] = {"account": town.accounts["factor"], "collection_route": True}
+        quote = {**figures, **payee, "payment": "cash"}
+        town.do("factor", "financing.quote", quote, re=financing)
+        town.do("s1", "financing.contract", figures, re=financing)
+        town.do("factor", "financing.pay", {"form": "cash", "reference": DIGEST}, re=financing)
+        town.do("s1", "financing.receive", {"receipt": FILE}, re=financing)
+        found = report(town, "daily")
+        gained = {
+            name: int(found["totals"][name]) - int(before[name])
+            for name in ("extinguished", "finance", "discharged", "closing")
+        }
+        assert gained == {"extinguished": 300, "finance": 500, "discharged": 0, "closing": -300}
+        assert agrees(found)
+
     def test_a_day_that_forgets_an_effect_does_not_reconcile(
         self, town: Street, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -201,7 +201,7 @@ def test_a_voucher_from_genesis_to_its_settlement(terminal: Terminal) -> None:
     assert t.json("lot priority --json", lot_name, by="s2")["noticed_first"] == t.ids["s2"]
     letter = t.path("notice.html")
     letter.write_text(t.run("notice page", notice["notice"], by="s2"), encoding="utf-8")
-    assert "amount     60000000" in t.run("notice verify", letter)
+    assert "amount     600,000.00 yuan" in t.run("notice verify", letter)
     letter.write_text(t.run("notice page --language zh", notice["notice"], by="core"))
     assert "13 INCOMPLETE" in t.run("notice verify", letter, exits=13)
 

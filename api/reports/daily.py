@@ -120,10 +120,10 @@ class _Day:
             case "lot-assigned":
                 purpose = self._purpose_of(str(change["offer"]))
                 self.add(voucher.debtor, purpose, int(str(change["amount"])))
-            case "lot-discharged" | "lot-extinguished":
-                # At maturity; or early, or because debtor and holder became one.
+            case "lot-discharged":
                 self.add(voucher.debtor, "discharged", int(str(change["amount"])))
             case "lot-extinguished":
+                # Early, or because debtor and holder became one.
                 self.add(voucher.debtor, "extinguished", int(str(change["amount"])))
             case _:
                 pass

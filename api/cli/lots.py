@@ -73,7 +73,8 @@ def _lot_facts(ask: Reader, lot: Mapping[str, Any], when: Mapping[str, str]) -> 
     yield ("持有人", "holder"), ask.name(lot["holder"])
     yield ("级次", "tier"), f"{lot['tier']}，转让手数 assignments {len(lot['path']) - 1}"
     yield ("取得", "acquired"), _how(ask, lot)
-    yield ("状态", "status"), said(STATUSES, lot["status"])
+    # Nobody can pass on what is pledged or frozen, whatever its status.
+    yield ("状态", "status"), said(STATUSES, "burdened" if lot["burdens"] else lot["status"])
     if len(lot["path"]) > 1:
         told_of = "已确认 acknowledged" if lot["acknowledged"] else "未确认 not yet acknowledged"
         yield ("转让通知", "notice"), told_of

@@ -202,6 +202,8 @@ def _tabulate(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
             min_width=max(len(str(row.get(name, ""))) for row in rows) if is_id else None,
         )
     for row in rows:
+        # Nobody can pass on what is pledged or frozen, whatever its status.
+        row = {**row, "status": "burdened"} if row.get("burdens") else row
         table.add_row(*(_text(name, row.get(name, "")) for name in columns))
     out.print(table)
 

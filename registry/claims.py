@@ -114,7 +114,7 @@ def _decoder() -> Callable[[bytes], Any]:
 def _effects(base: type[Effect]) -> Iterator[type[Effect]]:
     """Yields the effects that say all that follows from them."""
     for effect in base.__subclasses__():
-        if not effect.derived:
+        if not effect.derived and effect.fold is not Effect.fold:
             yield effect
         yield from _effects(effect)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from clearing.rulebook import RULEBOOK
+from registry import claims
 from registry.canonical import Json
 from registry.effects import Effect
 from registry.entries import Entry, open_entry
@@ -163,10 +164,17 @@ def effects_by_name() -> dict[str, type[Effect]]:
 
     def below(cls: type[Effect]) -> Iterator[type[Effect]]:
         for each in cls.__subclasses__():
-            yield from below(each) if each.__subclasses__() else (each,)
+            yield each
+            yield from below(each)
 
-    own = (cls for cls in below(Effect) if not cls.__module__.startswith("tests"))
-    return {cls.effect: cls for cls in own}
+    return {
+        cls.effect: cls
+        for cls in below(Effect)
+        # Neither what several effects have in common, nor what a claim is read into.
+        if cls.fold is not Effect.fold
+        and cls.__module__ != claims.__name__
+        and not cls.__module__.startswith("tests")
+    }
 
 
 def _touch_words(effect: type[Effect]) -> str:

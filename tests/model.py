@@ -40,6 +40,8 @@ class Model:
     chain: dict[str, list[str]] = field(default_factory=dict)
     locked: set[str] = field(default_factory=set)
     discharged: Counter[str] = field(default_factory=Counter)
+    confused: Counter[str] = field(default_factory=Counter)
+    """By voucher, what its debtor has come to hold itself; it is discharged, and nobody is paid."""
     """Of each voucher."""
     offers: dict[str, tuple[str, str, str, int, str]] = field(default_factory=dict)
     """Open ones: assignor, assignee, voucher, end, and the key that signed."""
@@ -179,6 +181,7 @@ class Model:
         amount, chain = self.amount[f"{offer}.0"], self.chain[f"{offer}.0"]
         self._consume(f"{offer}.0")
         if by == self.debtor:
+            self.confused[voucher] += amount
             self.discharge(voucher, amount)
             return True
         self._assign(offer, voucher, assignee, amount, chain)

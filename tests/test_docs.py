@@ -26,6 +26,7 @@ from registry.invoices import LOOK_ALIKES
 from registry.proofs import Holding, verify_lot_proof, verify_snapshot
 from registry.tables import Record
 from tests.golden import blocks, rulebook, vectors
+from tests.kinds_page import effects_by_name
 from tests.resealed import audit_log
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,15 +56,8 @@ FIELD_NAMES: dict[str, Any] = {
 def effects() -> list[type[Effect]]:
     """Returns every effect, by name."""
     rulebook()
-    # A class with slots is made twice; the one that is used comes later.
-    found = {cls.effect: cls for cls in effects_below(Effect) if cls.__module__[:5] != "tests"}
+    found = effects_by_name()
     return [found[name] for name in sorted(found)]
-
-
-def effects_below(effect: type[Effect]) -> Iterator[type[Effect]]:
-    """Yields the effects that derive from a class, without the classes between."""
-    for each in effect.__subclasses__():
-        yield from effects_below(each) if each.__subclasses__() else (each,)
 
 
 def type_name(hint: Any) -> str:

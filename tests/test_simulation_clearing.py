@@ -314,7 +314,7 @@ class ClearingSimulation(Simulation):
         assert -banked.pop(model.debtor_account, 0) == owed.total()
         assert {name: amount for name, amount in banked.items() if amount} == dict(owed)
         bound = {voucher for voucher, status in model.status.items() if status == "settled"}
-        assert owed.total() == sum(model.face[voucher] for voucher in bound)
+        assert owed.total() == sum(model.face[each] - model.confused[each] for each in bound)
 
     def verify_log(self) -> None:
         """Checks the days of cut-offs, transfers and plans, and discharges, as the log has them."""

@@ -18,15 +18,16 @@ from tests.benchmarks import driving, workload, write_path
 from tests.benchmarks.measure import machine, tell
 from tests.benchmarks.transfers import Scale
 
+DECIDING: Final = (
+    "rules/", "assignment.py", "checks.py", "debts.py", "kinds.py", "limits.py", "notifying.py",
+    "policy.py", "rights.py", "standing.py",
+)  # fmt: skip
 PARTS: Final = (
     ("signatures", ("registry/signing.py",)),
     ("reading statements", ("registry/statements.py", "registry/fields.py")),
     ("database", ("registry/store/",)),
     ("rows of a batch", ("registry/batch.py", "registry/tables.py")),
-    (
-        "decisions",
-        ("registry/rules/", "registry/rights.py", "registry/assignment.py", "registry/kinds.py"),
-    ),
+    ("decisions", tuple(f"registry/{name}" for name in DECIDING)),
     ("effects and their folds", ("registry/effects.py",)),
     ("entries and the tree", ("registry/entries.py", "registry/logtree.py", "registry/merkle.py")),
     ("engine and writer", ("registry/engine.py", "registry/writer.py")),

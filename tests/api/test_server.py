@@ -35,6 +35,9 @@ def test_a_voucher_s_first_hops_over_http(town: Street) -> None:
     offer = town.transfer(f"{voucher}.0", 30, by="s1", to="s2")
     (lot,) = town.client.pages("/v1/lots", by=town.ids["s2"], voucher=voucher)
     assert (lot["lot"], lot["amount"], lot["tier"]) == (f"{offer}.2", "30", 2)
+    # Checkpoints come after their entries; whoever waits for one has it.
+    text = town.sign("core", "notice.acknowledge", {"notices": [f"{offer}.2!0"]})
+    town.client.submit(text, wait=True)
     assert town.client.checkpoint().size > 0
 
 

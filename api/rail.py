@@ -1,8 +1,10 @@
 r"""A simulated bank as a process of its own, with its own key.
 
 It reads one line of JSON a request (`{"now": ms, "plan": sid}`), looks up the plan's
-instructions for its accounts, posts on its own books what is funded, and confirms
-each to the registry with a signed statement. It answers with how many it confirmed.
+instructions for its accounts, posts on its own books what is funded, and reports to the
+registry with signed statements. It answers how many it has posted, and with how many
+statements. A request may name accounts in `blocked` and `silent`, on which
+it does nothing from then on.
 
     python -m api.rail --url URL --origin LOG --bank PARTY --key FILE \\
         --read-key FILE --log-key FILE --seed TEXT
@@ -12,20 +14,25 @@ import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from api.client import Client
 from clearing.model import InstructionRecord, InstructionStatus
-from clearing.rails.simulated import SimulatedBank
+from clearing.rails.simulated import Answer, SimulatedBank
+from clearing.rules.reports import ITEMS_MAX
 from registry.checkpoint import parse_verifier_key
 from registry.ids import Origin, PartyId, Sid, format_uuid7
 from registry.signing import PrivateKey
 from registry.statements import seal_statement
 from registry.tables import Minor
 
-BULK = 800
+BULK = 200
+"""Statements of one request."""
+
+LOTS_MAX = 128
+"""Lots that the instructions of one report discharge: what follows must fit an entry."""
 
 
 class BankTeller:
@@ -48,8 +55,13 @@ class BankTeller:
         self._seed = seed
         self._count = 0
 
-    def confirm(self, plan: Sid, *, now: int) -> int:
-        """Posts and confirms what can be posted of a plan; returns how many."""
+    def block(self, *, blocked: Sequence[str], silent: Sequence[str]) -> None:
+        """Does nothing on these accounts from now on, and on others everything."""
+        self._bank.blocked = set(map(Sid, blocked))
+        self._bank.silent = set(map(Sid, silent))
+
+    def report(self, plan: Sid, *, now: int) -> tuple[int, int]:
+        """Posts what can be posted of a plan; returns how many, and by how many statements."""
         rows = list(
             self._client.pages(
                 "/v1/clearing/instructions", by=self._bank.bank, plan=plan, limit=1000
@@ -59,22 +71,20 @@ class BankTeller:
         # An instruction is ready once those before it are posted, at whichever bank.
         posted = {int(n) for row in mine if row["ready"] for n in row["after"]}
         posted |= {row["n"] for row in mine if row["status"] == InstructionStatus.POSTED}
-        confirmations = self._bank.confirmations(map(record_of, mine), posted=posted)
+        records = {row["n"]: record_of(row) for row in mine}
+        answers = self._bank.answers(records.values(), posted=posted)
         seen = self._client.caught_up()
         texts = []
-        for confirmation in confirmations:
+        for report in reports_of(answers, records):
             self._count += 1
             tail = hashlib.sha256(f"{self._seed}/{self._count}".encode()).digest()[:10]
             texts.append(
                 seal_statement(
                     self._key,
-                    kind="clearing.confirm",
+                    kind="clearing.report",
                     by=self._bank.bank,
                     aud=self._origin,
-                    body={
-                        "amount": str(confirmation.amount_minor),
-                        "instruction": confirmation.instruction,
-                    },
+                    body={"items": [item_of(answer) for answer in report]},
                     iat=now // 1000,
                     exp=now // 1000 + 3600,
                     id=format_uuid7(now, tail),
@@ -85,7 +95,34 @@ class BankTeller:
         for start in range(0, len(texts), BULK):
             for result in self._client.submit_many(texts[start : start + BULK]):
                 result.require()
-        return len(texts)
+        return sum(answer.reason is None for answer in answers), len(texts)
+
+
+def reports_of(
+    answers: Sequence[Answer], records: Mapping[int, InstructionRecord]
+) -> Iterator[list[Answer]]:
+    """Cuts a bank's answers into reports, each of which fits a statement and its entry."""
+    report: list[Answer] = []
+    lots = 0
+    for answer in answers:
+        more = len(records[answer.instruction].lots)
+        if report and (len(report) == ITEMS_MAX or lots + more > LOTS_MAX - len(report)):
+            yield report
+            report, lots = [], 0
+        report.append(answer)
+        lots += more
+    if report:
+        yield report
+
+
+def item_of(answer: Answer) -> dict[str, Any]:
+    """Returns an answer as an item of a report's body."""
+    item: dict[str, Any] = {
+        "amount": str(answer.amount_minor),
+        "instruction": answer.instruction,
+        "status": answer.status.value,
+    }
+    return item if answer.reason is None else {**item, "reason": answer.reason}
 
 
 def record_of(row: Mapping[str, Any]) -> InstructionRecord:
@@ -106,6 +143,10 @@ def record_of(row: Mapping[str, Any]) -> InstructionRecord:
         after=tuple(row["after"]),
         remittance=row["remittance"],
         status=row["status"],
+        kept=Minor(int(row["kept"])),
+        posted_at=row["posted_at"],
+        reason=row["reason"],
+        refused_by=row["refused_by"],
     )
 
 
@@ -129,8 +170,10 @@ def main() -> None:
     teller = BankTeller(client, bank, origin=Origin(options.origin), key=key, seed=options.seed)
     for line in sys.stdin:
         request = json.loads(line)
-        confirmed = teller.confirm(Sid(request["plan"]), now=int(request["now"]))
-        print(json.dumps({"confirmed": confirmed}), flush=True)
+        if "blocked" in request or "silent" in request:
+            teller.block(blocked=request.get("blocked", ()), silent=request.get("silent", ()))
+        posted, statements = teller.report(Sid(request["plan"]), now=int(request["now"]))
+        print(json.dumps({"posted": posted, "statements": statements}), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """What is due, streamed from a store: the lots of a few vouchers in memory at a time.
 
-What stays in memory are the bank of each account, the mandates and the frozen lots.
-Vouchers come in batches of a fixed size, so several processes can read one due date, a
-share each: the batches go round among them.
+What stays in memory are the bank of each account, the mandates, and the lots that are
+frozen or may still be paid by an earlier plan. Vouchers come in batches of a fixed size, so
+several processes can read one due date, a share each: the batches go round among them.
 
 A log only grows, and its rows change with it. So whoever finds the size at the end that
 it found at the start has read one state, however long that took.
@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from msgspec import Struct
 
+from clearing.model import ORDERS
 from clearing.plan import Batch, Due, mandates_of
 from registry.burdens import FREEZES, frozen_lots
 from registry.errors import HeadMovedError
@@ -119,6 +120,7 @@ def stream_due(store: Streams, due_on: date, *, share: Share = WHOLE) -> Due:
         mandates=mandates_of(store.select(MANDATES)),
         banks=dict(store.columns(ACCOUNTS, ("account", "bank"))),
         frozen=frozen_lots(store.select(FREEZES)),
+        ordered=frozenset(lot for (lot,) in store.columns(ORDERS, ("lot",))),
         size=size,
     )
 

@@ -15,12 +15,6 @@ class NothingDueError(RefusalError):
     template = "no live lot that can be paid is due on {due_on}"
 
 
-class LotWithheldError(RefusalError):
-    """What is frozen is paid to nobody, but to the court on its order."""
-
-    template = "lot {lot} is withheld by freeze {freeze}"
-
-
 class PayDayNotBegunError(RefusalError):
     """A plan is adopted on the pay date or later, when nothing it rests on can move."""
 
@@ -39,19 +33,19 @@ class InstructionNotFoundError(RefusalError):
     template = "plan {plan} has no instruction {instruction}"
 
 
-class AlreadyPostedError(RefusalError):
-    """The instruction was confirmed by an earlier statement."""
-
-    template = "instruction {instruction} of plan {plan} is posted"
-
-
 class AmountDiffersError(RefusalError):
     """An instruction is posted in full or not at all."""
 
-    template = "instruction {instruction} is for {instructed} minor, confirmed {confirmed} minor"
+    template = "instruction {instruction} is for {instructed} minor, reported {reported} minor"
 
 
 class OutOfOrderError(RefusalError):
     """The money that the instruction passes on has not come."""
 
     template = "instruction {instruction} is posted after {earlier}, which is {status}"
+
+
+class MoneySpentError(RefusalError):
+    """Money that has gone on from an account cannot come back from it."""
+
+    template = "instruction {instruction} is returned though {later}, paid from it, is posted"

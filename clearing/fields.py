@@ -33,3 +33,6 @@ Number = Annotated[int, Field(ge=0, lt=2**32)]
 
 Count = Annotated[int, Field(ge=1, lt=2**32)]
 """How many there are, at least one."""
+
+Tally = Annotated[int, Field(ge=0, lt=2**32)]
+"""How many there are, if any."""

@@ -3,10 +3,14 @@
 from typing import Any
 
 from clearing.model import TABLES
-from clearing.rules import confirmations, plans
+from clearing.rules import closings, plans, reports
 from registry.statements import Kind, TimedKind
 
-KINDS: tuple[Kind[Any], ...] = (*plans.KINDS, *confirmations.KINDS)
+KINDS: tuple[Kind[Any], ...] = (
+    *plans.KINDS,
+    *reports.KINDS,
+    *closings.KINDS,
+)
 TIMED: tuple[TimedKind, ...] = ()
 
 __all__ = ["KINDS", "TABLES", "TIMED"]

@@ -1,9 +1,9 @@
 """The plan of a due date: every instruction that clears it, and its digest.
 
-There is one clearing run per due date. The due date never moves; the pay date is the
-first working day from it on, by the calendar that the policy in force names. A plan
-follows from the live state alone: vouchers by id, each by the route that it names,
-instructions numbered from 0. So whoever holds the state compiles the same bytes, the
+A due date is cleared by one plan, and what that leaves by a further one. The due date
+never moves; the pay date is the first working day from it on, by the calendar that the
+policy in force names. A plan follows from the live state alone: vouchers by id, each by
+the route that it names, instructions numbered from 0. So whoever holds the state compiles the same bytes, the
 auditor included.
 """
 
@@ -77,6 +77,7 @@ class Due:
         banks: The bank of at least each account into which lots are paid, and of those
             under mandate.
         frozen: At least the lots among them that are frozen.
+        ordered: At least those among them that an earlier plan's instruction may still pay.
         size: The size of the log that they were read from, if it is known.
     """
 
@@ -84,6 +85,7 @@ class Due:
     mandates: Mandates
     banks: Mapping[Sid, PartyId]
     frozen: Collection[LotId] = frozenset()
+    ordered: Collection[LotId] = frozenset()
     size: int = 0
 
 
@@ -110,6 +112,7 @@ def compile_plan(
     mandates: Iterable[Mandate],
     accounts: Iterable[Account],
     frozen: Collection[LotId] = frozenset(),
+    ordered: Collection[LotId] = frozenset(),
 ) -> Plan:
     """Compiles the plan of a due date; the order of the arguments' items does not matter.
 
@@ -121,6 +124,7 @@ def compile_plan(
         mandates: At least those of every earlier holder in a lot's path.
         accounts: At least those into which lots are paid and those under mandate.
         frozen: At least the lots among them that are frozen, and so withheld.
+        ordered: At least those among them that an earlier plan's instruction may still pay.
 
     Raises:
         InvariantBrokenError: As `compile_vouchers`; or a lot is of no voucher.
@@ -139,6 +143,7 @@ def compile_plan(
         mandates=mandates_of(mandates),
         banks={account.account: account.bank for account in accounts},
         frozen=frozen,
+        ordered=ordered,
     )
     totals = Totals()
     instructions: list[Instruction] = []
@@ -173,12 +178,15 @@ def route_batches(due: Due, totals: Totals) -> Iterator[list[RoutedVoucher]]:
             if voucher.voucher <= last:
                 raise InvariantBrokenError(f"voucher {voucher.voucher} stands after {last}")
             last = voucher.voucher
-            lots, withheld = live, 0
-            if due.frozen and (frozen := [lot for lot in live if lot.lot in due.frozen]):
-                withheld = totals.withhold(voucher, frozen)
-                lots = [lot for lot in live if lot.lot not in due.frozen]
+            lots, unpaid = live, 0
+            if due.ordered and (ordered := [lot for lot in live if lot.lot in due.ordered]):
+                unpaid = sum(lot.amount for lot in ordered)
+                lots = [lot for lot in live if lot.lot not in due.ordered]
+            if due.frozen and (frozen := [lot for lot in lots if lot.lot in due.frozen]):
+                unpaid += totals.withhold(voucher, frozen)
+                lots = [lot for lot in lots if lot.lot not in due.frozen]
             if lots:
-                steps = route_voucher(voucher, lots, due.mandates, withheld_minor=withheld)
+                steps = route_voucher(voucher, lots, due.mandates, unpaid_minor=unpaid)
                 routed.append(RoutedVoucher(voucher, lots, steps))
                 totals.count(voucher, lots, steps)
         yield routed
@@ -194,7 +202,7 @@ def route_voucher(
     lots: Sequence[Claim],
     mandates: Mandates,
     *,
-    withheld_minor: int = 0,
+    unpaid_minor: int = 0,
     providers: Mapping[str, RouteProvider] = PROVIDERS,
 ) -> list[RoutedStep]:
     """Routes one voucher as it names, after comparing that with the direct route.
@@ -203,7 +211,8 @@ def route_voucher(
         voucher: The voucher.
         lots: The lots that are paid.
         mandates: The mandates along their paths.
-        withheld_minor: What is outstanding besides, in minor units: its frozen lots.
+        unpaid_minor: What is outstanding besides, in minor units: its lots that are frozen,
+            or that an earlier plan's instruction may still pay.
         providers: The route by its name.
 
     Returns:
@@ -213,7 +222,7 @@ def route_voucher(
         InvariantBrokenError: The lots are not what is outstanding of the voucher, or the
             two routes differ in their outcome (our bug).
     """
-    held = sum([lot.amount for lot in lots]) + withheld_minor
+    held = sum([lot.amount for lot in lots]) + unpaid_minor
     if held != outstanding(voucher):
         raise InvariantBrokenError(
             f"voucher {voucher.voucher}: {held} held of {outstanding(voucher)}"

@@ -5,7 +5,7 @@ Accounts are named `bank:<account>` (our mirror of a bank's account), `claims:<p
 vouchers, a liability, hence negative). Debits are positive, credits negative.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from registry.errors import InvariantBrokenError
 from registry.ids import PartyId, Sid
@@ -35,6 +35,11 @@ class JournalEntry:
         amounts = [posting.amount_minor for posting in self.postings]
         if not amounts or 0 in amounts or sum(amounts) != 0:
             raise InvariantBrokenError(f"postings {amounts} do not balance")
+
+    def reversed(self) -> "JournalEntry":
+        """Returns the entry that undoes this one: nothing that was posted is ever deleted."""
+        undone = (replace(each, amount_minor=-each.amount_minor) for each in self.postings)
+        return JournalEntry(postings=tuple(undone))
 
 
 def bank_account(account: Sid) -> str:

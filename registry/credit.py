@@ -4,8 +4,18 @@ They stand apart from the rows of vouchers and lots, for they say what may be pr
 taken, not what is owed.
 """
 
+from enum import StrEnum
+
 from registry.ids import PartyId, Sid
 from registry.tables import Minor, Record, Table
+
+
+class StopReason(StrEnum):
+    """Why a debtor may issue nothing."""
+
+    OVERDUE = "overdue"
+    BOND_DEFAULT = "bond-default"
+    OVERDUE_LIST = "overdue-list"
 
 
 class Invoice(Record, frozen=True, kw_only=True):

@@ -8,10 +8,10 @@ Source: FR-06, RG-09.
 
 from collections.abc import Iterable
 
-from registry.credit import DEBTORS, EXPOSURES, STOPS, Debtor, Exposure
-from registry.effects import Effect, Seal
+from registry.credit import DEBTORS, EXPOSURES, STOPS, Debtor, Exposure, IssuanceStop
+from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
-from registry.ids import PartyId
+from registry.ids import PartyId, Sid
 from registry.model import PARTIES, Party, Role
 from registry.refusals import DebtorLimitError, ExposureLimitError, IssuanceStoppedError
 from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, replace, where
@@ -73,6 +73,23 @@ def require_not_stopped(state: Rows, party: PartyId) -> None:
     reasons = ", ".join(row.reason for row in state.where(STOPS, "party", party))
     if reasons:
         raise IssuanceStoppedError(debtor=party, reasons=reasons)
+
+
+class IssuanceStopped(Effect, frozen=True, kw_only=True):
+    """A debtor may issue nothing for this reason."""
+
+    party: PartyId
+    reason: str
+    statement: Sid
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches the debtor."""
+        return (("holder", self.party),)
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Writes the stop."""
+        row = IssuanceStop(party=self.party, reason=self.reason, statement=self.statement)
+        state.put(STOPS, row)
 
 
 # --- What financiers hold ---------------------------------------------------------

@@ -6,7 +6,7 @@
 import hashlib
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 from registry.canonical import plain_json
@@ -26,6 +26,7 @@ from registry.tables import (
 )
 
 R = TypeVar("R", bound=Record)
+T = TypeVar("T")
 
 
 class Shelf(Protocol):
@@ -183,6 +184,17 @@ def answer(rows: Rows, read: Asked) -> tuple[Any, ...]:
     if isinstance(read, WhereEach):
         return tuple(answer(rows, where) for where in read.wheres)
     return rows.where(read.table, read.field, read.value)
+
+
+def run_reads(rows: Rows, asking: Generator[Asked, Any, T]) -> T:
+    """Runs what asks for rows on rows that are at hand; returns what it made of them."""
+    try:
+        read = next(asking)
+        while True:
+            read = asking.send(answer(rows, read))
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
 
 
 def replay_digest(

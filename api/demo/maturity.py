@@ -70,14 +70,16 @@ class Maturity:
         body = self.client.get(f"/v1/clearing/proposals/{due_on.isoformat()}", by=operator)
         plan = self.desk.say(OPERATOR, "clearing.plan", body)
         self.desk.flush()
-        confirmed = 0
+        posted = 0
         for _ in range(ROUNDS_MAX):
-            confirmed += sum(bank.confirm(plan, now=self.desk.now) for bank in self.banks)
-            if confirmed == body["instructions"]:
+            for bank in self.banks:
+                more, statements = bank.report(plan, now=self.desk.now)
+                posted += more
+                self.desk.statements += statements
+            if posted == body["instructions"]:
                 break
         else:
-            raise AssertionError(f"{due_on}: {confirmed} of {body['instructions']} confirmed")
-        self.desk.statements += confirmed
+            raise AssertionError(f"{due_on}: {posted} of {body['instructions']} posted")
         return self._count(plan, body)
 
     def _count(self, plan: Sid, body: dict[str, Any]) -> list[dict[str, Any]]:

@@ -113,8 +113,8 @@ class BankProcess:
         """Is running."""
         return self
 
-    def confirm(self, plan: Sid, *, now: int) -> int:
-        """Has the bank post and confirm what it can of a plan; returns how many."""
+    def report(self, plan: Sid, *, now: int) -> tuple[int, int]:
+        """Has the bank post what it can of a plan; returns how many, and its statements."""
         if self._process.stdin is None or self._process.stdout is None:
             raise AssertionError("started without pipes")
         try:
@@ -125,7 +125,8 @@ class BankProcess:
             answer = ""
         if not answer:
             raise ProcessFailedError(log="the bank's standard error")
-        return int(json.loads(answer)["confirmed"])
+        told = json.loads(answer)
+        return int(told["posted"]), int(told["statements"])
 
     def __exit__(
         self,

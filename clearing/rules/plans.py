@@ -4,9 +4,11 @@ The operator signs the plan's digest and totals; the plan itself follows from th
 state, so whoever decides the statement compiles it, the auditor included. The fold
 takes the plan that was just decided, which its digest names. It is adopted at the start
 of its pay date or later: what is due can no longer be transferred then. A mandate
-granted in the meantime changes the plan, and the old digest is refused.
+granted in the meantime changes the plan, and the old digest is refused. A further plan of
+the due date is adopted when the day of the one before is closed: it pays what that left.
 """
 
+from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import date
@@ -21,9 +23,11 @@ from clearing.errors import (
 from clearing.fields import Count, Sum
 from clearing.model import (
     INSTRUCTIONS,
+    ORDERS,
     RUNS,
     InstructionRecord,
     InstructionStatus,
+    Order,
     Run,
     RunStatus,
 )
@@ -50,7 +54,7 @@ from registry.model import (
 )
 from registry.policy import ask_rules, rules_in_force
 from registry.rights import start_instant
-from registry.state import answer
+from registry.state import run_reads
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import (
     Asked,
@@ -87,6 +91,13 @@ class DueRows:
     mandates: tuple[Mandate, ...]
     accounts: tuple[Account, ...]
     frozen: frozenset[LotId]
+    ordered: frozenset[LotId]
+    """Those among the lots that an instruction of an earlier plan may still pay."""
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether none of the lots can be paid now."""
+        return all(lot.lot in self.frozen or lot.lot in self.ordered for lot in self.lots)
 
     def plan(self, *, due_on: date, pay_on: date) -> Plan:
         """Compiles the plan of the due date; empty if there is nothing to pay."""
@@ -98,6 +109,7 @@ class DueRows:
             mandates=self.mandates,
             accounts=self.accounts,
             frozen=self.frozen,
+            ordered=self.ordered,
         )
 
 
@@ -115,25 +127,20 @@ def ask_due(due_on: date) -> Generator[Asked, Any, DueRows]:
     mandates = yield from where_each(MANDATES, "owner", sorted(earlier))
     named = {lot.account for lot in lots} | {mandate.account for mandate in mandates}
     accounts = yield from get_many(ACCOUNTS, sorted(named))
+    orders = yield from get_many(ORDERS, [lot.lot for lot in lots])
     return DueRows(
         lots=lots,
         vouchers=vouchers,
         mandates=mandates,
         accounts=tuple(row for row in accounts if row is not None),
         frozen=frozen_lots(freezes),
+        ordered=frozenset(order.lot for order in orders if order is not None),
     )
 
 
 def find_due(state: Rows, due_on: date) -> DueRows:
     """Reads everything that the plan of a due date follows from."""
-    asking = ask_due(due_on)
-    read = next(asking)
-    while True:
-        try:
-            read = asking.send(answer(state, read))
-        except StopIteration as stop:
-            found: DueRows = stop.value
-            return found
+    return run_reads(state, ask_due(due_on))
 
 
 def plan_due(state: Rows, *, due_on: date, pay_on: date) -> Plan:
@@ -194,14 +201,22 @@ class PlanAdopted(Effect, frozen=True, kw_only=True):
             gross=self.gross,
             withheld=self.withheld,
             posted=0,
+            ended=0,
             status=RunStatus.PLANNED,
         )
-        state.put(RUNS, run)
+        state.add(RUNS, run)
+        passed = Counter[int]()
         for instruction in plan.instructions:
-            state.put(INSTRUCTIONS, _record(self.plan, instruction))
+            for n in instruction.after:
+                passed[n] += instruction.amount_minor
+        for instruction in plan.instructions:
+            kept = instruction.amount_minor - passed[instruction.n]
+            state.add(INSTRUCTIONS, _record(self.plan, instruction, kept=Minor(kept)))
+            for lot in instruction.lots:
+                state.add(ORDERS, Order(lot=lot, plan=self.plan, n=instruction.n))
 
 
-def _record(plan: Sid, instruction: Instruction) -> InstructionRecord:
+def _record(plan: Sid, instruction: Instruction, *, kept: Minor) -> InstructionRecord:
     """Returns the row of an instruction that waits for its bank."""
     return InstructionRecord(
         plan=plan,
@@ -219,6 +234,7 @@ def _record(plan: Sid, instruction: Instruction) -> InstructionRecord:
         after=tuple(str(n) for n in instruction.after),
         remittance=instruction.remittance,
         status=InstructionStatus.PENDING,
+        kept=kept,
     )
 
 
@@ -243,8 +259,9 @@ def decide_clearing_plan(
     """Adopts the plan that clears a due date, if it is the one that follows from the state.
 
     Raises:
-        AlreadyPlannedError: The due date has a plan.
-        NothingDueError: No live lot is due on that date, or all that are due are frozen.
+        AlreadyPlannedError: The due date has a plan, and its day is not closed.
+        NothingDueError: No live lot is due on that date, or all that are due are frozen, or
+            an instruction of an earlier plan may still pay them.
         BeyondCalendarError: The policy's calendar knows no working day from that date on.
         PayDayNotBegunError: The pay date has not begun in the ledger's zone.
         PlanDiffersError: Pay date, vouchers, instructions, total, gross, withheld or digest, in
@@ -253,9 +270,10 @@ def decide_clearing_plan(
     body = statement.body
     due_on = body.due_on.isoformat()
     for run in state.where(RUNS, "due_on", due_on):
-        raise AlreadyPlannedError(due_on=due_on, plan=run.plan)
+        if run.status == RunStatus.PLANNED:
+            raise AlreadyPlannedError(due_on=due_on, plan=run.plan)
     due = find_due(state, body.due_on)
-    if all(lot.lot in due.frozen for lot in due.lots):
+    if due.is_nothing:
         raise NothingDueError(due_on=due_on)
     pay_on = pay_date(body.due_on, pay_calendar(state, now.facts))
     begins = start_instant(pay_on, now)

@@ -6,25 +6,17 @@ every stop.
 Source: RG-09 (银发〔2025〕77号, art. 15, by secondary sources).
 """
 
-from enum import StrEnum
 from typing import Annotated
 
-from registry.credit import STOPS, IssuanceStop
+from registry.credit import STOPS, StopReason
+from registry.debts import IssuanceStopped
 from registry.effects import Effect, Seal, Touch
 from registry.fields import LENIENT, FileRef, PartyField
-from registry.ids import PartyId, Sid
+from registry.ids import PartyId
 from registry.model import PARTIES, Role
 from registry.refusals import NotHolderRoleError, NotStoppedError
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import MutableRows, ReadPlan, Rows, get
-
-
-class StopReason(StrEnum):
-    """Why a debtor may issue nothing."""
-
-    OVERDUE = "overdue"
-    BOND_DEFAULT = "bond-default"
-    OVERDUE_LIST = "overdue-list"
 
 
 class IssuanceStopOrder(Body):
@@ -41,23 +33,6 @@ class IssuanceResume(Body):
     party: PartyField
     reason: Annotated[StopReason, LENIENT]
     evidence: FileRef
-
-
-class IssuanceStopped(Effect, frozen=True, kw_only=True):
-    """A debtor may issue nothing for this reason."""
-
-    party: PartyId
-    reason: str
-    statement: Sid
-
-    def touched(self) -> tuple[Touch, ...]:
-        """Touches the debtor."""
-        return (("holder", self.party),)
-
-    def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Writes the stop."""
-        row = IssuanceStop(party=self.party, reason=self.reason, statement=self.statement)
-        state.put(STOPS, row)
 
 
 class IssuanceResumed(Effect, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ from registry.model import Role
 from registry.state import MemoryRows, replay_digest
 from registry.statements import Body, Kind, Now, Statement, parse_body
 from registry.tables import Read, Table
-from tests.clearing.test_rules import CONFIRM, PLAN, adopt, confirm, instructions, stated
+from tests.clearing.test_rules import PLAN, REPORT, adopt, confirm, instructions, said, stated
 from tests.clearing.world import PAY_TIME, World, gv01, ledger
 from tests.declared import View
 
@@ -37,13 +37,13 @@ def world() -> World:
 
 class TestKinds:
     def test_join_the_registrys_rulebook(self) -> None:
-        assert len(BOOK.kinds) == len(REGISTRY_KINDS) + 2
+        assert len(BOOK.kinds) == len(REGISTRY_KINDS) + len(KINDS)
         assert len({table.name for table in BOOK.tables}) == len(BOOK.tables)
 
     def test_are_signed_by_the_operator_and_by_banks_alone(self) -> None:
         assert PLAN.signers == {Role.OPERATOR}
-        assert CONFIRM.signers == {Role.BANK}
-        assert CONFIRM.answers == {"clearing.plan": RUNS}
+        assert REPORT.signers == {Role.BANK}
+        assert REPORT.answers == {"clearing.plan": RUNS}
 
     def test_bodies_print_back(self, world: World) -> None:
         body = stated(world)
@@ -62,16 +62,23 @@ class TestKinds:
             parse_body(PLAN.body, {**stated(world), **change})
 
     @pytest.mark.parametrize(
-        "body",
+        "change",
         [
-            {"instruction": -1, "amount": "1"}, {"instruction": 2**32, "amount": "1"},
-            {"instruction": "0", "amount": "1"}, {"instruction": 0, "amount": 1},
-            {"instruction": 0, "amount": "0"}, {"instruction": 0},
+            {"instruction": -1}, {"instruction": 2**32}, {"instruction": "0"}, {"amount": 1},
+            {"amount": "0"}, {"status": "pending"}, {"status": "expired"}, {"reason": ""},
         ],
     )  # fmt: skip
-    def test_refuses_malformed_confirmations(self, body: dict[str, Json]) -> None:
+    def test_refuses_malformed_reports(self, change: dict[str, Json]) -> None:
+        item: dict[str, Json] = {"instruction": 0, "amount": "1", "status": "posted"}
+        parse_body(REPORT.body, {"items": [item]})
         with pytest.raises(MalformedError):
-            parse_body(CONFIRM.body, body)
+            parse_body(REPORT.body, {"items": [{**item, **change}]})
+
+    def test_refuses_reports_of_nothing_and_of_too_much(self) -> None:
+        item: dict[str, Json] = {"instruction": 0, "amount": "1", "status": "posted"}
+        for items in ([], [item] * 49):
+            with pytest.raises(MalformedError):
+                parse_body(REPORT.body, {"items": items})
 
 
 class TestBatch:
@@ -109,8 +116,8 @@ class TestBatch:
         plan = adopt(world)
         assert replay_digest(ALL, after.select) == replay_digest(ALL, world.rows.select)
         for record in instructions(world, plan):
-            body: dict[str, Json] = {"instruction": record.n, "amount": str(record.amount)}
-            statement, _ = world.decide(CONFIRM, body, by="bank", re=plan)
-            after = self.enter(world, CONFIRM, statement)
+            body: dict[str, Json] = {"items": [said(world, plan, record.n)]}
+            statement, _ = world.decide(REPORT, body, by="bank", re=plan)
+            after = self.enter(world, REPORT, statement)
             confirm(world, plan, record.n)
             assert replay_digest(ALL, after.select) == replay_digest(ALL, world.rows.select)

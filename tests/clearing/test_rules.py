@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from clearing.errors import (
     AlreadyPlannedError,
-    AlreadyPostedError,
     AmountDiffersError,
     InstructionNotFoundError,
     NothingDueError,
@@ -21,11 +20,12 @@ from clearing.errors import (
 )
 from clearing.kinds import KINDS, TABLES
 from clearing.model import BALANCES, INSTRUCTIONS, RUNS, InstructionRecord, Run
+from clearing.outcomes import InstructionPosted, LotDischarged
 from clearing.plan import compile_plan
-from clearing.rules.confirmations import InstructionPosted, LotDischarged
 from clearing.rules.plans import body_of
 from registry.canonical import Json
 from registry.effects import Seal, format_effects
+from registry.encumbrance_refusals import MoveNotAllowedError
 from registry.errors import InvariantBrokenError, RefusalError
 from registry.ids import Sid
 from registry.model import LOTS, VOUCHERS
@@ -38,7 +38,7 @@ from tests.clearing.strategies import worlds
 from tests.clearing.world import DUE_ON, PAY_TIME, World, gv01, sid
 
 KIND: Mapping[str, Kind[Any]] = {kind.name: kind for kind in KINDS}
-PLAN, CONFIRM = KIND["clearing.plan"], KIND["clearing.confirm"]
+PLAN, REPORT, CLOSE = (KIND[f"clearing.{name}"] for name in ("plan", "report", "close"))
 
 
 def stated(world: World) -> dict[str, Json]:
@@ -56,12 +56,28 @@ def instructions(world: World, plan: Sid) -> tuple[InstructionRecord, ...]:
     return world.rows.where(INSTRUCTIONS, "plan", plan)
 
 
-def confirm(world: World, plan: Sid, n: int, *, by: str = "bank", amount: int = 0) -> None:
-    """Confirms an instruction."""
+def said(
+    world: World, plan: Sid, n: int, *, status: str = "posted", amount: int = 0
+) -> dict[str, Json]:
+    """Returns what a bank says of an instruction."""
     record = world.rows.get(INSTRUCTIONS, plan, n)
     wanted = str(amount or (record.amount if record else 1))
-    body: dict[str, Json] = {"instruction": n, "amount": wanted}
-    world.enter(CONFIRM, body, by=by, re=plan, name=f"{by} {n} {wanted} {world.index}")
+    item: dict[str, Json] = {"instruction": n, "amount": wanted, "status": status}
+    return {**item, "reason": "AC06"} if status in ("rejected", "returned") else item
+
+
+def confirm(
+    world: World,
+    plan: Sid,
+    *numbers: int,
+    by: str = "bank",
+    amount: int = 0,
+    status: str = "posted",
+) -> None:
+    """Has a bank report instructions."""
+    items: list[Json] = [said(world, plan, n, status=status, amount=amount) for n in numbers]
+    name = f"{by} {numbers} {amount} {status} {world.index}"
+    world.enter(REPORT, {"items": items}, by=by, re=plan, name=name)
 
 
 def run_of(world: World, plan: Sid) -> Run:
@@ -81,22 +97,23 @@ def world() -> World:
 
 class TestPlan:
     def test_is_adopted_as_computed(self, world: World) -> None:
+        computed, body = world.plan().instructions, stated(world)
         plan = adopt(world)
         assert run_of(world, plan) == Run(
             plan=plan,
             due_on="2026-03-01",
             pay_on="2026-03-02",
-            digest=str(stated(world)["digest"]),
+            digest=str(body["digest"]),
             instructions=5,
             vouchers=1,
             total=Minor(100_000_000),
             gross=Minor(225_000_000),
             withheld=Minor(0),
             posted=0,
+            ended=0,
             status="planned",
         )
         records = instructions(world, plan)
-        computed = world.plan().instructions
         assert [(r.n, r.amount, r.lots, r.bank) for r in records] == [
             (i.n, i.amount_minor, i.lots, i.bank) for i in computed
         ]
@@ -191,7 +208,7 @@ class TestPlan:
         world.issue("earlier", face=3, to="S3")
         body = {**stated(world), "pay_on": "2026-02-27"}
         with pytest.raises(PlanDiffersError):
-            world.decide(PLAN, stated(world), by="operator", name="second")
+            world.decide(PLAN, {**body, "pay_on": "2026-03-02"}, by="operator", name="second")
         with pytest.raises(PlanDiffersError) as differs:
             world.decide(PLAN, body, by="operator", name="second")
         body["digest"] = differs.value.facts["computed"]
@@ -213,7 +230,7 @@ def stated_of_nothing() -> dict[str, Json]:
     }
 
 
-class TestConfirm:
+class TestPosting:
     def test_refuses_in_the_documented_order(self, world: World) -> None:
         plan = adopt(world)
         records = instructions(world, plan)
@@ -230,12 +247,16 @@ class TestConfirm:
         wrong = last.amount + 1
         assert refused(InstructionNotFoundError, 5, "bank 2", wrong).facts["instruction"] == 5
         assert refused(NotBankError, last.n, "bank 2", wrong).facts["party"]
-        assert refused(AlreadyPostedError, last.n, "bank", wrong).facts["plan"] == plan
+        assert refused(MoveNotAllowedError, last.n, "bank", wrong).facts == {
+            "of": f"{plan}/{last.n}",
+            "status": "posted",
+            "to": "posted",
+        }
         world.rows.put(INSTRUCTIONS, last)
         assert refused(AmountDiffersError, last.n, "bank", wrong).facts == {
             "instruction": last.n,
             "instructed": str(last.amount),
-            "confirmed": str(wrong),
+            "reported": str(wrong),
         }
         assert refused(OutOfOrderError, last.n, "bank", last.amount).facts == {
             "instruction": last.n,
@@ -282,7 +303,7 @@ class TestConfirm:
         assert (voucher.discharged, voucher.status) == (voucher.face, "settled")
         assert run_of(world, plan).status == "cleared"
         assert world.lots() == ()
-        with pytest.raises(AlreadyPlannedError):
+        with pytest.raises(NothingDueError):
             world.decide(PLAN, stated_of_nothing(), by="operator", name="again")
 
     def test_what_was_cancelled_of_a_voucher_need_not_be_paid(self) -> None:
@@ -296,13 +317,13 @@ class TestConfirm:
         assert voucher is not None
         assert (voucher.discharged, voucher.status) == (5, "settled")
 
-    @pytest.mark.parametrize("table", [VOUCHERS, LOTS, INSTRUCTIONS])
+    @pytest.mark.parametrize("table", [VOUCHERS, INSTRUCTIONS])
     def test_stops_on_a_state_that_has_lost_rows(self, world: World, table: Table[Any]) -> None:
         plan = adopt(world)
         last = next(r for r in instructions(world, plan) if r.payee == world.party("S3"))
         confirm(world, plan, 0)
         confirm(world, plan, int(last.after[0]))
-        key = {"voucher": (last.voucher,), "lot": last.lots, "instruction": (plan, 1)}[table.name]
+        key = {"voucher": (last.voucher,), "instruction": (plan, 1)}[table.name]
         world.rows.delete(table, *key)
         with pytest.raises(InvariantBrokenError):
             confirm(world, plan, last.n)
@@ -310,8 +331,8 @@ class TestConfirm:
     def test_touches_the_voucher_at_each_hop_and_holders_who_are_paid(self, world: World) -> None:
         plan = adopt(world)
         for record in instructions(world, plan):
-            body: dict[str, Json] = {"instruction": record.n, "amount": str(record.amount)}
-            _, effects = world.decide(CONFIRM, body, by="bank", re=plan)
+            body: dict[str, Json] = {"items": [said(world, plan, record.n)]}
+            _, effects = world.decide(REPORT, body, by="bank", re=plan)
             posted, *discharged = effects
             assert isinstance(posted, InstructionPosted)
             assert all(isinstance(effect, LotDischarged) for effect in discharged)
@@ -327,19 +348,17 @@ class TestConfirm:
             _, rest = world.split(rest, 10**12)
         plan = adopt(world)
         record = instructions(world, plan)[0]
-        body: dict[str, Json] = {"instruction": 0, "amount": str(record.amount)}
-        _, effects = world.decide(CONFIRM, body, by="bank", re=plan)
+        assert len(record.lots) == 128
+        body: dict[str, Json] = {"items": [said(world, plan, 0)]}
+        _, effects = world.decide(REPORT, body, by="bank", re=plan)
         assert len(effects) == 129
         # The limit of an entry is 65,535 bytes; its statement has some 700.
         assert len(format_effects(effects)) < 50_000
 
     def test_fold_refuses_to_discharge_twice(self, world: World) -> None:
         plan = adopt(world)
-        body: dict[str, Json] = {
-            "instruction": 0,
-            "amount": str(instructions(world, plan)[0].amount),
-        }
-        _, effects = world.decide(CONFIRM, body, by="bank", re=plan)
+        body: dict[str, Json] = {"items": [said(world, plan, 0)]}
+        _, effects = world.decide(REPORT, body, by="bank", re=plan)
         seal = Seal(index=1, time=PAY_TIME, leaf_hash=bytes(32), statement="")
         discharged = next(effect for effect in effects if isinstance(effect, LotDischarged))
         discharged.fold(world.rows, seal)

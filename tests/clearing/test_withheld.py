@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clearing.errors import LotWithheldError, NothingDueError
+from clearing.errors import NothingDueError
+from clearing.model import OBLIGATIONS
 from clearing.plan import format_plan
 from clearing.totals import Withheld
 from registry.burdens import FREEZES, Freeze, FreezeStatus
@@ -95,18 +96,18 @@ def test_where_all_is_frozen_there_is_nothing_to_plan(world: World) -> None:
         world.decide(PLAN, body, by="operator")
 
 
-def test_a_lot_frozen_after_the_plan_is_not_paid_either(world: World) -> None:
+def test_a_lot_frozen_after_the_plan_is_not_discharged_and_what_came_is_owed_back(
+    world: World,
+) -> None:
     plan = adopt(world)
     lot = held_by(world, "S3")
-    made = freeze(world, lot)
+    freeze(world, lot)
     for order in instructions(world, plan):
-        if lot in order.lots:
-            with pytest.raises(LotWithheldError) as refused:
-                confirm(world, plan, order.n)
-            assert refused.value.facts == {"lot": lot, "freeze": made}
-        else:
-            confirm(world, plan, order.n)
+        confirm(world, plan, order.n)
     assert [row.lot for row in world.lots()] == [lot]
+    (owed,) = world.rows.select(OBLIGATIONS)
+    assert (owed.sort, owed.lots, owed.amount) == ("return", (lot,), 25_000_000)
+    assert (owed.owed_by, owed.owed_to) == (world.party("S3"), world.party("C"))
 
 
 @given(worlds(), st.data())

@@ -1,4 +1,4 @@
-"""The simulated bank: what it confirms, when, and that it never books twice."""
+"""The simulated bank: what it says, when, and that it never books twice."""
 
 import pytest
 from hypothesis import given, settings
@@ -25,13 +25,13 @@ def posted_of(world: World, plan: Sid) -> set[int]:
 
 
 class TestSimulatedBank:
-    def test_confirms_a_whole_cascade_of_its_own_in_order(self) -> None:
+    def test_posts_a_whole_cascade_of_its_own_in_order(self) -> None:
         world = World()
         gv01(world)
         plan = adopt(world)
         bank = SimulatedBank(bank=world.party("bank"))
-        answer = bank.confirmations(pending_of(world, plan, "bank"), posted=())
-        assert [confirmation.instruction for confirmation in answer] == [0, 1, 2, 3, 4]
+        answer = bank.answers(pending_of(world, plan, "bank"), posted=())
+        assert [said.instruction for said in answer] == [0, 1, 2, 3, 4]
         for said in answer:
             confirm(world, plan, said.instruction, amount=said.amount_minor)
         assert run_of(world, plan).status == "cleared"
@@ -39,29 +39,29 @@ class TestSimulatedBank:
         assert bank.balances[f"bank:{trust}"] == 20_000_000
         assert bank.balances[f"bank:{world.account('F')}"] == 0
 
-    def test_waits_for_another_banks_confirmation(self) -> None:
+    def test_waits_for_another_banks_word(self) -> None:
         world = World()
         world.account("S2", bank="other bank")
         gv01(world)
         plan = adopt(world)
         other = SimulatedBank(bank=world.party("other bank"))
-        assert other.confirmations(pending_of(world, plan, "other bank"), posted=()) == ()
-        (first,) = SimulatedBank(bank=world.party("bank")).confirmations(
+        assert other.answers(pending_of(world, plan, "other bank"), posted=()) == ()
+        (first,) = SimulatedBank(bank=world.party("bank")).answers(
             pending_of(world, plan, "bank"), posted=()
         )
         assert first.instruction == 0
-        answer = other.confirmations(pending_of(world, plan, "other bank"), posted={0})
-        assert [confirmation.amount_minor for confirmation in answer] == [60_000_000]
+        answer = other.answers(pending_of(world, plan, "other bank"), posted={0})
+        assert [said.amount_minor for said in answer] == [60_000_000]
 
     def test_asked_again_says_the_same_and_books_nothing(self) -> None:
         world = World()
         gv01(world)
         pending = pending_of(world, adopt(world), "bank")
         bank = SimulatedBank(bank=world.party("bank"))
-        first = bank.confirmations(pending, posted=())
+        first = bank.answers(pending, posted=())
         balances = dict(bank.balances)
-        assert bank.confirmations(reversed(pending), posted=()) == first
-        assert bank.confirmations(pending, posted={0}) == first[1:]
+        assert bank.answers(reversed(pending), posted=()) == first
+        assert bank.answers(pending, posted={0}) == first[1:]
         assert bank.balances == balances
 
     def test_passes_over_what_is_posted(self) -> None:
@@ -70,15 +70,44 @@ class TestSimulatedBank:
         plan = adopt(world)
         confirm(world, plan, 0)
         bank = SimulatedBank(bank=world.party("bank"))
-        answer = bank.confirmations(instructions(world, plan), posted={0})
-        assert [confirmation.instruction for confirmation in answer] == [1, 2, 3, 4]
+        answer = bank.answers(instructions(world, plan), posted={0})
+        assert [said.instruction for said in answer] == [1, 2, 3, 4]
+
+    def test_a_blocked_account_moves_nothing_until_it_is_free(self) -> None:
+        world = World()
+        gv01(world)
+        plan = adopt(world)
+        bank = SimulatedBank(bank=world.party("bank"), blocked={world.account("S2")})
+        first, second = bank.answers(pending_of(world, plan, "bank"), posted=())
+        assert (first.instruction, first.status, first.reason) == (0, "posted", None)
+        assert (second.instruction, second.status, second.reason) == (1, "rejected", "AC06")
+        confirm(world, plan, 0)
+        confirm(world, plan, 1, status="rejected")
+        records = instructions(world, plan)
+        assert bank.answers(records, posted={0}) == ()
+        bank.blocked.clear()
+        answer = bank.answers(records, posted={0})
+        assert [(said.instruction, said.status) for said in answer] == [
+            (n, "posted") for n in (1, 2, 3, 4)
+        ]
+
+    def test_says_nothing_of_an_account_that_it_is_silent_about(self) -> None:
+        world = World()
+        gv01(world)
+        plan = adopt(world)
+        bank = SimulatedBank(bank=world.party("bank"), silent={world.account("F")})
+        answer = bank.answers(pending_of(world, plan, "bank"), posted=())
+        payees = {record.n: record.payee for record in instructions(world, plan)}
+        assert {payees[said.instruction] for said in answer} == {
+            world.party(name) for name in ("S1", "S2", "S3")
+        }
 
     def test_refuses_another_banks_instruction(self) -> None:
         world = World()
         gv01(world)
         pending = pending_of(world, adopt(world), "bank")
         with pytest.raises(InvariantBrokenError):
-            SimulatedBank(bank=world.party("other bank")).confirmations(pending, posted=())
+            SimulatedBank(bank=world.party("other bank")).answers(pending, posted=())
 
 
 @settings(max_examples=25)
@@ -95,9 +124,7 @@ def test_several_banks_clear_any_plan_between_them(world: World) -> None:
     banks = {name: SimulatedBank(bank=world.party(name)) for name in names}
     for _ in instructions(world, plan):
         for name, bank in banks.items():
-            answer = bank.confirmations(
-                pending_of(world, plan, name), posted=posted_of(world, plan)
-            )
+            answer = bank.answers(pending_of(world, plan, name), posted=posted_of(world, plan))
             for said in answer:
                 confirm(world, plan, said.instruction, by=name, amount=said.amount_minor)
     assert run_of(world, plan).status == "cleared"

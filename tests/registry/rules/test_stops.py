@@ -7,8 +7,9 @@ import pytest
 from registry.canonical import Json
 from registry.credit import STOPS
 from registry.errors import RegistryError
+from registry.credit import StopReason
 from registry.refusals import IssuanceStoppedError, NotHolderRoleError, NotStoppedError
-from registry.rules.stops import KINDS, StopReason
+from registry.rules.stops import KINDS
 from tests.builders import uscc
 from tests.credit import stop_body
 from tests.faults import cases, fault, setting, verify_refused, verify_rows

@@ -399,7 +399,7 @@ def make_rows() -> None:
     rows(
         "run",
         "plan text, due_on text, pay_on text, digest text, instructions int, vouchers int, "
-        "total money, gross money, withheld money, posted int, status text",
+        "total money, gross money, withheld money, posted int, ended int, status text",
         key="plan",
         indexes="due_on",
     )
@@ -407,9 +407,22 @@ def make_rows() -> None:
         "instruction",
         "plan text, n int, route text, voucher text, payer_account text, payer text, "
         "payee_account text, payee text, bank text, amount money, authority text, lots text, "
-        "after text, remittance text, status text",
+        "after text, remittance text, status text, kept money, posted_at int?, reason text?, "
+        "refused_by text?",
         key="plan n",
         indexes="plan bank",
+    )
+    rows(
+        "order",
+        "lot text, plan text, n int",
+        key="lot",
+    )
+    rows(
+        "obligation",
+        "sort text, plan text, n int, voucher text, owed_by text, owed_to text, account text, "
+        "amount money, lots text, status text",
+        key="sort plan n",
+        indexes="owed_by owed_to",
     )
     rows(
         "balance",

@@ -1,0 +1,69 @@
+"""Finding instructions: one by its number, those that its money goes on to, all of a run."""
+
+from collections.abc import Generator, Iterator
+from typing import Any, Final
+
+from clearing.model import INSTRUCTIONS, RUNS, InstructionRecord, Run
+from registry.errors import InvariantBrokenError
+from registry.ids import Sid
+from registry.state import run_reads
+from registry.tables import Get, Rows
+
+BEHIND_AT_ONCE: Final = 32
+"""Instructions that are asked for at once on the way to a voucher's last one."""
+
+RUN_AT_ONCE: Final = 1_000
+"""Instructions of a run that are asked for at once."""
+
+
+def known_instruction(state: Rows, plan: Sid, n: int) -> InstructionRecord:
+    """Returns an instruction of an adopted plan."""
+    record = state.get(INSTRUCTIONS, plan, n)
+    if record is None:
+        raise InvariantBrokenError(f"plan {plan} has no instruction {n}")
+    return record
+
+
+def known_run(state: Rows, plan: Sid) -> Run:
+    """Returns the run of an adopted plan."""
+    run = state.get(RUNS, plan)
+    if run is None:
+        raise InvariantBrokenError(f"no run of plan {plan}")
+    return run
+
+
+def ask_behind(record: InstructionRecord) -> Generator[Any, Any, list[InstructionRecord]]:
+    """Asks for the instructions that an instruction's money goes on to, all of its voucher.
+
+    They stand behind it in the plan, before those of the next voucher.
+    """
+    behind: list[InstructionRecord] = []
+    fed = {str(record.n)}
+    first = record.n + 1
+    while True:
+        keys = tuple((record.plan, n) for n in range(first, first + BEHIND_AT_ONCE))
+        for row in (yield Get(INSTRUCTIONS, keys)):
+            if row is None or row.voucher != record.voucher:
+                return behind
+            if fed.intersection(row.after):
+                fed.add(str(row.n))
+                behind.append(row)
+        first += BEHIND_AT_ONCE
+
+
+def behind(state: Rows, record: InstructionRecord) -> list[InstructionRecord]:
+    """Returns the instructions that an instruction's money goes on to, by number."""
+    found: list[InstructionRecord] = run_reads(state, ask_behind(record))
+    return found
+
+
+def ask_instructions(run: Run) -> Generator[Any, Any, Iterator[InstructionRecord]]:
+    """Asks for all instructions of a run."""
+    found: list[InstructionRecord] = []
+    for first in range(0, run.instructions, RUN_AT_ONCE):
+        numbers = range(first, min(first + RUN_AT_ONCE, run.instructions))
+        rows = yield Get(INSTRUCTIONS, tuple((run.plan, n) for n in numbers))
+        found += (row for row in rows if row is not None)
+    if len(found) != run.instructions:
+        raise InvariantBrokenError(f"run {run.plan} has lost instructions")
+    return iter(found)

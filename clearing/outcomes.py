@@ -1,0 +1,301 @@
+"""What comes of an instruction: the effects of a bank's word and of the end of a day.
+
+A lot is discharged when its holder is credited, not when the debtor is debited: along
+a tiered route the debt stands until the money has arrived. What is booked is a mirror;
+the registry never holds a balance of cash. Money that comes for what was paid already
+discharges nothing: it is owed back, and credited to nobody twice.
+
+Source: SD-21, SD-23; reference notes 11 and 19.
+"""
+
+from clearing.instructed import known_instruction, known_run
+from clearing.model import (
+    BALANCES,
+    INSTRUCTIONS,
+    OBLIGATIONS,
+    ORDERS,
+    RUNS,
+    Balance,
+    InstructionRecord,
+    InstructionStatus,
+    Obligation,
+    ObligationStatus,
+    RunStatus,
+    Sort,
+)
+from clearing.postings import JournalEntry, discharge, payment
+from registry.debts import owe
+from registry.effects import Effect, Seal, Touch
+from registry.errors import InvariantBrokenError
+from registry.ids import LotId, PartyId, Sid
+from registry.model import LOTS, VOUCHERS, VoucherStatus
+from registry.tables import Minor, MutableRows, replace
+
+
+class InstructionAccepted(Effect, frozen=True, kw_only=True):
+    """A bank will carry an instruction out."""
+
+    plan: Sid
+    n: int
+    voucher: Sid
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Marks the instruction."""
+        record = known_instruction(state, self.plan, self.n)
+        state.put(INSTRUCTIONS, replace(record, status=InstructionStatus.ACCEPTED))
+
+
+class InstructionPosted(Effect, frozen=True, kw_only=True):
+    """Money has moved from one account to another for a voucher."""
+
+    plan: Sid
+    n: int
+    voucher: Sid
+    payer_account: Sid
+    payer: PartyId
+    payee_account: Sid
+    payee: PartyId
+    amount: Minor
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches the voucher: every hop of its money is part of its history."""
+        return (("voucher", self.voucher),)
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Marks the instruction, counts it in its run, and books both banks' accounts."""
+        record = known_instruction(state, self.plan, self.n)
+        if record.amount != self.amount:
+            raise InvariantBrokenError(f"entry {seal.index} posts no instruction {self.n}")
+        was_over = record.status == InstructionStatus.EXPIRED
+        posted = replace(
+            record,
+            status=InstructionStatus.POSTED,
+            posted_at=seal.time,
+            reason=None,
+            refused_by=None,
+        )
+        state.put(INSTRUCTIONS, posted)
+        _count(state, self.plan, posted=1, ended=-was_over)
+        entry = payment(
+            self.amount, payer_account=self.payer_account, payee_account=self.payee_account
+        )
+        _book(state, entry)
+
+
+class LotDischarged(Effect, frozen=True, kw_only=True):
+    """A lot is consumed: its holder has been paid its face."""
+
+    lot: LotId
+    voucher: Sid
+    debtor: PartyId
+    holder: PartyId
+    amount: Minor
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches the voucher and the holder."""
+        return (("voucher", self.voucher), ("holder", self.holder))
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Ends the lot and its order; a voucher of which nothing is left is settled."""
+        lot = state.get(LOTS, self.lot)
+        voucher = state.get(VOUCHERS, self.voucher)
+        if lot is None or voucher is None or lot.amount != self.amount:
+            raise InvariantBrokenError(f"entry {seal.index} discharges no lot {self.lot}")
+        discharged = Minor(voucher.discharged + self.amount)
+        is_settled = voucher.face == discharged + voucher.cancelled
+        status = VoucherStatus.SETTLED if is_settled else voucher.status
+        state.delete(LOTS, self.lot)
+        if state.get(ORDERS, self.lot) is not None:
+            state.delete(ORDERS, self.lot)
+        state.put(VOUCHERS, replace(voucher, discharged=discharged, status=status))
+        owe(state, voucher.debtor, -self.amount)
+        _book(state, discharge(self.amount, debtor=self.debtor, holder=self.holder))
+
+
+class ReturnOwed(Effect, frozen=True, kw_only=True):
+    """Money has come for lots that are paid already, or frozen: the payee owes it back.
+
+    Of what is not frozen the debtor has paid twice; a payment against a court's freeze
+    discharges nobody.
+    """
+
+    plan: Sid
+    n: int
+    voucher: Sid
+    owed_by: PartyId
+    owed_to: PartyId
+    account: Sid
+    amount: Minor
+    lots: tuple[str, ...]
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches the voucher and both sides."""
+        return (("voucher", self.voucher), ("holder", self.owed_by), ("holder", self.owed_to))
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Writes what is owed back."""
+        _oblige(state, self, Sort.RETURN)
+
+
+class PaymentUndone(Effect, frozen=True, kw_only=True):
+    """What had discharged lots has come back: the debtor owes their holder that much again."""
+
+    plan: Sid
+    n: int
+    voucher: Sid
+    owed_by: PartyId
+    owed_to: PartyId
+    account: Sid
+    amount: Minor
+    lots: tuple[str, ...]
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches the voucher and both sides."""
+        return (("voucher", self.voucher), ("holder", self.owed_by), ("holder", self.owed_to))
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Writes what is owed again; the lots stay consumed."""
+        _oblige(state, self, Sort.AGAIN)
+        owe(state, self.owed_by, self.amount)
+        undone = discharge(self.amount, debtor=self.owed_by, holder=self.owed_to)
+        _book(state, undone.reversed())
+
+
+def _oblige(state: MutableRows, owed: ReturnOwed | PaymentUndone, sort: Sort) -> None:
+    """Writes what is owed because of an instruction."""
+    row = Obligation(
+        sort=sort,
+        plan=owed.plan,
+        n=owed.n,
+        voucher=owed.voucher,
+        owed_by=owed.owed_by,
+        owed_to=owed.owed_to,
+        account=owed.account,
+        amount=owed.amount,
+        lots=owed.lots,
+        status=ObligationStatus.DUE,
+    )
+    state.add(OBLIGATIONS, row)
+
+
+class ReturnMet(Effect, frozen=True, kw_only=True):
+    """What was owed back has gone back, with the payment that it came with."""
+
+    plan: Sid
+    n: int
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Marks what was owed back."""
+        row = state.get(OBLIGATIONS, Sort.RETURN, self.plan, self.n)
+        if row is None:
+            raise InvariantBrokenError(f"entry {seal.index} meets no obligation")
+        state.put(OBLIGATIONS, replace(row, status=ObligationStatus.MET))
+
+
+class InstructionRejected(Effect, frozen=True, kw_only=True):
+    """A bank does not carry an instruction out: the money stays where it is."""
+
+    plan: Sid
+    n: int
+    voucher: Sid
+    bank: PartyId
+    reason: str
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches the voucher."""
+        return (("voucher", self.voucher),)
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Marks the instruction, and frees its lots if the debtor has not paid for them."""
+        record = known_instruction(state, self.plan, self.n)
+        marked = replace(
+            record,
+            status=InstructionStatus.REJECTED,
+            reason=self.reason,
+            refused_by=self.bank,
+        )
+        state.put(INSTRUCTIONS, marked)
+        if not record.after:
+            _free(state, record)
+
+
+class InstructionExpired(Effect, frozen=True, kw_only=True):
+    """What an instruction waits for will not come: its lots may be planned again."""
+
+    plan: Sid
+    n: int
+    voucher: Sid
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches the voucher."""
+        return (("voucher", self.voucher),)
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Ends the instruction and its orders."""
+        expire(state, known_instruction(state, self.plan, self.n))
+
+
+class InstructionReturned(Effect, frozen=True, kw_only=True):
+    """Money that had been credited has come back to the account that it was drawn on."""
+
+    plan: Sid
+    n: int
+    voucher: Sid
+    payer_account: Sid
+    payer: PartyId
+    payee_account: Sid
+    payee: PartyId
+    amount: Minor
+    reason: str
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches the voucher."""
+        return (("voucher", self.voucher),)
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Marks the instruction, and books both banks' accounts the other way round."""
+        record = known_instruction(state, self.plan, self.n)
+        marked = replace(
+            record, status=InstructionStatus.RETURNED, reason=self.reason, posted_at=None
+        )
+        state.put(INSTRUCTIONS, marked)
+        _count(state, self.plan, posted=-1, ended=1)
+        entry = payment(
+            self.amount, payer_account=self.payee_account, payee_account=self.payer_account
+        )
+        _book(state, entry)
+
+
+def expire(state: MutableRows, record: InstructionRecord) -> None:
+    """Ends an instruction of money that never left the debtor, and its orders."""
+    state.put(INSTRUCTIONS, replace(record, status=InstructionStatus.EXPIRED))
+    _free(state, record)
+    _count(state, record.plan, ended=1)
+
+
+def _free(state: MutableRows, record: InstructionRecord) -> None:
+    """Ends the orders of an instruction's lots, but for those that another one has by now."""
+    for lot in record.lots:
+        order = state.get(ORDERS, lot)
+        if order is not None and (order.plan, order.n) == (record.plan, record.n):
+            state.delete(ORDERS, lot)
+
+
+def _count(state: MutableRows, plan: Sid, *, posted: int = 0, ended: int = 0) -> None:
+    """Counts instructions in their run, which is cleared with the last of them."""
+    run = known_run(state, plan)
+    run = replace(run, posted=run.posted + posted, ended=run.ended + ended)
+    if run.status == RunStatus.PLANNED and run.posted == run.instructions:
+        run = replace(run, status=RunStatus.CLEARED)
+    state.put(RUNS, run)
+
+
+def _book(state: MutableRows, entry: JournalEntry) -> None:
+    """Adds an entry's postings to the balances of their accounts."""
+    for posting in entry.postings:
+        balance = state.get(BALANCES, posting.account)
+        if balance is None:
+            balance = Balance(account=posting.account, debited=Minor(0), credited=Minor(0))
+        debited = Minor(balance.debited + max(posting.amount_minor, 0))
+        credited = Minor(balance.credited + max(-posting.amount_minor, 0))
+        state.put(BALANCES, replace(balance, debited=debited, credited=credited))

@@ -1,0 +1,157 @@
+"""The end of a clearing day: what never left the debtor may be planned again.
+
+Until a run's day is closed each of its lots is bound to its instruction, so that no other
+plan pays it. What is on its way stays bound beyond the day: the money has left the debtor,
+and comes late or is called back, but never is the lot paid anew meanwhile. A debtor whose
+own money did not move is overdue, and may issue nothing until the registrar lifts that.
+
+Source: docs/clearing.md, The end of the day; RG-09, SD-23.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from clearing.errors import PlanDiffersError
+from clearing.fields import Tally
+from clearing.instructed import ask_instructions, known_run
+from clearing.model import (
+    OPEN,
+    ORDERS,
+    RUN_MOVES,
+    RUNS,
+    InstructionRecord,
+    InstructionStatus,
+    Run,
+    RunStatus,
+)
+from clearing.outcomes import expire
+from registry.burdens import require_move
+from registry.credit import StopReason
+from registry.debts import IssuanceStopped
+from registry.effects import Effect, Seal
+from registry.errors import InvariantBrokenError
+from registry.ids import PartyId, Sid
+from registry.model import Role
+from registry.state import run_reads
+from registry.statements import Body, Kind, Now, Statement
+from registry.tables import MutableRows, ReadPlan, Rows, get, get_many, replace
+
+
+class ClearingClose(Body):
+    """The end of a run's day: what expires, and what is still on its way."""
+
+    expired: Tally
+    stuck: Tally
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What a run has not posted when its day ends.
+
+    Attributes:
+        expired: Instructions of money that never left the debtor, and that may not come.
+        stuck: Instructions of money that has left the debtor, and is on its way.
+        overdue: The debtors whose own money did not move.
+    """
+
+    expired: tuple[InstructionRecord, ...]
+    stuck: tuple[InstructionRecord, ...]
+    overdue: tuple[PartyId, ...]
+
+
+def left_of(records: Iterable[InstructionRecord]) -> Left:
+    """Tells what a run has not posted; its instructions stand by number."""
+    has_left: set[str] = set()
+    expired: list[InstructionRecord] = []
+    stuck: list[InstructionRecord] = []
+    overdue: set[PartyId] = set()
+    for record in records:
+        if record.status == InstructionStatus.POSTED:
+            has_left.add(str(record.n))
+        elif has_left.issuperset(record.after) and record.after:
+            has_left.add(str(record.n))
+            stuck.append(record)
+        else:
+            if record.status in OPEN:
+                expired.append(record)
+            if not record.after and _is_debtors_fault(record):
+                overdue.add(record.payer)
+    return Left(expired=tuple(expired), stuck=tuple(stuck), overdue=tuple(sorted(overdue)))
+
+
+def _is_debtors_fault(record: InstructionRecord) -> bool:
+    """Tells whether a debtor's payment was not made, rather than not taken by the payee's bank."""
+    has_failed = record.status in OPEN or record.status == InstructionStatus.REJECTED
+    return has_failed and record.refused_by != record.bank
+
+
+def find_left(state: Rows, run: Run) -> Left:
+    """Reads what a run has not posted."""
+    return left_of(run_reads(state, ask_instructions(run)))
+
+
+class RunClosed(Effect, frozen=True, kw_only=True):
+    """A run's day is over: what expires follows from its instructions."""
+
+    plan: Sid
+    expired: int
+    stuck: int
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Expires the instructions, frees their lots, and closes the run."""
+        run = known_run(state, self.plan)
+        left = find_left(state, run)
+        if (len(left.expired), len(left.stuck)) != (self.expired, self.stuck):
+            raise InvariantBrokenError(f"entry {seal.index} does not follow from run {self.plan}")
+        for record in left.expired:
+            expire(state, record)
+        run = known_run(state, self.plan)
+        state.put(RUNS, replace(run, status=RunStatus.CLOSED))
+
+
+def reads_close(statement: Statement[ClearingClose], _now: Now) -> ReadPlan:
+    """Asks for the run, its instructions, and the orders that may end."""
+    run = yield from get(RUNS, statement.re or "")
+    if run is None or run.status != RunStatus.PLANNED:
+        return
+    left = left_of((yield from ask_instructions(run)))
+    yield from get_many(ORDERS, [lot for record in left.expired for lot in record.lots])
+
+
+def decide_close(state: Rows, statement: Statement[ClearingClose], _now: Now) -> tuple[Effect, ...]:
+    """Closes the day of a run.
+
+    Raises:
+        MoveNotAllowedError: The run is cleared or closed.
+        PlanDiffersError: What expires or is stuck, in this order, is not what follows from
+            the run's instructions.
+    """
+    run = known_run(state, statement.re or Sid(""))
+    require_move(RUN_MOVES, run.plan, status=run.status, to=RunStatus.CLOSED)
+    left = find_left(state, run)
+    body = statement.body
+    pairs = (("expired", body.expired, left.expired), ("stuck", body.stuck, left.stuck))
+    for what, stated, found in pairs:
+        if stated != len(found):
+            raise PlanDiffersError(what=what, stated=str(stated), computed=str(len(found)))
+
+    # Past this line the close must succeed.
+    closed = RunClosed(plan=run.plan, expired=len(left.expired), stuck=len(left.stuck))
+    stops = (
+        IssuanceStopped(party=party, reason=StopReason.OVERDUE, statement=statement.sid)
+        for party in left.overdue
+    )
+    return (closed, *stops)
+
+
+KINDS = (
+    Kind(
+        name="clearing.close",
+        body=ClearingClose,
+        signers=frozenset({Role.OPERATOR}),
+        relation="the operator",
+        answers={"clearing.plan": RUNS},
+        reads=reads_close,
+        decide=decide_close,
+    ),
+)

@@ -112,7 +112,9 @@ READERS: Final[Mapping[str, tuple[str, ...]]] = {
     "registration.search": (),
     "accessory.attach": (),
     "clearing.plan": (),
-    "clearing.confirm": ("payer", "payee"),
+    # One report tells of many payments, whose sides must not see one another.
+    "clearing.report": (),
+    "clearing.close": (),
 }
 """By kind: the members of its effects that name who may see the statement.
 

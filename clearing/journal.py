@@ -118,8 +118,12 @@ class _Book:
                     self._assign(entry, change, assignor="applicant", offer="contract")
                 case "instruction-posted":
                     paying = self._pay(entry, change)
+                case "instruction-returned":
+                    paying = self._pay(entry, change, words="return")
                 case "lot-discharged":
                     self._discharge(paying, change)
+                case "payment-undone":
+                    self._undo(paying, change)
                 case "lot-extinguished":
                     self._extinguish(entry, change)
                 case _:
@@ -148,12 +152,12 @@ class _Book:
         words = f"assign {_plain(self._voucher(sid).voucher_no)}"
         self.post(self.open(entry, words, voucher=sid, offer=_text(change, offer)), posted)
 
-    def _pay(self, entry: LogEntry, change: LogEntry) -> _Transaction:
-        """Writes the bank legs of a posted instruction."""
+    def _pay(self, entry: LogEntry, change: LogEntry, *, words: str = "pay") -> _Transaction:
+        """Writes the bank legs of an instruction that is posted, or whose money came back."""
         sid = _text(change, "voucher")
         transaction = self.open(
             entry,
-            f"pay {_plain(self._voucher(sid).voucher_no)}",
+            f"{words} {_plain(self._voucher(sid).voucher_no)}",
             voucher=sid,
             plan=_text(change, "plan"),
             instruction=_integer(change, "n"),
@@ -163,7 +167,7 @@ class _Book:
             payer_account=Sid(_text(change, "payer_account")),
             payee_account=Sid(_text(change, "payee_account")),
         )
-        self.post(transaction, posted)
+        self.post(transaction, posted if words == "pay" else posted.reversed())
         return transaction
 
     def _discharge(self, paying: _Transaction | None, change: LogEntry) -> None:
@@ -176,6 +180,17 @@ class _Book:
             holder=PartyId(_text(change, "holder")),
         )
         self.post(paying, posted, is_asserted=True)
+
+    def _undo(self, paying: _Transaction | None, change: LogEntry) -> None:
+        """Writes what is owed again beside the payment that came back."""
+        if paying is None:
+            raise MalformedError(what="effects", reason="a payment undone that did not come back")
+        posted = discharge(
+            _amount(change, "amount"),
+            debtor=PartyId(_text(change, "owed_by")),
+            holder=PartyId(_text(change, "owed_to")),
+        )
+        self.post(paying, posted.reversed(), is_asserted=True)
 
     def _extinguish(self, entry: LogEntry, change: LogEntry) -> None:
         """Writes the end of a claim before it was due; no account of ours saw money."""

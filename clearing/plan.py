@@ -3,8 +3,8 @@
 A due date is cleared by one plan, and what that leaves by a further one. The due date
 never moves; the pay date is the first working day from it on, by the calendar that the
 policy in force names. A plan follows from the live state alone: vouchers by id, each by
-the route that it names, instructions numbered from 0. So whoever holds the state compiles the same bytes, the
-auditor included.
+the route that it names, instructions numbered from 0. So whoever holds the state
+compiles the same bytes, the auditor included.
 """
 
 import hashlib

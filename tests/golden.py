@@ -7,15 +7,12 @@ tier. `docs/formats.md` shows its pieces, `tests/vectors/formats` holds it whole
 
 import json
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
 from typing import Any
 
 import clearing.kinds
 import registry.kinds
 from api.auth import seal_token
-from clearing.plan import format_plan, plan_digest
-from clearing.rules.plans import body_of, plan_due
 from registry.canonical import (
     Json,
     b64url_decode,
@@ -34,11 +31,11 @@ from registry.merkle import hash_leaf
 from registry.model import ACCOUNTS, LOTS, TABLES, Lot
 from registry.signing import split_jws
 from registry.snapshots import take_lot_proof, take_snapshot
-from registry.state import MemoryRows
 from registry.store.memory import MemoryStore
 from registry.tables import to_json
 from registry.tiles import implied_files
 from tests.builders import ORIGIN, World, instant, key_of, possession_proof
+from tests.clearing_story import DUE_ON, Adopted, tell_clearing
 from tests.credit_story import tell_credit
 from tests.dealings_story import tell_dealings
 from tests.encumbered_story import tell_encumbrances
@@ -47,7 +44,6 @@ from tests.noticed_story import tell_notices
 from tests.policies import tell_silence
 from tests.resealed import resealed, signed_log
 
-DUE_ON = date(2025, 12, 19)
 SALT = bytes(range(16))
 WIDTH = 96
 
@@ -60,9 +56,7 @@ class Story:
     voucher: Sid
     offers: tuple[Sid, ...]
     state_index: int
-    plan: Sid
-    plan_bytes: bytes
-    plan_digest: str
+    plans: tuple[Adopted, Adopted]
     note: str
 
     def entry(self, index: int) -> bytes:
@@ -123,17 +117,7 @@ def story() -> Story:
     world.engine.submit([])
     state_index = world.store.size() - 1
 
-    rows = MemoryRows(rules.tables)
-    for table in rules.tables:
-        for row in world.store.select(table):
-            rows.put(table, row)
-    plan = plan_due(rows, due_on=DUE_ON, pay_on=DUE_ON)
-    body = body_of(plan).model_dump(mode="json", exclude_none=True)
-    adopted = world.do("operator", "clearing.plan", body).sid
-    for instruction in plan.instructions:
-        amount = str(instruction.amount_minor)
-        confirmed: dict[str, Json] = {"amount": amount, "instruction": instruction.n}
-        world.do("bank", "clearing.confirm", confirmed, re=adopted)
+    plans = tell_clearing(world)
     head = world.engine.head
     checkpoint = Checkpoint(origin=ORIGIN, size=head.size, root=head.root)
     return Story(
@@ -141,9 +125,7 @@ def story() -> Story:
         voucher=voucher,
         offers=offers,
         state_index=state_index,
-        plan=adopted,
-        plan_bytes=format_plan(plan),
-        plan_digest=plan_digest(plan),
+        plans=plans,
         note=sign_checkpoint(checkpoint, key_of("log")),
     )
 
@@ -296,7 +278,7 @@ def blocks() -> dict[str, str]:
         "files": "\n".join(("checkpoint", *implied_files(told.world.store.size()))),
         "row": format_json(to_json(first_row)).decode(),
         "replay-digest": told.world.digest(),
-        "plan": _facts(plan=told.plan_bytes.decode(), digest=told.plan_digest),
+        "plan": _facts(plan=told.plans[0].data.decode(), digest=told.plans[0].digest),
     }
     return {name: wrap(text) if "\n" not in text else text for name, text in found.items()}
 
@@ -339,6 +321,7 @@ def vectors() -> dict[str, Any]:
     holder = PartyId(told.world.ids["trustee#T1"])
     of_voucher = {"family": "voucher", "bucket": told.voucher, "count": 4, "sum": "100000000"}
     of_holder = {"family": "holder", "bucket": holder, "count": 1, "sum": "20000000"}
+    first, rest = told.plans
     return {
         "log": _vector("a whole log", log, want={"verdict": 0, "digest": told.world.digest()}),
         "log-effects-changed": _vector(
@@ -354,5 +337,8 @@ def vectors() -> dict[str, Any]:
         "snapshot-lots-swapped": _vector("lines reversed", swapped, want_error="proof-failed"),
         "snapshot-amount-raised": _vector("one fen more", raised, want_error="proof-failed"),
         "lot-proof": _vector("the trust's one lot", lot, want=of_holder),
-        "plan": _vector("the plan's bytes", told.plan_bytes.decode(), want=told.plan_digest),
+        "plan": _vector("the plan's bytes", first.data.decode(), want=first.digest),
+        "plan-of-the-rest": _vector(
+            "a further plan of the same due date", rest.data.decode(), want=rest.digest
+        ),
     }

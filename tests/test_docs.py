@@ -50,6 +50,7 @@ FIELD_NAMES: dict[str, Any] = {
     "sum": clearing_fields.Sum,
     "number": clearing_fields.Number,
     "count": clearing_fields.Count,
+    "tally": clearing_fields.Tally,
 }
 
 

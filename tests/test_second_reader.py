@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.clearing_reader import ClearingFolds
 from tests.credit_reader import CreditFolds
 from tests.dealings_reader import DealingFolds
 from tests.encumbered_reader import EncumbranceFolds
@@ -29,7 +30,7 @@ TABLES = (
     "withheld", "notice", "early", "financing", "lot", "voucher_number", "voucher", "mandate",
     "account", "party", "approval_rule", "inbox", "deadline", "state_request", "bucket",
     "history", "committed", "invoice", "backing", "debtor", "exposure", "issuance_stop",
-    "voiding", "run", "instruction", "balance",
+    "voiding", "run", "instruction", "order", "obligation", "balance",
 )  # fmt: skip
 KEYS = {
     "issuance_stop": ["party", "reason"],
@@ -40,7 +41,8 @@ KEYS = {
     "voucher_number": ["debtor", "voucher_no"], "deadline": ["at", "kind", "id"],
     "state_request": ["at"], "bucket": ["family", "bucket"], "run": ["plan"],
     "history": ["family", "bucket"], "committed": ["row"],
-    "instruction": ["plan", "n"], "balance": ["account"], "invoice": ["fingerprint"],
+    "instruction": ["plan", "n"], "order": ["lot"], "balance": ["account"],
+    "obligation": ["sort", "plan", "n"], "invoice": ["fingerprint"],
     "inbox": ["party"], "withheld": ["transfer"],
     "backing": ["voucher", "fingerprint"], "debtor": ["party"], "exposure": ["financier", "debtor"],
 }  # fmt: skip
@@ -102,7 +104,8 @@ def salt(domain: bytes, n: int, statement: str) -> str:
     return b64(sha(domain, b"\0", n.to_bytes(4, "big"), statement.encode())[:16])
 
 
-class Reader(CreditFolds, DealingFolds, EncumbranceFolds, NoticeFolds, PeopleFolds, PolicyFolds):
+class Reader(ClearingFolds, CreditFolds, DealingFolds, EncumbranceFolds, NoticeFolds, PeopleFolds,
+             PolicyFolds):  # fmt: skip
     """Folds effects into rows, as the section "What each effect does to the rows" says."""
 
     def __init__(self) -> None:
@@ -111,6 +114,12 @@ class Reader(CreditFolds, DealingFolds, EncumbranceFolds, NoticeFolds, PeopleFol
         self.committed = 0
         self.index = self.time = 0
         self.statement = ""
+        data = [vector(name)["input"] for name in ("plan", "plan-of-the-rest")]
+        digests = [b64(sha(b"tallystick-plan/1", b"\0", text.encode())) for text in data]
+        self.plans = {
+            digest: json.loads(text)["instructions"]
+            for digest, text in zip(digests, data, strict=True)
+        }
 
     def put(self, table: str, **row: Any) -> None:
         kept = {name: value for name, value in row.items() if value is not None}
@@ -283,38 +292,6 @@ class Reader(CreditFolds, DealingFolds, EncumbranceFolds, NoticeFolds, PeopleFol
                          frontier=frontier(leaves), record=record)  # fmt: skip
         self.put("committed", at=at, row="state")
         self.committed = at
-
-    def plan_adopted(self, **run: Any) -> None:
-        del run["policy"]
-        data = vector("plan")["input"]
-        assert b64(sha(b"tallystick-plan/1", b"\0", data.encode())) == run["digest"]
-        self.put("run", **run, posted=0, status="planned")
-        for each in json.loads(data)["instructions"]:
-            after = [str(n) for n in each["after"]]
-            row = {**each, "plan": run["plan"], "after": after, "status": "pending"}
-            self.put("instruction", **row)
-
-    def instruction_posted(self, plan: str, n: int, amount: str, payer_account: str,
-                           payee_account: str, **_: Any) -> None:  # fmt: skip
-        self.change("instruction", plan, n, status="posted")
-        run = self.get("run", plan)
-        posted = run["posted"] + 1
-        status = "cleared" if posted == run["instructions"] else "planned"
-        self.change("run", plan, posted=posted, status=status)
-        self.book(f"bank:{payer_account}", -int(amount))
-        self.book(f"bank:{payee_account}", int(amount))
-
-    def lot_discharged(self, lot: str, voucher: str, debtor: str, holder: str,
-                       amount: str) -> None:  # fmt: skip
-        self.rows["lot"].pop((lot,))
-        row = self.get("voucher", voucher)
-        gone = int(row["discharged"]) + int(amount)
-        is_settled = int(row["face"]) == gone + int(row["cancelled"])
-        status = "settled" if is_settled else row["status"]
-        self.change("voucher", voucher, discharged=str(gone), status=status)
-        self.owe(debtor, -int(amount))
-        self.book(f"claims:{holder}", -int(amount))
-        self.book(f"debts:{debtor}", int(amount))
 
     # --- Digest and commitments -----------------------------------------------------
 

@@ -177,8 +177,8 @@ class ClearingSimulation(Simulation):
         )
 
     def confirm_of(self, plan: str, n: int, *, by: str, amount: int) -> Made:
-        body: dict[str, Json] = {"instruction": n, "amount": str(amount)}
-        text = self.sign(by, "clearing.confirm", body, re=plan)
+        item: dict[str, Json] = {"instruction": n, "amount": str(amount), "status": "posted"}
+        text = self.sign(by, "clearing.report", {"items": [item]}, re=plan)
         return text, lambda _: self.model.confirm(plan, n, by=by, amount=amount)
 
     # --- steps ----------------------------------------------------------------------------
@@ -353,7 +353,7 @@ class ClearingSimulation(Simulation):
         store = self.batched.store
         for data in self.batched.entries():
             entry = open_entry(data)
-            if entry.kind != "clearing.confirm":
+            if entry.kind != "clearing.report":
                 continue
             size = entry.index + 1
             books = list(store.select(BALANCES, as_of=size))

@@ -1,1 +1,1 @@
-"""Kinds of clearing: the plan of a due date, and the banks' confirmations."""
+"""Kinds of clearing: the plan of a due date, banks' reports, the end of the day."""

@@ -2,7 +2,7 @@
 
 What it owes and holds stands, and others' statements about it do too. It may still sign
 what only takes back or confirms: receipts, acknowledgements, revocations, objections, and
-a bank's confirmations of money. Which kinds these are is said by the kind itself.
+a bank's reports. Which kinds these are is said by the kind itself.
 
 Source: 77号 art. 15 for debtors that failed to pay; FR-12 for keys in wrong hands.
 """

@@ -206,7 +206,8 @@ class TestDaily:
         accepted(town, face="70", due_on="2025-07-30")
         move_to(town, "2025-07-31")
         plan = clear(town, "2025-07-31")
-        town.do("bank", "clearing.confirm", {"instruction": 0, "amount": "500"}, re=plan)
+        item: dict[str, Json] = {"instruction": 0, "amount": "500", "status": "posted"}
+        town.do("bank", "clearing.report", {"items": [item]}, re=plan)
         found = report(town, "daily", day="2025-07-31")
         told = {row["measure"]: row["amount"] for row in found["data"]}
         assert told == {"opening": "570", "discharged": "500", "closing": "70", "overdue": "70"}

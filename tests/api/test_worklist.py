@@ -263,8 +263,12 @@ class TestBanksAndTrustees:
         assert (piles(town, "bank")["batches"]["count"]) == 2
         rows = town.client.pages("/v1/clearing/instructions", by=town.ids["bank"], plan=plan)
         mine = next(row for row in rows if row["amount"] == "400")
-        body = {"instruction": mine["n"], "amount": "400"}
-        town.do("bank", "clearing.confirm", body, re=plan)
+        item: dict[str, Json] = {
+            "instruction": mine["n"],
+            "amount": "400",
+            "status": "posted",
+        }
+        town.do("bank", "clearing.report", {"items": [item]}, re=plan)
         pile = piles(town, "trustee")["received"]
         assert (pile["amount"], pile["received"], pile["missing"]) == ("400", "400", "0")
         assert piles(town, "bank")["batches"]["amount"] == "600"

@@ -76,7 +76,8 @@ class TestKinds:
 
     def test_refuses_reports_of_nothing_and_of_too_much(self) -> None:
         item: dict[str, Json] = {"instruction": 0, "amount": "1", "status": "posted"}
-        for items in ([], [item] * 49):
+        for count in (0, 49):
+            items: list[Json] = [item] * count
             with pytest.raises(MalformedError):
                 parse_body(REPORT.body, {"items": items})
 

@@ -264,6 +264,37 @@ def test_money_of_both_routes_pays_a_lot_once_and_the_rest_is_owed_back(world: W
     assert not [row for row in owed(world) if row.sort == "again"]
 
 
+@settings(max_examples=25)
+@given(worlds(), st.randoms(use_true_random=False))
+def test_confirming_in_any_allowed_order_clears_everything_and_balances(
+    world: World, chance: random.Random
+) -> None:
+    held = {(lot.holder, lot.account): 0 for lot in world.lots()}
+    for lot in world.lots():
+        held[lot.holder, lot.account] += lot.amount
+    faces = sum(held.values())
+    plan = adopt(world)
+    waiting = list(instructions(world, plan))
+    done: set[str] = set()
+    while waiting:
+        record = chance.choice([r for r in waiting if done.issuperset(r.after)])
+        waiting.remove(record)
+        done.add(str(record.n))
+        confirm(world, plan, record.n)
+        balances = list(world.rows.select(BALANCES))
+        assert sum(balance.amount for balance in balances) == 0
+        live = sum(lot.amount for lot in world.rows.select(LOTS))
+        vouchers = list(world.rows.select(VOUCHERS))
+        assert live + sum(voucher.discharged for voucher in vouchers) == faces
+    assert run_of(world, plan).status == "cleared"
+    assert {voucher.status for voucher in world.rows.select(VOUCHERS)} == {"settled"}
+    mirror = {b.account: b.amount for b in world.rows.select(BALANCES) if b.amount}
+    assert {f"bank:{account}": amount for (_, account), amount in held.items()} == {
+        name: amount for name, amount in mirror.items() if name.startswith("bank:") and amount > 0
+    }
+    assert mirror[f"debts:{world.party('C')}"] == faces == -mirror[f"bank:{world.account('C')}"]
+
+
 @settings(max_examples=60)
 @given(worlds(), st.randoms(use_true_random=False))
 def test_whatever_banks_say_everything_is_accounted_for(

@@ -1,13 +1,10 @@
 """Adopting a plan and confirming its instructions: refusals in their order, then effects."""
 
-import random
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from clearing.errors import (
     AlreadyPlannedError,
@@ -19,7 +16,7 @@ from clearing.errors import (
     PlanDiffersError,
 )
 from clearing.kinds import KINDS, TABLES
-from clearing.model import BALANCES, INSTRUCTIONS, RUNS, InstructionRecord, Run
+from clearing.model import INSTRUCTIONS, RUNS, InstructionRecord, Run
 from clearing.outcomes import InstructionPosted, LotDischarged
 from clearing.plan import compile_plan
 from clearing.rules.plans import body_of
@@ -28,13 +25,12 @@ from registry.effects import Seal, format_effects
 from registry.encumbrance_refusals import MoveNotAllowedError
 from registry.errors import InvariantBrokenError, RefusalError
 from registry.ids import Sid
-from registry.model import LOTS, VOUCHERS
 from registry.model import TABLES as REGISTRY_TABLES
+from registry.model import VOUCHERS
 from registry.refusals import BeyondCalendarError, NotBankError
 from registry.state import replay_digest
 from registry.statements import Kind
 from registry.tables import Minor, Table, replace
-from tests.clearing.strategies import worlds
 from tests.clearing.world import DUE_ON, PAY_TIME, World, gv01, sid
 
 KIND: Mapping[str, Kind[Any]] = {kind.name: kind for kind in KINDS}
@@ -368,34 +364,3 @@ class TestPosting:
         assert isinstance(posted, InstructionPosted)
         with pytest.raises(InvariantBrokenError):
             replace(posted, amount=Minor(1)).fold(world.rows, seal)
-
-
-@settings(max_examples=25)
-@given(worlds(), st.randoms(use_true_random=False))
-def test_confirming_in_any_allowed_order_clears_everything_and_balances(
-    world: World, chance: random.Random
-) -> None:
-    held = {(lot.holder, lot.account): 0 for lot in world.lots()}
-    for lot in world.lots():
-        held[lot.holder, lot.account] += lot.amount
-    faces = sum(held.values())
-    plan = adopt(world)
-    waiting = list(instructions(world, plan))
-    done: set[str] = set()
-    while waiting:
-        record = chance.choice([r for r in waiting if done.issuperset(r.after)])
-        waiting.remove(record)
-        done.add(str(record.n))
-        confirm(world, plan, record.n)
-        balances = list(world.rows.select(BALANCES))
-        assert sum(balance.amount for balance in balances) == 0
-        live = sum(lot.amount for lot in world.rows.select(LOTS))
-        vouchers = list(world.rows.select(VOUCHERS))
-        assert live + sum(voucher.discharged for voucher in vouchers) == faces
-    assert run_of(world, plan).status == "cleared"
-    assert {voucher.status for voucher in world.rows.select(VOUCHERS)} == {"settled"}
-    mirror = {b.account: b.amount for b in world.rows.select(BALANCES) if b.amount}
-    assert {f"bank:{account}": amount for (_, account), amount in held.items()} == {
-        name: amount for name, amount in mirror.items() if name.startswith("bank:") and amount > 0
-    }
-    assert mirror[f"debts:{world.party('C')}"] == faces == -mirror[f"bank:{world.account('C')}"]

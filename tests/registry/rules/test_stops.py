@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from registry.canonical import Json
-from registry.credit import STOPS
+from registry.credit import STOPS, StopReason
 from registry.errors import RegistryError
-from registry.credit import StopReason
 from registry.refusals import IssuanceStoppedError, NotHolderRoleError, NotStoppedError
 from registry.rules.stops import KINDS
 from tests.builders import uscc

@@ -56,9 +56,9 @@ FAULTS = {
 STILL_SIGNED = {
     "key.revoke", "key.recover", "disapprove", "consent.withdraw", "voucher.withdraw",
     "transfer.withdraw", "notice.received", "notice.acknowledge", "notice.refuse",
-    "clearing.confirm", "pledge.release", "dispute.withdraw", "lot.object",
+    "clearing.report", "pledge.release", "dispute.withdraw", "lot.object",
 }  # fmt: skip
-"""Receipts, acknowledgements, revocations, confirmations of money, a debtor's objection."""
+"""Receipts, acknowledgements, revocations, a bank's reports, a debtor's objection."""
 
 FOUNDERS_OWN = {
     "genesis", "clock.set", "party.register", "party.admit", "party.review", "party.suspend",

@@ -1,0 +1,124 @@
+"""The second reader's folds of clearing.
+
+Written from `docs/formats.md` alone; nothing of the program is imported.
+"""
+
+from typing import Any, Protocol
+
+Row = dict[str, Any]
+
+
+class Rows(Protocol):
+    """What the second reader offers its folds."""
+
+    rows: dict[str, dict[tuple[Any, ...], Row]]
+    plans: dict[str, list[Row]]
+    time: int
+
+    def put(self, table: str, **row: Any) -> None: ...
+    def get(self, table: str, *key: Any) -> Row: ...
+    def change(self, table: str, *key: Any, **members: Any) -> None: ...
+    def owe(self, party: str, amount: int) -> None: ...
+    def book(self, account: str, amount: int) -> None: ...
+    def count(self, plan: str, *, posted: int = 0, ended: int = 0) -> None: ...
+    def free(self, row: Row) -> None: ...
+    def expire(self, row: Row) -> None: ...
+    def move(self, source: str, target: str, amount: str) -> None: ...
+
+
+class ClearingFolds:
+    """Folds, each named as its effect."""
+
+    def plan_adopted(self: Rows, **run: Any) -> None:
+        del run["policy"]
+        orders = self.plans[run["digest"]]
+        self.put("run", **run, posted=0, ended=0, status="planned")
+        for each in orders:
+            passed = sum(int(other["amount"]) for other in orders if each["n"] in other["after"])
+            after = [str(n) for n in each["after"]]
+            row = {**each, "plan": run["plan"], "after": after, "status": "pending"}
+            self.put("instruction", **row, kept=str(int(each["amount"]) - passed))
+            for lot in each["lots"]:
+                self.put("order", lot=lot, plan=run["plan"], n=each["n"])
+
+    def count(self: Rows, plan: str, *, posted: int = 0, ended: int = 0) -> None:
+        run = self.get("run", plan)
+        posted, ended = run["posted"] + posted, run["ended"] + ended
+        is_cleared = run["status"] == "planned" and posted == run["instructions"]
+        status = "cleared" if is_cleared else run["status"]
+        self.change("run", plan, posted=posted, ended=ended, status=status)
+
+    def free(self: Rows, row: Row) -> None:
+        for lot in row["lots"]:
+            order = self.rows["order"].get((lot,))
+            if order and (order["plan"], order["n"]) == (row["plan"], row["n"]):
+                del self.rows["order"][lot,]
+
+    def expire(self: Rows, row: Row) -> None:
+        self.change("instruction", row["plan"], row["n"], status="expired")
+        self.free(row)
+        self.count(row["plan"], ended=1)
+
+    def move(self: Rows, source: str, target: str, amount: str) -> None:
+        self.book(source, -int(amount))
+        self.book(target, int(amount))
+
+    def instruction_accepted(self: Rows, plan: str, n: int, **_: Any) -> None:
+        self.change("instruction", plan, n, status="accepted")
+
+    def instruction_posted(self: Rows, plan: str, n: int, amount: str, payer_account: str,
+                           payee_account: str, **_: Any) -> None:  # fmt: skip
+        row = self.get("instruction", plan, n)
+        was_over = row["status"] == "expired"
+        self.change("instruction", plan, n, status="posted", posted_at=self.time, reason=None,
+                    refused_by=None)  # fmt: skip
+        self.count(plan, posted=1, ended=-was_over)
+        self.move(f"bank:{payer_account}", f"bank:{payee_account}", amount)
+
+    def instruction_rejected(self: Rows, plan: str, n: int, bank: str, reason: str,
+                             **_: Any) -> None:  # fmt: skip
+        self.change("instruction", plan, n, status="rejected", reason=reason, refused_by=bank)
+        if not (row := self.get("instruction", plan, n))["after"]:
+            self.free(row)
+
+    def instruction_expired(self: Rows, plan: str, n: int, **_: Any) -> None:
+        self.expire(self.get("instruction", plan, n))
+
+    def instruction_returned(self: Rows, plan: str, n: int, amount: str, payer_account: str,
+                             payee_account: str, reason: str, **_: Any) -> None:  # fmt: skip
+        self.change("instruction", plan, n, status="returned", posted_at=None, reason=reason)
+        self.count(plan, posted=-1, ended=1)
+        self.move(f"bank:{payee_account}", f"bank:{payer_account}", amount)
+
+    def return_owed(self: Rows, **owed: Any) -> None:
+        self.put("obligation", **owed, sort="return", status="due")
+
+    def return_met(self: Rows, plan: str, n: int) -> None:
+        self.change("obligation", "return", plan, n, status="met")
+
+    def payment_undone(self: Rows, **owed: Any) -> None:
+        self.put("obligation", **owed, sort="again", status="due")
+        self.owe(owed["owed_by"], int(owed["amount"]))
+        self.move(f"debts:{owed['owed_by']}", f"claims:{owed['owed_to']}", owed["amount"])
+
+    def run_closed(self: Rows, plan: str, **_: Any) -> None:
+        rows = [row for (of, _), row in self.rows["instruction"].items() if of == plan]
+        left: set[str] = set()
+        for row in sorted(rows, key=lambda row: int(row["n"])):
+            if row["status"] == "posted" or (row["after"] and left.issuperset(row["after"])):
+                left.add(str(row["n"]))
+            elif row["status"] in ("pending", "accepted"):
+                self.expire(row)
+        self.change("run", plan, status="closed")
+
+    def lot_discharged(self: Rows, lot: str, voucher: str, debtor: str, holder: str,
+                       amount: str) -> None:  # fmt: skip
+        self.rows["lot"].pop((lot,))
+        self.rows["order"].pop((lot,), None)
+        row = self.get("voucher", voucher)
+        gone = int(row["discharged"]) + int(amount)
+        is_settled = int(row["face"]) == gone + int(row["cancelled"])
+        status = "settled" if is_settled else row["status"]
+        self.change("voucher", voucher, discharged=str(gone), status=status)
+        self.owe(debtor, -int(amount))
+        self.move(f"claims:{holder}", f"debts:{debtor}", amount)

@@ -143,6 +143,7 @@ def record_of(row: Mapping[str, Any]) -> InstructionRecord:
         after=tuple(row["after"]),
         remittance=row["remittance"],
         status=row["status"],
+        parts=tuple(row["parts"]),
         kept=Minor(int(row["kept"])),
         posted_at=row["posted_at"],
         reason=row["reason"],

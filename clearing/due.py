@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from msgspec import Struct
 
-from clearing.model import ORDERS
+from clearing.model import FUNDS, ORDERS, short_accounts
 from clearing.plan import Batch, Due, mandates_of
 from registry.burdens import FREEZES, frozen_lots
 from registry.errors import HeadMovedError
@@ -121,6 +121,7 @@ def stream_due(store: Streams, due_on: date, *, share: Share = WHOLE) -> Due:
         banks=dict(store.columns(ACCOUNTS, ("account", "bank"))),
         frozen=frozen_lots(store.select(FREEZES)),
         ordered=frozenset(lot for (lot,) in store.columns(ORDERS, ("lot",))),
+        short=short_accounts(store.select(FUNDS)),
         size=size,
     )
 

@@ -3,11 +3,12 @@
 from typing import Any
 
 from clearing.model import TABLES
-from clearing.rules import closings, plans, reports
+from clearing.rules import closings, funds, plans, reports
 from registry.statements import Kind, TimedKind
 
 KINDS: tuple[Kind[Any], ...] = (
     *plans.KINDS,
+    *funds.KINDS,
     *reports.KINDS,
     *closings.KINDS,
 )

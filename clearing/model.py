@@ -10,7 +10,7 @@ debts. Debits and credits are kept apart, so that neither is ever negative or sh
 over all accounts they are equal.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from registry.ids import LotId, PartyId, Sid
@@ -63,6 +63,22 @@ INSTRUCTION_MOVES: Mapping[InstructionStatus, frozenset[InstructionStatus]] = {
 """Where each status may lead. What banks say is what has happened, however late."""
 
 
+class FundStatus(StrEnum):
+    """Whether a debtor's money is still to be divided."""
+
+    OPEN = "open"
+    DIVIDED = "divided"
+    REPLACED = "replaced"
+    """By a later word of the bank about the same account."""
+
+
+FUND_MOVES: Mapping[FundStatus, frozenset[FundStatus]] = {
+    FundStatus.OPEN: frozenset({FundStatus.DIVIDED, FundStatus.REPLACED}),
+    FundStatus.DIVIDED: frozenset(),
+    FundStatus.REPLACED: frozenset(),
+}
+
+
 class Sort(StrEnum):
     """Why money is owed because of an instruction."""
 
@@ -89,11 +105,32 @@ OPEN = frozenset({InstructionStatus.PENDING, InstructionStatus.ACCEPTED})
 """Of instructions of which something is still expected."""
 
 
+class Fund(Record, frozen=True, kw_only=True):
+    """What a debtor's bank says there is to pay with, where it is less than what is due.
+
+    Attributes:
+        fund: The statement that said it.
+        account: Where the money is.
+        debtor: Whose account it is.
+        amount: Minor units.
+        designated: The vouchers that the debtor named when paying, in its order.
+        status: Where it is.
+    """
+
+    fund: Sid
+    account: Sid
+    debtor: PartyId
+    amount: Minor
+    designated: tuple[str, ...]
+    status: str
+
+
 class Run(Record, frozen=True, kw_only=True):
-    """The clearing of one due date under one plan adopted for it."""
+    """The clearing of what is due under one plan adopted for it."""
 
     plan: Sid
-    due_on: str
+    due_on: str | None
+    """None where money of one debtor pays what is due of several dates."""
     pay_on: str
     digest: str
     instructions: int
@@ -106,6 +143,8 @@ class Run(Record, frozen=True, kw_only=True):
     ended: int
     """Instructions that expired, or whose money came back."""
     status: str
+    fund: Sid | None = None
+    """The money that it divides."""
 
 
 class InstructionRecord(Record, frozen=True, kw_only=True):
@@ -129,6 +168,8 @@ class InstructionRecord(Record, frozen=True, kw_only=True):
     after: tuple[str, ...]
     remittance: str
     status: str
+    parts: tuple[str, ...]
+    """What is paid of each lot; empty where each is paid whole."""
     kept: Minor
     """Of the amount, what pays the payee's own lots; the rest is passed on."""
     posted_at: int | None = None
@@ -188,6 +229,12 @@ class Balance(Record, frozen=True, kw_only=True):
         return self.debited - self.credited
 
 
+def short_accounts(funds: Iterable[Fund]) -> frozenset[Sid]:
+    """Returns the accounts of which a bank has said what there is, and it is not divided yet."""
+    return frozenset(row.account for row in funds if row.status == FundStatus.OPEN)
+
+
+FUNDS = Table(name="fund", row=Fund, key=("fund",), indexes=("account",))
 RUNS = Table(name="run", row=Run, key=("plan",), indexes=("due_on",))
 INSTRUCTIONS = Table(
     name="instruction",
@@ -202,5 +249,5 @@ OBLIGATIONS = Table(
 )
 BALANCES = Table(name="balance", row=Balance, key=("account",))
 
-TABLES = (RUNS, INSTRUCTIONS, ORDERS, OBLIGATIONS, BALANCES)
+TABLES = (FUNDS, RUNS, INSTRUCTIONS, ORDERS, OBLIGATIONS, BALANCES)
 """Clearing's tables, in the order in which batches read them and digests hash them."""

@@ -27,8 +27,9 @@ from clearing.postings import JournalEntry, discharge, payment
 from registry.debts import owe
 from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
-from registry.ids import LotId, PartyId, Sid
+from registry.ids import LotId, PartyId, Sid, parse_lot_id
 from registry.model import LOTS, VOUCHERS, VoucherStatus
+from registry.rights import known_voucher
 from registry.tables import Minor, MutableRows, replace
 
 
@@ -98,18 +99,55 @@ class LotDischarged(Effect, frozen=True, kw_only=True):
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Ends the lot and its order; a voucher of which nothing is left is settled."""
         lot = state.get(LOTS, self.lot)
-        voucher = state.get(VOUCHERS, self.voucher)
-        if lot is None or voucher is None or lot.amount != self.amount:
+        if lot is None or lot.amount != self.amount:
             raise InvariantBrokenError(f"entry {seal.index} discharges no lot {self.lot}")
-        discharged = Minor(voucher.discharged + self.amount)
-        is_settled = voucher.face == discharged + voucher.cancelled
-        status = VoucherStatus.SETTLED if is_settled else voucher.status
-        state.delete(LOTS, self.lot)
-        if state.get(ORDERS, self.lot) is not None:
-            state.delete(ORDERS, self.lot)
-        state.put(VOUCHERS, replace(voucher, discharged=discharged, status=status))
-        owe(state, voucher.debtor, -self.amount)
-        _book(state, discharge(self.amount, debtor=self.debtor, holder=self.holder))
+        _consume(state, self)
+
+
+class LotPaidInPart(Effect, frozen=True, kw_only=True):
+    """A lot is consumed: its holder has been paid some of it, and holds the rest."""
+
+    lot: LotId
+    voucher: Sid
+    debtor: PartyId
+    holder: PartyId
+    amount: Minor
+    remainder: Minor
+    rest: LotId
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches the voucher and the holder."""
+        return (("voucher", self.voucher), ("holder", self.holder))
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Replaces the lot by its rest, which no instruction pays yet."""
+        lot = state.get(LOTS, self.lot)
+        if lot is None or lot.amount != self.amount + self.remainder:
+            raise InvariantBrokenError(f"entry {seal.index} does not conserve lot {self.lot}")
+        rest = replace(
+            lot,
+            lot=self.rest,
+            amount=self.remainder,
+            born=seal.index,
+            salt=seal.lot_salt(parse_lot_id(self.rest)[1]),
+            cuts=lot.cuts + 1,
+        )
+        _consume(state, self)
+        state.add(LOTS, rest)
+
+
+def _consume(state: MutableRows, paid: LotDischarged | LotPaidInPart) -> None:
+    """Ends a lot and its order, and takes what was paid from the debt."""
+    voucher = known_voucher(state, paid.voucher)
+    discharged = Minor(voucher.discharged + paid.amount)
+    is_settled = voucher.face == discharged + voucher.cancelled
+    status = VoucherStatus.SETTLED if is_settled else voucher.status
+    state.delete(LOTS, paid.lot)
+    if state.get(ORDERS, paid.lot) is not None:
+        state.delete(ORDERS, paid.lot)
+    state.put(VOUCHERS, replace(voucher, discharged=discharged, status=status))
+    owe(state, voucher.debtor, -paid.amount)
+    _book(state, discharge(paid.amount, debtor=paid.debtor, holder=paid.holder))
 
 
 class ReturnOwed(Effect, frozen=True, kw_only=True):

@@ -78,6 +78,8 @@ class Due:
             under mandate.
         frozen: At least the lots among them that are frozen.
         ordered: At least those among them that an earlier plan's instruction may still pay.
+        short: The accounts of which the bank has said what there is: what is drawn on them
+            is paid from that, and by no plan of the due date.
         size: The size of the log that they were read from, if it is known.
     """
 
@@ -86,6 +88,7 @@ class Due:
     banks: Mapping[Sid, PartyId]
     frozen: Collection[LotId] = frozenset()
     ordered: Collection[LotId] = frozenset()
+    short: Collection[Sid] = frozenset()
     size: int = 0
 
 
@@ -113,6 +116,7 @@ def compile_plan(
     accounts: Iterable[Account],
     frozen: Collection[LotId] = frozenset(),
     ordered: Collection[LotId] = frozenset(),
+    short: Collection[Sid] = frozenset(),
 ) -> Plan:
     """Compiles the plan of a due date; the order of the arguments' items does not matter.
 
@@ -125,6 +129,7 @@ def compile_plan(
         accounts: At least those into which lots are paid and those under mandate.
         frozen: At least the lots among them that are frozen, and so withheld.
         ordered: At least those among them that an earlier plan's instruction may still pay.
+        short: The accounts on which nothing is drawn: see `Due`.
 
     Raises:
         InvariantBrokenError: As `compile_vouchers`; or a lot is of no voucher.
@@ -144,6 +149,7 @@ def compile_plan(
         banks={account.account: account.bank for account in accounts},
         frozen=frozen,
         ordered=ordered,
+        short=short,
     )
     totals = Totals()
     instructions: list[Instruction] = []
@@ -178,6 +184,8 @@ def route_batches(due: Due, totals: Totals) -> Iterator[list[RoutedVoucher]]:
             if voucher.voucher <= last:
                 raise InvariantBrokenError(f"voucher {voucher.voucher} stands after {last}")
             last = voucher.voucher
+            if voucher.account in due.short:
+                continue
             lots, unpaid = live, 0
             if due.ordered and (ordered := [lot for lot in live if lot.lot in due.ordered]):
                 unpaid = sum(lot.amount for lot in ordered)

@@ -120,7 +120,7 @@ class RoutedStep(Struct, kw_only=True, gc=False):
     funded_by: int | None = None
 
 
-class Instruction(Struct, frozen=True, kw_only=True, gc=False):
+class Instruction(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """An order to move money, number `n` of its plan, from 0; members in canonical order.
 
     Attributes:
@@ -130,6 +130,7 @@ class Instruction(Struct, frozen=True, kw_only=True, gc=False):
         bank: The bank that keeps the payee's account, and confirms.
         lots: Ids of the payee's lots that are discharged once it is posted.
         n: Its number in the plan.
+        parts: What is paid of each of the lots, as text; left out where each is paid whole.
         payee: The owner of the account that is credited.
         payee_account: The account that is credited.
         payer: The owner of the account that is debited.
@@ -145,6 +146,7 @@ class Instruction(Struct, frozen=True, kw_only=True, gc=False):
     bank: PartyId
     lots: tuple[LotId, ...]
     n: int
+    parts: tuple[str, ...] = ()
     payee: PartyId
     payee_account: Sid
     payer: PartyId
@@ -191,7 +193,12 @@ def cut_steps(steps: Sequence[RoutedStep]) -> list[RoutedStep]:
 
 
 def instruct(
-    voucher: Debt, steps: Sequence[RoutedStep], *, first: int, banks: Mapping[Sid, PartyId]
+    voucher: Debt,
+    steps: Sequence[RoutedStep],
+    *,
+    first: int,
+    banks: Mapping[Sid, PartyId],
+    in_parts: bool = False,
 ) -> list[Instruction]:
     """Numbers a voucher's steps as instructions.
 
@@ -200,6 +207,7 @@ def instruct(
         steps: Its steps, each after the one that funds it, and of 128 lots at the most.
         first: Number of the first instruction.
         banks: The bank of each payee's account, at least.
+        in_parts: Lots may be paid in part, and each instruction says how much of each.
     """
     sid, remittance = voucher.voucher, voucher.voucher_no
     return [
@@ -210,6 +218,7 @@ def instruct(
             bank=banks[step.payee_account],
             lots=tuple(map(lot_of, step.held)),
             n=n,
+            parts=tuple(str(lot.amount) for lot in step.held) if in_parts else (),
             payee=step.payee,
             payee_account=step.payee_account,
             payer=step.payer,

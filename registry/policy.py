@@ -123,6 +123,8 @@ class Rules(Body):
     notices: NoticeSilence | None = None
     pay_day: PayDay | None = None
     pay_term: PayTerm | None = None
+    plans_first: OnlyTrue | None = None
+    """Of less money than is due, what plans and trusts hold is paid first (SD-28)."""
     splitting: Splitting | None = None
     tenor: Tenor | None = None
 

@@ -8,12 +8,12 @@ granted in the meantime changes the plan, and the old digest is refused. A furth
 the due date is adopted when the day of the one before is closed: it pays what that left.
 """
 
-from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from clearing.adopting import adopt
 from clearing.errors import (
     AlreadyPlannedError,
     NothingDueError,
@@ -22,17 +22,14 @@ from clearing.errors import (
 )
 from clearing.fields import Count, Sum
 from clearing.model import (
-    INSTRUCTIONS,
+    FUNDS,
     ORDERS,
     RUNS,
-    InstructionRecord,
-    InstructionStatus,
-    Order,
     Run,
     RunStatus,
+    short_accounts,
 )
 from clearing.plan import Plan, compile_plan, pay_date, plan_digest
-from clearing.routes import Instruction
 from registry.burdens import FREEZES, frozen_lots
 from registry.calendars import Calendar, parse_date
 from registry.effects import Effect, Seal
@@ -94,10 +91,17 @@ class DueRows:
     ordered: frozenset[LotId]
     """Those among the lots that an instruction of an earlier plan may still pay."""
 
+    short: frozenset[Sid]
+    """The accounts on which nothing is drawn, for their money is divided apart."""
+
     @property
     def is_nothing(self) -> bool:
         """Whether none of the lots can be paid now."""
-        return all(lot.lot in self.frozen or lot.lot in self.ordered for lot in self.lots)
+        short = {each.voucher for each in self.vouchers if each.account in self.short}
+        return all(
+            lot.lot in self.frozen or lot.lot in self.ordered or lot.voucher in short
+            for lot in self.lots
+        )
 
     def plan(self, *, due_on: date, pay_on: date) -> Plan:
         """Compiles the plan of the due date; empty if there is nothing to pay."""
@@ -110,6 +114,7 @@ class DueRows:
             accounts=self.accounts,
             frozen=self.frozen,
             ordered=self.ordered,
+            short=self.short,
         )
 
 
@@ -127,6 +132,7 @@ def ask_due(due_on: date) -> Generator[Asked, Any, DueRows]:
     mandates = yield from where_each(MANDATES, "owner", sorted(earlier))
     named = {lot.account for lot in lots} | {mandate.account for mandate in mandates}
     accounts = yield from get_many(ACCOUNTS, sorted(named))
+    funds = yield from where_each(FUNDS, "account", sorted({each.account for each in vouchers}))
     orders = yield from get_many(ORDERS, [lot.lot for lot in lots])
     return DueRows(
         lots=lots,
@@ -135,6 +141,7 @@ def ask_due(due_on: date) -> Generator[Asked, Any, DueRows]:
         accounts=tuple(row for row in accounts if row is not None),
         frozen=frozen_lots(freezes),
         ordered=frozenset(order.lot for order in orders if order is not None),
+        short=short_accounts(funds),
     )
 
 
@@ -204,38 +211,7 @@ class PlanAdopted(Effect, frozen=True, kw_only=True):
             ended=0,
             status=RunStatus.PLANNED,
         )
-        state.add(RUNS, run)
-        passed = Counter[int]()
-        for instruction in plan.instructions:
-            for n in instruction.after:
-                passed[n] += instruction.amount_minor
-        for instruction in plan.instructions:
-            kept = instruction.amount_minor - passed[instruction.n]
-            state.add(INSTRUCTIONS, _record(self.plan, instruction, kept=Minor(kept)))
-            for lot in instruction.lots:
-                state.add(ORDERS, Order(lot=lot, plan=self.plan, n=instruction.n))
-
-
-def _record(plan: Sid, instruction: Instruction, *, kept: Minor) -> InstructionRecord:
-    """Returns the row of an instruction that waits for its bank."""
-    return InstructionRecord(
-        plan=plan,
-        n=instruction.n,
-        route=instruction.route,
-        voucher=instruction.voucher,
-        payer_account=instruction.payer_account,
-        payer=instruction.payer,
-        payee_account=instruction.payee_account,
-        payee=instruction.payee,
-        bank=instruction.bank,
-        amount=Minor(instruction.amount_minor),
-        authority=instruction.authority,
-        lots=instruction.lots,
-        after=tuple(str(n) for n in instruction.after),
-        remittance=instruction.remittance,
-        status=InstructionStatus.PENDING,
-        kept=kept,
-    )
+        adopt(state, run, plan.instructions)
 
 
 def pay_calendar(state: Rows, ledger: Ledger) -> Calendar | None:
@@ -260,8 +236,9 @@ def decide_clearing_plan(
 
     Raises:
         AlreadyPlannedError: The due date has a plan, and its day is not closed.
-        NothingDueError: No live lot is due on that date, or all that are due are frozen, or
-            an instruction of an earlier plan may still pay them.
+        NothingDueError: No live lot is due on that date; or all that are due are frozen, or
+            an instruction of an earlier plan may still pay them, or what there is to pay
+            them with is divided apart.
         BeyondCalendarError: The policy's calendar knows no working day from that date on.
         PayDayNotBegunError: The pay date has not begun in the ledger's zone.
         PlanDiffersError: Pay date, vouchers, instructions, total, gross, withheld or digest, in

@@ -1,0 +1,288 @@
+"""What a bank's word brings about, instruction by instruction.
+
+Each item of a report is judged as those before it have left things, so that one report can
+tell of a whole cascade. Kinds that take a bank's word bring the items here.
+"""
+
+from collections import Counter
+from enum import StrEnum
+from typing import Annotated
+
+from clearing.errors import (
+    AmountDiffersError,
+    InstructionNotFoundError,
+    MoneySpentError,
+    OutOfOrderError,
+)
+from clearing.fields import Number
+from clearing.instructed import behind, known_instruction
+from clearing.model import (
+    INSTRUCTION_MOVES,
+    INSTRUCTIONS,
+    OBLIGATIONS,
+    OPEN,
+    InstructionRecord,
+    InstructionStatus,
+    ObligationStatus,
+    Sort,
+)
+from clearing.outcomes import (
+    InstructionAccepted,
+    InstructionExpired,
+    InstructionPosted,
+    InstructionRejected,
+    InstructionReturned,
+    LotDischarged,
+    LotPaidInPart,
+    PaymentUndone,
+    ReturnMet,
+    ReturnOwed,
+)
+from registry.burdens import FREEZES, frozen_lots, require_move
+from registry.debts import ExposureChanged, moved
+from registry.effects import Effect
+from registry.errors import InvariantBrokenError, MalformedError
+from registry.fields import LENIENT, Amount, MachineText
+from registry.ids import PartyId, Sid, lot_id
+from registry.model import ACCOUNTS, LOTS, Lot
+from registry.refusals import NotBankError
+from registry.rights import known_voucher
+from registry.statements import Body
+from registry.tables import Minor, Rows
+
+
+class Reported(StrEnum):
+    """What a bank says of an instruction."""
+
+    ACCEPTED = InstructionStatus.ACCEPTED
+    POSTED = InstructionStatus.POSTED
+    REJECTED = InstructionStatus.REJECTED
+    RETURNED = InstructionStatus.RETURNED
+
+
+class ReportItem(Body):
+    """What a bank says of one instruction; what was not carried out has a reason."""
+
+    instruction: Number
+    status: Annotated[Reported, LENIENT]
+    amount: Amount
+    reason: MachineText | None = None
+
+
+class Report:
+    """What a report brings about, item by item, each as those before it have left things."""
+
+    def __init__(self, state: Rows, plan: Sid, *, sid: Sid, by: PartyId) -> None:
+        """Starts with nothing told.
+
+        Args:
+            state: What the report was read for.
+            plan: The plan whose instructions it tells of.
+            sid: The report's id, which numbers what is left of lots that are paid in part.
+            by: The bank.
+        """
+        self._state, self._plan, self._sid, self._by = state, plan, sid, by
+        self._rests = 0
+        """How many lots it has cut so far."""
+        self._effects: list[Effect] = []
+        self._told: dict[int, InstructionStatus] = {}
+        self._gained: Counter[tuple[PartyId, PartyId]] = Counter()
+        """Of each holder and debtor: what it holds more, in minor units."""
+
+    def effects(self) -> tuple[Effect, ...]:
+        """Returns what follows, and at last what financiers hold then."""
+        held: list[ExposureChanged] = []
+        for (holder, debtor), amount in self._gained.items():
+            held += moved(self._state, debtor, amount, taker=holder)
+        return (*self._effects, *held)
+
+    def take(self, item: ReportItem) -> None:
+        """Adds what follows from an item.
+
+        Raises:
+            RefusalError: As `clearing.rules.reports.decide_report`.
+        """
+        if (item.reason is None) == (item.status in (Reported.REJECTED, Reported.RETURNED)):
+            raise MalformedError(what="reason", reason="belongs to what is rejected or returned")
+        record = self._state.get(INSTRUCTIONS, self._plan, item.instruction)
+        if record is None:
+            raise InstructionNotFoundError(plan=self._plan, instruction=item.instruction)
+        self._require_bank(record, item.status)
+        to = InstructionStatus(item.status)
+        require_move(
+            INSTRUCTION_MOVES, f"{self._plan}/{record.n}", status=self._status(record), to=to
+        )
+        if record.amount != item.amount:
+            raise AmountDiffersError(
+                instruction=record.n, instructed=str(record.amount), reported=str(item.amount)
+            )
+        match item.status:
+            case Reported.ACCEPTED:
+                accepted = InstructionAccepted(plan=self._plan, n=record.n, voucher=record.voucher)
+                self._effects.append(accepted)
+            case Reported.POSTED:
+                self._post(record)
+            case Reported.REJECTED:
+                self._reject(record, item.reason or "")
+            case Reported.RETURNED:
+                self._return(record, item.reason or "")
+        self._told[record.n] = to
+
+    def _status(self, record: InstructionRecord) -> InstructionStatus:
+        """Returns where an instruction is, this report's earlier items included."""
+        return self._told.get(record.n, InstructionStatus(record.status))
+
+    def _require_bank(self, record: InstructionRecord, status: Reported) -> None:
+        """Checks that the signer is the bank to say so.
+
+        Raises:
+            NotBankError: It is another's to say.
+        """
+        banks = {record.bank}
+        if status in (Reported.ACCEPTED, Reported.REJECTED):
+            payer = self._state.get(ACCOUNTS, record.payer_account)
+            banks |= {payer.bank} if payer is not None else set()
+        if self._by not in banks:
+            raise NotBankError(party=self._by)
+
+    def _post(self, record: InstructionRecord) -> None:
+        """Adds what a payment brings about.
+
+        Raises:
+            OutOfOrderError: The money that it passes on has not come.
+        """
+        for n in record.after:
+            before = known_instruction(self._state, self._plan, int(n))
+            if self._status(before) != InstructionStatus.POSTED:
+                status = self._status(before)
+                raise OutOfOrderError(instruction=record.n, earlier=n, status=status)
+        posted = InstructionPosted(
+            plan=self._plan,
+            n=record.n,
+            voucher=record.voucher,
+            payer_account=record.payer_account,
+            payer=record.payer,
+            payee_account=record.payee_account,
+            payee=record.payee,
+            amount=record.amount,
+        )
+        self._effects.append(posted)
+        debtor = known_voucher(self._state, record.voucher).debtor
+        paid = self._discharged(record, debtor)
+        self._effects += paid
+        amount = sum(lot.amount for lot in paid)
+        self._gained[record.payee, debtor] -= amount
+        if amount < record.kept:
+            done = {lot.lot for lot in paid}
+            owed = ReturnOwed(
+                plan=self._plan,
+                n=record.n,
+                voucher=record.voucher,
+                owed_by=record.payee,
+                owed_to=debtor,
+                account=record.payee_account,
+                amount=Minor(record.kept - amount),
+                lots=tuple(lot for lot in record.lots if lot not in done),
+            )
+            self._effects.append(owed)
+
+    def _discharged(
+        self, record: InstructionRecord, debtor: PartyId
+    ) -> list[LotDischarged | LotPaidInPart]:
+        """Returns the ends of an instruction's lots, but of those that are gone or frozen."""
+        paid: list[LotDischarged | LotPaidInPart] = []
+        parts = record.parts or ("",) * len(record.lots)
+        for name, part in zip(record.lots, parts, strict=True):
+            lot = self._state.get(LOTS, name)
+            if lot is None or (
+                lot.burdens and frozen_lots(self._state.where(FREEZES, "lot", name))
+            ):
+                continue
+            if lot.voucher != record.voucher or lot.holder != record.payee:
+                raise InvariantBrokenError(f"lot {name} is not {record.payee}'s")
+            if part and int(part) != lot.amount:
+                paid.append(self._cut(lot, debtor, int(part)))
+                continue
+            discharged = LotDischarged(
+                lot=lot.lot,
+                voucher=lot.voucher,
+                debtor=debtor,
+                holder=lot.holder,
+                amount=lot.amount,
+            )
+            paid.append(discharged)
+        return paid
+
+    def _cut(self, lot: Lot, debtor: PartyId, part: int) -> LotPaidInPart:
+        """Returns the payment of some of a lot; the report numbers what is left."""
+        n = self._rests
+        self._rests += 1
+        return LotPaidInPart(
+            lot=lot.lot,
+            voucher=lot.voucher,
+            debtor=debtor,
+            holder=lot.holder,
+            amount=Minor(part),
+            remainder=Minor(lot.amount - part),
+            rest=lot_id(self._sid, n),
+        )
+
+    def _reject(self, record: InstructionRecord, reason: str) -> None:
+        """Adds what follows where money stays: with the debtor, all behind it expires."""
+        rejected = InstructionRejected(
+            plan=self._plan,
+            n=record.n,
+            voucher=record.voucher,
+            bank=self._by,
+            reason=reason,
+        )
+        self._effects.append(rejected)
+        if record.after:
+            return
+        for later in behind(self._state, record):
+            if self._status(later) in OPEN:
+                self._told[later.n] = InstructionStatus.EXPIRED
+                expired = InstructionExpired(plan=self._plan, n=later.n, voucher=later.voucher)
+                self._effects.append(expired)
+
+    def _return(self, record: InstructionRecord, reason: str) -> None:
+        """Adds what follows where money has come back.
+
+        Raises:
+            MoneySpentError: Some of it has gone on.
+        """
+        for later in behind(self._state, record):
+            if self._status(later) == InstructionStatus.POSTED and str(record.n) in later.after:
+                raise MoneySpentError(instruction=record.n, later=later.n)
+        returned = InstructionReturned(
+            plan=self._plan,
+            n=record.n,
+            voucher=record.voucher,
+            payer_account=record.payer_account,
+            payer=record.payer,
+            payee_account=record.payee_account,
+            payee=record.payee,
+            amount=record.amount,
+            reason=reason,
+        )
+        self._effects.append(returned)
+        undone, lots = record.kept, record.lots
+        owed = self._state.get(OBLIGATIONS, Sort.RETURN, self._plan, record.n)
+        if owed is not None and owed.status == ObligationStatus.DUE:
+            self._effects.append(ReturnMet(plan=self._plan, n=record.n))
+            undone = Minor(undone - owed.amount)
+            lots = tuple(lot for lot in lots if lot not in owed.lots)
+        if undone:
+            debtor = known_voucher(self._state, record.voucher).debtor
+            again = PaymentUndone(
+                plan=self._plan,
+                n=record.n,
+                voucher=record.voucher,
+                owed_by=debtor,
+                owed_to=record.payee,
+                account=record.payee_account,
+                amount=undone,
+                lots=lots,
+            )
+            self._effects.append(again)
+            self._gained[record.payee, debtor] += undone

@@ -1,0 +1,324 @@
+"""Less money than is due: what a debtor's bank says there is, and what the operator pays from it.
+
+As long as a bank's word about an account stands, nothing is drawn on the account but what
+its money is divided into. What is not paid stays due; when there is more money the bank
+says so again. A plan that divides money pays what is due by then of all due dates.
+
+Source: docs/clearing.md, Less money than is due; SD-28; Civil Code, art. 560; GV-02, GV-08.
+"""
+
+from collections.abc import Generator
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from clearing.adopting import adopt
+from clearing.apportion import (
+    DividedPlan,
+    Share,
+    apportion,
+    divide,
+    divided_digest,
+    in_order,
+)
+from clearing.errors import NothingDueError, PlanDiffersError
+from clearing.fields import Count, Sum
+from clearing.model import (
+    FUND_MOVES,
+    FUNDS,
+    ORDERS,
+    Fund,
+    FundStatus,
+    Run,
+    RunStatus,
+)
+from clearing.plan import mandates_of
+from registry.burdens import ACCESSORIES, FREEZES, frozen_lots, require_move
+from registry.effects import Effect, Seal
+from registry.errors import InvariantBrokenError
+from registry.fields import LENIENT, BodyAmount, Digest, SidField
+from registry.ids import PartyId, Sid
+from registry.model import ACCOUNTS, LOTS, MANDATES, VOUCHERS, Role, Route
+from registry.policy import ask_rules, rules_in_force
+from registry.refusals import AccountUnknownError, NotBankError
+from registry.rights import today_at
+from registry.state import run_reads
+from registry.statements import Body, Kind, Now, Statement
+from registry.tables import (
+    Asked,
+    Minor,
+    MutableRows,
+    ReadPlan,
+    Rows,
+    get,
+    get_many,
+    replace,
+    where,
+    where_each,
+)
+
+# --- What there is ------------------------------------------------------------------
+
+
+class ClearingFund(Body):
+    """What an account holds to pay with, and the vouchers that its owner names, in order."""
+
+    account: SidField
+    amount: Sum
+    designated: Annotated[tuple[SidField, ...], LENIENT, Field(max_length=64)] = ()
+
+
+class FundStated(Effect, frozen=True, kw_only=True):
+    """An account holds this much to pay what is due with."""
+
+    fund: Sid
+    account: Sid
+    debtor: PartyId
+    amount: Minor
+    designated: tuple[str, ...]
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Writes it, in the place of what was said of the account before and is not divided."""
+        for row in state.where(FUNDS, "account", self.account):
+            if row.status == FundStatus.OPEN:
+                state.put(FUNDS, replace(row, status=FundStatus.REPLACED))
+        fund = Fund(
+            fund=self.fund,
+            account=self.account,
+            debtor=self.debtor,
+            amount=self.amount,
+            designated=self.designated,
+            status=FundStatus.OPEN,
+        )
+        state.add(FUNDS, fund)
+
+
+def reads_fund(statement: Statement[ClearingFund], _now: Now) -> ReadPlan:
+    """Asks for the account and what was said of it before."""
+    yield from get(ACCOUNTS, statement.body.account)
+    yield from where(FUNDS, "account", statement.body.account)
+
+
+def decide_fund(state: Rows, statement: Statement[ClearingFund], _now: Now) -> tuple[Effect, ...]:
+    """Takes a bank's word of what there is to pay with.
+
+    Raises:
+        AccountUnknownError: There is no such account.
+        NotBankError: The signer does not keep it.
+    """
+    body = statement.body
+    account = state.get(ACCOUNTS, body.account)
+    if account is None:
+        raise AccountUnknownError(account=body.account)
+    if account.bank != statement.by:
+        raise NotBankError(party=statement.by)
+
+    # Past this line the statement must succeed.
+    stated = FundStated(
+        fund=statement.sid,
+        account=account.account,
+        debtor=account.owner,
+        amount=Minor(body.amount),
+        designated=body.designated,
+    )
+    return (stated,)
+
+
+# --- What is paid from it -----------------------------------------------------------
+
+
+class ClearingApportion(Body):
+    """The plan of what an account's money pays: its figures, and its digest."""
+
+    digest: Digest
+    instructions: Count
+    vouchers: Count
+    total: Sum
+    gross: Sum
+
+
+def ask_divided(
+    fund: Fund, today: date, *, plans_first: bool
+) -> Generator[Asked, Any, DividedPlan]:
+    """Asks for all that is due of an account, and divides its money.
+
+    Args:
+        fund: The money.
+        today: What is due by this day.
+        plans_first: By the policy in force, what plans and trusts hold is paid first.
+
+    Returns:
+        The plan; empty if nothing is due, or there is no money.
+    """
+    owed = yield from where(VOUCHERS, "debtor", fund.debtor)
+    due = [row for row in owed if row.account == fund.account and row.due_on <= today.isoformat()]
+    sids = [row.voucher for row in due]
+    lots = yield from where_each(LOTS, "voucher", sids)
+    secured = yield from where_each(ACCESSORIES, "voucher", sids)
+    freezes = yield from where_each(FREEZES, "lot", [lot.lot for lot in lots if lot.burdens])
+    tiered = {row.voucher for row in due if row.route == Route.TIERED}
+    earlier = {party for lot in lots if lot.voucher in tiered for party in lot.path[:-1]}
+    mandates = yield from where_each(MANDATES, "owner", sorted(earlier))
+    named = {lot.account for lot in lots} | {mandate.account for mandate in mandates}
+    accounts = yield from get_many(ACCOUNTS, sorted(named))
+    orders = yield from get_many(ORDERS, [lot.lot for lot in lots])
+    bound = {order.lot for order in orders if order is not None} | frozen_lots(freezes)
+    free = [lot for lot in lots if lot.lot not in bound]
+    shares = (
+        Share(
+            voucher=row,
+            due_on=row.due_on,
+            lots=[lot for lot in free if lot.voucher == row.voucher],
+            secured_minor=sum(each.cap for each in secured if each.voucher == row.voucher),
+        )
+        for row in due
+    )
+    order = in_order(shares, plans_first=plans_first, designated=tuple(map(Sid, fund.designated)))
+    return divide(
+        fund.fund,
+        apportion(fund.amount, [share for share in order if share.lots]),
+        mandates=mandates_of(mandates),
+        banks={row.account: row.bank for row in accounts if row is not None},
+    )
+
+
+def find_divided(state: Rows, fund: Fund, now: Now) -> DividedPlan:
+    """Divides an account's money among what is due of it."""
+    plans_first = rules_in_force(state, now.facts).plans_first is not None
+    return run_reads(state, ask_divided(fund, today_at(now), plans_first=plans_first))
+
+
+def apportion_body(plan: DividedPlan) -> ClearingApportion:
+    """Returns the body of the statement by which the operator adopts such a plan."""
+    totals = plan.totals
+    return ClearingApportion.model_validate(
+        {
+            "digest": divided_digest(plan),
+            "instructions": totals.instructions,
+            "vouchers": totals.vouchers,
+            "total": str(totals.total_minor),
+            "gross": str(totals.gross_minor),
+        }
+    )
+
+
+class FundDivided(Effect, frozen=True, kw_only=True):
+    """An account's money is paid out by this plan; its instructions follow from the state."""
+
+    derived = frozenset({"decided"})
+
+    plan: Sid
+    fund: Sid
+    pay_on: str
+    digest: str
+    instructions: int
+    vouchers: int
+    total: Minor
+    gross: Minor
+    policy: Sid
+    plans_first: bool
+    decided: DividedPlan | None = None
+    """The plan as it was compiled to be decided on; without it, it is compiled anew."""
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Writes the run and its instructions; the money is spoken for."""
+        fund = state.get(FUNDS, self.fund)
+        if fund is None:
+            raise InvariantBrokenError(f"entry {seal.index} divides no fund {self.fund}")
+        plan = self.decided or run_reads(
+            state,
+            ask_divided(fund, date.fromisoformat(self.pay_on), plans_first=self.plans_first),
+        )
+        if divided_digest(plan) != self.digest:
+            raise InvariantBrokenError(f"plan {self.plan} does not follow from the state")
+        run = Run(
+            plan=self.plan,
+            due_on=None,
+            pay_on=self.pay_on,
+            digest=self.digest,
+            instructions=self.instructions,
+            vouchers=self.vouchers,
+            total=self.total,
+            gross=self.gross,
+            withheld=Minor(0),
+            posted=0,
+            ended=0,
+            status=RunStatus.PLANNED,
+            fund=self.fund,
+        )
+        adopt(state, run, plan.instructions)
+        state.put(FUNDS, replace(fund, status=FundStatus.DIVIDED))
+
+
+def reads_apportion(statement: Statement[ClearingApportion], now: Now) -> ReadPlan:
+    """Asks for the policy, the money, and all that is due of the account."""
+    rules = yield from ask_rules(now)
+    fund = yield from get(FUNDS, statement.re or "")
+    if fund is not None:
+        yield from ask_divided(fund, today_at(now), plans_first=rules.plans_first is not None)
+
+
+def decide_apportion(
+    state: Rows, statement: Statement[ClearingApportion], now: Now
+) -> tuple[Effect, ...]:
+    """Adopts the plan that divides an account's money, if it is the one that follows.
+
+    Raises:
+        MoveNotAllowedError: The money is divided, or the bank has said otherwise since.
+        NothingDueError: Nothing can be paid from the account, or nothing with that money.
+        PlanDiffersError: Vouchers, instructions, total, gross or digest, in this order, is
+            not what follows from the state.
+    """
+    fund = state.get(FUNDS, statement.re or "")
+    if fund is None:
+        raise InvariantBrokenError("an answer to no fund")
+    require_move(FUND_MOVES, fund.fund, status=fund.status, to=FundStatus.DIVIDED)
+    plan = find_divided(state, fund, now)
+    if not plan.instructions:
+        raise NothingDueError(due_on=today_at(now).isoformat())
+    body, right = statement.body, apportion_body(plan)
+    for what in ("vouchers", "instructions", "total", "gross", "digest"):
+        stated, computed = str(getattr(body, what)), str(getattr(right, what))
+        if stated != computed:
+            raise PlanDiffersError(what=what, stated=stated, computed=computed)
+
+    # Past this line the adoption must succeed.
+    divided = FundDivided(
+        plan=statement.sid,
+        fund=fund.fund,
+        pay_on=today_at(now).isoformat(),
+        digest=body.digest,
+        instructions=body.instructions,
+        vouchers=body.vouchers,
+        total=Minor(body.total),
+        gross=Minor(body.gross),
+        policy=now.facts.policy,
+        plans_first=rules_in_force(state, now.facts).plans_first is not None,
+        decided=plan,
+    )
+    return (divided,)
+
+
+KINDS = (
+    Kind(
+        name="clearing.fund",
+        body=ClearingFund,
+        signers=frozenset({Role.BANK}),
+        relation="the bank that keeps the debtor's account",
+        reads=reads_fund,
+        decide=decide_fund,
+        amount=BodyAmount("amount"),
+        while_suspended=True,
+    ),
+    Kind(
+        name="clearing.apportion",
+        body=ClearingApportion,
+        signers=frozenset({Role.OPERATOR}),
+        relation="the operator",
+        answers={"clearing.fund": FUNDS},
+        reads=reads_apportion,
+        decide=decide_apportion,
+        amount=BodyAmount("total"),
+    ),
+)

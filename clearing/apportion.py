@@ -36,6 +36,18 @@ class PartOfLot(Struct, frozen=True, kw_only=True, gc=False):
     collection_route: bool
 
 
+def part_of(lot: Claim, amount_minor: int) -> PartOfLot:
+    """Returns as much of a lot."""
+    return PartOfLot(
+        lot=lot.lot,
+        amount=amount_minor,
+        holder=lot.holder,
+        account=lot.account,
+        path=lot.path,
+        collection_route=lot.collection_route,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
     """A voucher that is due, and what competes for the debtor's money with it.
@@ -106,16 +118,7 @@ def apportion(amount_minor: int, shares: Iterable[Share]) -> list[tuple[Debt, li
         holders = sorted(share.lots, key=lambda lot: (lot.holder, lot.lot))
         parts = allocate(amount, [lot.amount for lot in holders])
         lots: list[Claim] = [
-            PartOfLot(
-                lot=lot.lot,
-                amount=part,
-                holder=lot.holder,
-                account=lot.account,
-                path=lot.path,
-                collection_route=lot.collection_route,
-            )
-            for lot, part in zip(holders, parts, strict=True)
-            if part
+            part_of(lot, part) for lot, part in zip(holders, parts, strict=True) if part
         ]
         paid.append((share.voucher, sorted(lots, key=lambda lot: lot.lot)))
     return sorted(paid, key=lambda pair: pair[0].voucher)
@@ -128,10 +131,17 @@ class DividedPlan:
     fund: Sid
     instructions: tuple[Instruction, ...]
     totals: Totals
+    owed_minor: int
+    """What is due of the account, in minor units; it is not in the plan's bytes."""
 
 
 def divide(
-    fund: Sid, paid: Batch, *, mandates: Mandates, banks: Mapping[Sid, PartyId]
+    fund: Sid,
+    paid: Batch,
+    *,
+    mandates: Mandates,
+    banks: Mapping[Sid, PartyId],
+    owed_minor: int,
 ) -> DividedPlan:
     """Compiles the plan of what is paid of each lot (see `apportion`).
 
@@ -148,7 +158,9 @@ def divide(
         instructions += instruct(
             voucher, steps, first=len(instructions), banks=banks, in_parts=True
         )
-    return DividedPlan(fund=fund, instructions=tuple(instructions), totals=totals)
+    return DividedPlan(
+        fund=fund, instructions=tuple(instructions), totals=totals, owed_minor=owed_minor
+    )
 
 
 def format_divided(plan: DividedPlan) -> bytes:

@@ -49,3 +49,9 @@ class MoneySpentError(RefusalError):
     """Money that has gone on from an account cannot come back from it."""
 
     template = "instruction {instruction} is returned though {later}, paid from it, is posted"
+
+
+class NothingOwedError(RefusalError):
+    """The debtor owes nothing of this sort because of the instruction."""
+
+    template = "because of instruction {instruction} of {plan} no {sort} is owed by the debtor"

@@ -32,28 +32,37 @@ def known_run(state: Rows, plan: Sid) -> Run:
     return run
 
 
-def ask_behind(record: InstructionRecord) -> Generator[Any, Any, list[InstructionRecord]]:
+def ask_behind(record: InstructionRecord, run: Run) -> Generator[Any, Any, list[InstructionRecord]]:
     """Asks for the instructions that an instruction's money goes on to, all of its voucher.
 
-    They stand behind it in the plan, before those of the next voucher.
+    They stand behind it in the plan, before those of the next voucher; or among those that
+    were added in the place of others.
     """
     behind: list[InstructionRecord] = []
     fed = {str(record.n)}
-    first = record.n + 1
-    while True:
-        keys = tuple((record.plan, n) for n in range(first, first + BEHIND_AT_ONCE))
-        for row in (yield Get(INSTRUCTIONS, keys)):
+    planned = run.instructions - run.added
+    waiting = range(record.n + 1, planned)
+    while waiting:
+        numbers, waiting = waiting[:BEHIND_AT_ONCE], waiting[BEHIND_AT_ONCE:]
+        for row in (yield Get(INSTRUCTIONS, tuple((run.plan, n) for n in numbers))):
             if row is None or row.voucher != record.voucher:
-                return behind
+                waiting = range(0)
+                break
             if fed.intersection(row.after):
                 fed.add(str(row.n))
                 behind.append(row)
-        first += BEHIND_AT_ONCE
+    added = range(planned, run.instructions)
+    for row in (yield Get(INSTRUCTIONS, tuple((run.plan, n) for n in added))) if added else ():
+        if row is not None and fed.intersection(row.after):
+            behind.append(row)
+    return behind
 
 
 def behind(state: Rows, record: InstructionRecord) -> list[InstructionRecord]:
     """Returns the instructions that an instruction's money goes on to, by number."""
-    found: list[InstructionRecord] = run_reads(state, ask_behind(record))
+    found: list[InstructionRecord] = run_reads(
+        state, ask_behind(record, known_run(state, record.plan))
+    )
     return found
 
 

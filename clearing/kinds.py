@@ -3,15 +3,16 @@
 from typing import Any
 
 from clearing.model import TABLES
-from clearing.rules import closings, funds, plans, reports
+from clearing.rules import closings, covenants, funds, plans, reports, reroutes
 from registry.statements import Kind, TimedKind
 
 KINDS: tuple[Kind[Any], ...] = (
     *plans.KINDS,
     *funds.KINDS,
     *reports.KINDS,
+    *reroutes.KINDS,
     *closings.KINDS,
 )
-TIMED: tuple[TimedKind, ...] = ()
+TIMED: tuple[TimedKind, ...] = covenants.TIMED
 
 __all__ = ["KINDS", "TABLES", "TIMED"]

@@ -40,6 +40,8 @@ class InstructionStatus(StrEnum):
     """It was carried out, and the money came back."""
     EXPIRED = "expired"
     """Nothing was heard of it by the end of its day, or what it waits for was rejected."""
+    REPLACED = "replaced"
+    """Its money is sent another way."""
 
 
 INSTRUCTION_MOVES: Mapping[InstructionStatus, frozenset[InstructionStatus]] = {
@@ -49,15 +51,22 @@ INSTRUCTION_MOVES: Mapping[InstructionStatus, frozenset[InstructionStatus]] = {
             InstructionStatus.POSTED,
             InstructionStatus.REJECTED,
             InstructionStatus.EXPIRED,
+            InstructionStatus.REPLACED,
         }
     ),
     InstructionStatus.ACCEPTED: frozenset(
-        {InstructionStatus.POSTED, InstructionStatus.REJECTED, InstructionStatus.EXPIRED}
+        {
+            InstructionStatus.POSTED,
+            InstructionStatus.REJECTED,
+            InstructionStatus.EXPIRED,
+            InstructionStatus.REPLACED,
+        }
     ),
     InstructionStatus.POSTED: frozenset({InstructionStatus.RETURNED}),
     # A bank may do late what it has refused before, or what nobody expected any more.
-    InstructionStatus.REJECTED: frozenset({InstructionStatus.POSTED}),
+    InstructionStatus.REJECTED: frozenset({InstructionStatus.POSTED, InstructionStatus.REPLACED}),
     InstructionStatus.EXPIRED: frozenset({InstructionStatus.POSTED}),
+    InstructionStatus.REPLACED: frozenset({InstructionStatus.POSTED}),
     InstructionStatus.RETURNED: frozenset(),
 }
 """Where each status may lead. What banks say is what has happened, however late."""
@@ -86,13 +95,24 @@ class Sort(StrEnum):
     """It came for lots that were paid already, or are frozen: the payee owes it back."""
     AGAIN = "again"
     """It came back after it had discharged lots: the debtor owes it once more."""
+    TOP_UP = "top-up"
+    """It has not come to a plan or trust in time: the debtor pays it there itself (补付)."""
 
 
 class ObligationStatus(StrEnum):
     """Whether what is owed because of an instruction still is."""
 
     DUE = "due"
+    ORDERED = "ordered"
+    """An instruction pays it."""
     MET = "met"
+
+
+OBLIGATION_MOVES: Mapping[ObligationStatus, frozenset[ObligationStatus]] = {
+    ObligationStatus.DUE: frozenset({ObligationStatus.ORDERED, ObligationStatus.MET}),
+    ObligationStatus.ORDERED: frozenset({ObligationStatus.MET}),
+    ObligationStatus.MET: frozenset(),
+}
 
 
 RUN_MOVES: Mapping[RunStatus, frozenset[RunStatus]] = {
@@ -141,8 +161,12 @@ class Run(Record, frozen=True, kw_only=True):
     """Of lots that are due and frozen, and are in no instruction."""
     posted: int
     ended: int
-    """Instructions that expired, or whose money came back."""
+    """Instructions that expired or were replaced, or whose money came back."""
     status: str
+    added: int = 0
+    """Of its instructions, the last ones, which stand in the place of others."""
+    top_up_on: str | None = None
+    """The day by which the debtor pays plans and trusts what has not come."""
     fund: Sid | None = None
     """The money that it divides."""
 
@@ -178,6 +202,8 @@ class InstructionRecord(Record, frozen=True, kw_only=True):
     """Why a bank did not carry it out, or sent it back, in the bank's code."""
     refused_by: PartyId | None = None
     """The bank that did not carry it out."""
+    instead: int | None = None
+    """The instruction in the place of which it stands."""
 
 
 class Order(Record, frozen=True, kw_only=True):
@@ -200,8 +226,9 @@ class Obligation(Record, frozen=True, kw_only=True):
         owed_to: To whom.
         account: Where the money is, or has to go: the payee's account of the instruction.
         amount: Minor units.
-        lots: The lots that it was for, which are consumed.
+        lots: The lots that it is or was for; of a top-up alone they live.
         status: Where it is.
+        due_on: Of a top-up: by when.
     """
 
     sort: str
@@ -214,6 +241,7 @@ class Obligation(Record, frozen=True, kw_only=True):
     amount: Minor
     lots: tuple[str, ...]
     status: str
+    due_on: str | None = None
 
 
 class Balance(Record, frozen=True, kw_only=True):

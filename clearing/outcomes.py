@@ -12,23 +12,20 @@ from clearing.instructed import known_instruction, known_run
 from clearing.model import (
     BALANCES,
     INSTRUCTIONS,
-    OBLIGATIONS,
     ORDERS,
     RUNS,
     Balance,
     InstructionRecord,
     InstructionStatus,
-    Obligation,
-    ObligationStatus,
+    Order,
     RunStatus,
-    Sort,
 )
 from clearing.postings import JournalEntry, discharge, payment
 from registry.debts import owe
 from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
 from registry.ids import LotId, PartyId, Sid, parse_lot_id
-from registry.model import LOTS, VOUCHERS, VoucherStatus
+from registry.model import LOTS, VOUCHERS, Route, VoucherStatus
 from registry.rights import known_voucher
 from registry.tables import Minor, MutableRows, replace
 
@@ -80,7 +77,7 @@ class InstructionPosted(Effect, frozen=True, kw_only=True):
         entry = payment(
             self.amount, payer_account=self.payer_account, payee_account=self.payee_account
         )
-        _book(state, entry)
+        book(state, entry)
 
 
 class LotDischarged(Effect, frozen=True, kw_only=True):
@@ -147,87 +144,7 @@ def _consume(state: MutableRows, paid: LotDischarged | LotPaidInPart) -> None:
         state.delete(ORDERS, paid.lot)
     state.put(VOUCHERS, replace(voucher, discharged=discharged, status=status))
     owe(state, voucher.debtor, -paid.amount)
-    _book(state, discharge(paid.amount, debtor=paid.debtor, holder=paid.holder))
-
-
-class ReturnOwed(Effect, frozen=True, kw_only=True):
-    """Money has come for lots that are paid already, or frozen: the payee owes it back.
-
-    Of what is not frozen the debtor has paid twice; a payment against a court's freeze
-    discharges nobody.
-    """
-
-    plan: Sid
-    n: int
-    voucher: Sid
-    owed_by: PartyId
-    owed_to: PartyId
-    account: Sid
-    amount: Minor
-    lots: tuple[str, ...]
-
-    def touched(self) -> tuple[Touch, ...]:
-        """Touches the voucher and both sides."""
-        return (("voucher", self.voucher), ("holder", self.owed_by), ("holder", self.owed_to))
-
-    def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Writes what is owed back."""
-        _oblige(state, self, Sort.RETURN)
-
-
-class PaymentUndone(Effect, frozen=True, kw_only=True):
-    """What had discharged lots has come back: the debtor owes their holder that much again."""
-
-    plan: Sid
-    n: int
-    voucher: Sid
-    owed_by: PartyId
-    owed_to: PartyId
-    account: Sid
-    amount: Minor
-    lots: tuple[str, ...]
-
-    def touched(self) -> tuple[Touch, ...]:
-        """Touches the voucher and both sides."""
-        return (("voucher", self.voucher), ("holder", self.owed_by), ("holder", self.owed_to))
-
-    def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Writes what is owed again; the lots stay consumed."""
-        _oblige(state, self, Sort.AGAIN)
-        owe(state, self.owed_by, self.amount)
-        undone = discharge(self.amount, debtor=self.owed_by, holder=self.owed_to)
-        _book(state, undone.reversed())
-
-
-def _oblige(state: MutableRows, owed: ReturnOwed | PaymentUndone, sort: Sort) -> None:
-    """Writes what is owed because of an instruction."""
-    row = Obligation(
-        sort=sort,
-        plan=owed.plan,
-        n=owed.n,
-        voucher=owed.voucher,
-        owed_by=owed.owed_by,
-        owed_to=owed.owed_to,
-        account=owed.account,
-        amount=owed.amount,
-        lots=owed.lots,
-        status=ObligationStatus.DUE,
-    )
-    state.add(OBLIGATIONS, row)
-
-
-class ReturnMet(Effect, frozen=True, kw_only=True):
-    """What was owed back has gone back, with the payment that it came with."""
-
-    plan: Sid
-    n: int
-
-    def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Marks what was owed back."""
-        row = state.get(OBLIGATIONS, Sort.RETURN, self.plan, self.n)
-        if row is None:
-            raise InvariantBrokenError(f"entry {seal.index} meets no obligation")
-        state.put(OBLIGATIONS, replace(row, status=ObligationStatus.MET))
+    book(state, discharge(paid.amount, debtor=paid.debtor, holder=paid.holder))
 
 
 class InstructionRejected(Effect, frozen=True, kw_only=True):
@@ -273,6 +190,82 @@ class InstructionExpired(Effect, frozen=True, kw_only=True):
         expire(state, known_instruction(state, self.plan, self.n))
 
 
+class InstructionReplaced(Effect, frozen=True, kw_only=True):
+    """An instruction's money is sent another way."""
+
+    plan: Sid
+    n: int
+    voucher: Sid
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches the voucher."""
+        return (("voucher", self.voucher),)
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Ends the instruction and its orders."""
+        record = known_instruction(state, self.plan, self.n)
+        state.put(INSTRUCTIONS, replace(record, status=InstructionStatus.REPLACED))
+        _free(state, record)
+        _count(state, self.plan, ended=1)
+
+
+class InstructionAdded(Effect, frozen=True, kw_only=True):
+    """An instruction stands in the place of another one of its plan, and goes direct."""
+
+    plan: Sid
+    n: int
+    instead: int
+    voucher: Sid
+    payer_account: Sid
+    payer: PartyId
+    payee_account: Sid
+    payee: PartyId
+    bank: PartyId
+    amount: Minor
+    kept: Minor
+    authority: Sid
+    lots: tuple[str, ...]
+    parts: tuple[str, ...]
+    after: tuple[str, ...]
+    remittance: str
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches the voucher."""
+        return (("voucher", self.voucher),)
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Writes the instruction, and binds its lots to it."""
+        record = InstructionRecord(
+            plan=self.plan,
+            n=self.n,
+            route=Route.DIRECT,
+            voucher=self.voucher,
+            payer_account=self.payer_account,
+            payer=self.payer,
+            payee_account=self.payee_account,
+            payee=self.payee,
+            bank=self.bank,
+            amount=self.amount,
+            authority=self.authority,
+            lots=self.lots,
+            after=self.after,
+            remittance=self.remittance,
+            status=InstructionStatus.PENDING,
+            parts=self.parts,
+            kept=self.kept,
+            instead=self.instead,
+        )
+        state.add(INSTRUCTIONS, record)
+        for lot in self.lots:
+            state.put(ORDERS, Order(lot=LotId(lot), plan=self.plan, n=self.n))
+        run = known_run(state, self.plan)
+        if run.instructions != self.n:
+            raise InvariantBrokenError(f"entry {seal.index} adds {self.n} out of turn")
+        status = RunStatus.PLANNED if run.status == RunStatus.CLEARED else run.status
+        run = replace(run, instructions=self.n + 1, added=run.added + 1, status=status)
+        state.put(RUNS, run)
+
+
 class InstructionReturned(Effect, frozen=True, kw_only=True):
     """Money that had been credited has come back to the account that it was drawn on."""
 
@@ -301,7 +294,7 @@ class InstructionReturned(Effect, frozen=True, kw_only=True):
         entry = payment(
             self.amount, payer_account=self.payee_account, payee_account=self.payer_account
         )
-        _book(state, entry)
+        book(state, entry)
 
 
 def expire(state: MutableRows, record: InstructionRecord) -> None:
@@ -328,7 +321,7 @@ def _count(state: MutableRows, plan: Sid, *, posted: int = 0, ended: int = 0) ->
     state.put(RUNS, run)
 
 
-def _book(state: MutableRows, entry: JournalEntry) -> None:
+def book(state: MutableRows, entry: JournalEntry) -> None:
     """Adds an entry's postings to the balances of their accounts."""
     for posting in entry.postings:
         balance = state.get(BALANCES, posting.account)

@@ -26,6 +26,7 @@ from clearing.model import (
     ObligationStatus,
     Sort,
 )
+from clearing.obligations import ObligationMoved, PaidAgain, PaymentUndone, ReturnOwed
 from clearing.outcomes import (
     InstructionAccepted,
     InstructionExpired,
@@ -34,9 +35,6 @@ from clearing.outcomes import (
     InstructionReturned,
     LotDischarged,
     LotPaidInPart,
-    PaymentUndone,
-    ReturnMet,
-    ReturnOwed,
 )
 from registry.burdens import FREEZES, frozen_lots, require_move
 from registry.debts import ExposureChanged, moved
@@ -168,6 +166,8 @@ class Report:
         )
         self._effects.append(posted)
         debtor = known_voucher(self._state, record.voucher).debtor
+        if self._pay_again(record, debtor):
+            return
         paid = self._discharged(record, debtor)
         self._effects += paid
         amount = sum(lot.amount for lot in paid)
@@ -185,6 +185,38 @@ class Report:
                 lots=tuple(lot for lot in record.lots if lot not in done),
             )
             self._effects.append(owed)
+        # What was to be topped up has come, by itself or by the debtor's own payment.
+        self._meet(Sort.TOP_UP, record.n, ObligationStatus.DUE)
+        if record.instead is not None:
+            self._meet(Sort.TOP_UP, record.instead, ObligationStatus.ORDERED)
+
+    def _pay_again(self, record: InstructionRecord, debtor: PartyId) -> bool:
+        """Adds the payment of what had come back, if the instruction is that."""
+        n = record.instead
+        owed = None if n is None else self._state.get(OBLIGATIONS, Sort.AGAIN, self._plan, n)
+        if n is None or owed is None:
+            return False
+        again = PaidAgain(
+            plan=self._plan,
+            n=n,
+            voucher=record.voucher,
+            debtor=debtor,
+            holder=record.payee,
+            amount=record.amount,
+        )
+        self._effects.append(again)
+        self._gained[record.payee, debtor] -= record.amount
+        return True
+
+    def _meet(self, sort: Sort, n: int, status: ObligationStatus) -> None:
+        """Adds that something owed is met, if it is owed and so far."""
+        owed = self._state.get(OBLIGATIONS, sort, self._plan, n)
+        if owed is not None and owed.status == status:
+            self._move(sort, n, ObligationStatus.MET)
+
+    def _move(self, sort: Sort, n: int, status: ObligationStatus) -> None:
+        """Adds where something owed is now."""
+        self._effects.append(ObligationMoved(sort=sort, plan=self._plan, n=n, status=status))
 
     def _discharged(
         self, record: InstructionRecord, debtor: PartyId
@@ -269,7 +301,7 @@ class Report:
         undone, lots = record.kept, record.lots
         owed = self._state.get(OBLIGATIONS, Sort.RETURN, self._plan, record.n)
         if owed is not None and owed.status == ObligationStatus.DUE:
-            self._effects.append(ReturnMet(plan=self._plan, n=record.n))
+            self._move(Sort.RETURN, record.n, ObligationStatus.MET)
             undone = Minor(undone - owed.amount)
             lots = tuple(lot for lot in lots if lot not in owed.lots)
         if undone:

@@ -204,6 +204,8 @@ class Voucher(Record, frozen=True, kw_only=True):
     """The creditor's consent under which silence accepts it, while that may happen."""
     silent_at: int | None = None
     """The instant at which silence has accepted it, in milliseconds."""
+    top_up: bool = False
+    """The debtor pays plans and trusts itself what has not come to them in time (SD-23)."""
 
 
 class VoucherNumber(Record, frozen=True, kw_only=True):

@@ -101,6 +101,19 @@ class FinancingRule(Body):
     exclusive: OnlyTrue | None = None
 
 
+class TopUp(Body):
+    """When a debtor that has promised so pays what a plan or trust has not received (SD-23).
+
+    Days are counted from the pay date, as worked ones of the calendar if it names one. By the
+    end of `unpaid_after` of them the money must have come; else it is paid by the end of
+    `due_after`.
+    """
+
+    calendar: MachineText | None = None
+    due_after: Annotated[int, Field(ge=1, le=31)]
+    unpaid_after: Annotated[int, Field(ge=0, le=30)]
+
+
 class PayDay(Body):
     """The calendar by which a pay date rolls on to a working day; the due date never moves."""
 
@@ -127,12 +140,14 @@ class Rules(Body):
     """Of less money than is due, what plans and trusts hold is paid first (SD-28)."""
     splitting: Splitting | None = None
     tenor: Tenor | None = None
+    top_up: TopUp | None = None
 
     @property
     def calendars(self) -> tuple[str, ...]:
         """The calendars that the rules name, sorted."""
-        rules = (self.blackout, self.notices, self.pay_day)
-        return tuple(sorted({rule.calendar for rule in rules if rule is not None}))
+        rules = (self.blackout, self.notices, self.pay_day, self.top_up)
+        named = {rule.calendar for rule in rules if rule is not None}
+        return tuple(sorted(name for name in named if name is not None))
 
     def allows(self, mode: str) -> bool:
         """Tells whether what is offered may become effective in a way."""
@@ -152,8 +167,9 @@ def check_rules(rules: Rules) -> None:
 
     Raises:
         MalformedError: Modes out of order or without `explicit`; days of silence out of order;
-            a soft term that is not below the hard one, or is justified though there is none; a
-            financing's steps as `_check_order` says.
+            a financing's steps as `_check_order` says; a top-up that is due before it is found
+            unpaid; a soft term that is not below the hard one, or is justified though there
+            is none.
     """
     modes = rules.acceptance
     if modes is not None and (AcceptanceMode.EXPLICIT not in modes or [*modes] != sorted({*modes})):
@@ -162,6 +178,8 @@ def check_rules(rules: Rules) -> None:
     if [*days] != sorted({*days}):
         raise MalformedError(what="notices", reason="the working days are not in order")
     _check_order(rules)
+    if rules.top_up is not None and rules.top_up.due_after <= rules.top_up.unpaid_after:
+        raise MalformedError(what="top_up", reason="it is due after it is found unpaid")
     tenor = rules.tenor
     if tenor is None:
         return

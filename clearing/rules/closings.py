@@ -150,7 +150,7 @@ KINDS = (
         body=ClearingClose,
         signers=frozenset({Role.OPERATOR}),
         relation="the operator",
-        answers={"clearing.plan": RUNS},
+        answers={"clearing.plan": RUNS, "clearing.apportion": RUNS},
         reads=reads_close,
         decide=decide_close,
     ),

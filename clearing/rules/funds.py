@@ -22,6 +22,7 @@ from clearing.apportion import (
     divided_digest,
     in_order,
 )
+from clearing.covenant import ask_top_up, top_up_terms
 from clearing.errors import NothingDueError, PlanDiffersError
 from clearing.fields import Count, Sum
 from clearing.model import (
@@ -35,6 +36,8 @@ from clearing.model import (
 )
 from clearing.plan import mandates_of
 from registry.burdens import ACCESSORIES, FREEZES, frozen_lots, require_move
+from registry.credit import StopReason
+from registry.debts import IssuanceStopped
 from registry.effects import Effect, Seal
 from registry.errors import InvariantBrokenError
 from registry.fields import LENIENT, BodyAmount, Digest, SidField
@@ -42,7 +45,7 @@ from registry.ids import PartyId, Sid
 from registry.model import ACCOUNTS, LOTS, MANDATES, VOUCHERS, Role, Route
 from registry.policy import ask_rules, rules_in_force
 from registry.refusals import AccountUnknownError, NotBankError
-from registry.rights import today_at
+from registry.rights import known_voucher, today_at
 from registry.state import run_reads
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import (
@@ -174,12 +177,14 @@ def ask_divided(
         )
         for row in due
     )
-    order = in_order(shares, plans_first=plans_first, designated=tuple(map(Sid, fund.designated)))
+    payable = [share for share in shares if share.lots]
+    order = in_order(payable, plans_first=plans_first, designated=tuple(map(Sid, fund.designated)))
     return divide(
         fund.fund,
-        apportion(fund.amount, [share for share in order if share.lots]),
+        apportion(fund.amount, order),
         mandates=mandates_of(mandates),
         banks={row.account: row.bank for row in accounts if row is not None},
+        owed_minor=sum(share.amount_minor for share in payable),
     )
 
 
@@ -218,6 +223,7 @@ class FundDivided(Effect, frozen=True, kw_only=True):
     gross: Minor
     policy: Sid
     plans_first: bool
+    top_up_on: str | None = None
     decided: DividedPlan | None = None
     """The plan as it was compiled to be decided on; without it, it is compiled anew."""
 
@@ -246,6 +252,7 @@ class FundDivided(Effect, frozen=True, kw_only=True):
             ended=0,
             status=RunStatus.PLANNED,
             fund=self.fund,
+            top_up_on=self.top_up_on,
         )
         adopt(state, run, plan.instructions)
         state.put(FUNDS, replace(fund, status=FundStatus.DIVIDED))
@@ -254,6 +261,7 @@ class FundDivided(Effect, frozen=True, kw_only=True):
 def reads_apportion(statement: Statement[ClearingApportion], now: Now) -> ReadPlan:
     """Asks for the policy, the money, and all that is due of the account."""
     rules = yield from ask_rules(now)
+    yield from ask_top_up(rules)
     fund = yield from get(FUNDS, statement.re or "")
     if fund is not None:
         yield from ask_divided(fund, today_at(now), plans_first=rules.plans_first is not None)
@@ -263,6 +271,8 @@ def decide_apportion(
     state: Rows, statement: Statement[ClearingApportion], now: Now
 ) -> tuple[Effect, ...]:
     """Adopts the plan that divides an account's money, if it is the one that follows.
+
+    A debtor that does not pay all that is due is overdue, and may issue nothing for now.
 
     Raises:
         MoveNotAllowedError: The money is divided, or the bank has said otherwise since.
@@ -284,6 +294,16 @@ def decide_apportion(
             raise PlanDiffersError(what=what, stated=stated, computed=computed)
 
     # Past this line the adoption must succeed.
+    rules = rules_in_force(state, now.facts)
+    paid = {each.voucher for each in plan.instructions}
+    top_up_on, deadline = top_up_terms(
+        state,
+        rules,
+        [known_voucher(state, voucher) for voucher in sorted(paid)],
+        now,
+        plan=statement.sid,
+        pay_on=today_at(now),
+    )
     divided = FundDivided(
         plan=statement.sid,
         fund=fund.fund,
@@ -294,10 +314,14 @@ def decide_apportion(
         total=Minor(body.total),
         gross=Minor(body.gross),
         policy=now.facts.policy,
-        plans_first=rules_in_force(state, now.facts).plans_first is not None,
+        plans_first=rules.plans_first is not None,
+        top_up_on=top_up_on,
         decided=plan,
     )
-    return (divided,)
+    if plan.totals.total_minor == plan.owed_minor:
+        return (divided, *deadline)
+    overdue = IssuanceStopped(party=fund.debtor, reason=StopReason.OVERDUE, statement=statement.sid)
+    return (divided, *deadline, overdue)
 
 
 KINDS = (

@@ -14,6 +14,7 @@ from datetime import date
 from typing import Any
 
 from clearing.adopting import adopt
+from clearing.covenant import ask_top_up, top_up_terms
 from clearing.errors import (
     AlreadyPlannedError,
     NothingDueError,
@@ -187,6 +188,7 @@ class PlanAdopted(Effect, frozen=True, kw_only=True):
     gross: Minor
     withheld: Minor
     policy: Sid
+    top_up_on: str | None = None
     decided: Plan | None = None
     """The plan as it was compiled to be decided on; without it, it is compiled anew."""
 
@@ -210,6 +212,7 @@ class PlanAdopted(Effect, frozen=True, kw_only=True):
             posted=0,
             ended=0,
             status=RunStatus.PLANNED,
+            top_up_on=self.top_up_on,
         )
         adopt(state, run, plan.instructions)
 
@@ -225,6 +228,7 @@ def reads_clearing_plan(statement: Statement[ClearingPlan], now: Now) -> ReadPla
     rules = yield from ask_rules(now)
     if rules.pay_day is not None:
         yield from ask_calendar(rules.pay_day.calendar)
+    yield from ask_top_up(rules)
     yield from ask_due(statement.body.due_on)
     yield from where(RUNS, "due_on", statement.body.due_on.isoformat())
 
@@ -262,6 +266,14 @@ def decide_clearing_plan(
     _require_same(body, plan)
 
     # Past this line the adoption must succeed.
+    top_up_on, deadline = top_up_terms(
+        state,
+        rules_in_force(state, now.facts),
+        due.vouchers,
+        now,
+        plan=statement.sid,
+        pay_on=pay_on,
+    )
     adopted = PlanAdopted(
         plan=statement.sid,
         due_on=due_on,
@@ -273,9 +285,10 @@ def decide_clearing_plan(
         gross=Minor(body.gross),
         withheld=Minor(body.withheld),
         policy=now.facts.policy,
+        top_up_on=top_up_on,
         decided=plan,
     )
-    return (adopted,)
+    return (adopted, *deadline)
 
 
 def _require_same(body: ClearingPlan, plan: Plan) -> None:

@@ -21,6 +21,7 @@ from clearing.model import (
     ORDERS,
     RUNS,
     InstructionRecord,
+    Run,
     Sort,
 )
 from clearing.postings import bank_account, claims_account, debts_account
@@ -64,20 +65,22 @@ class ClearingReport(Body):
 def reads_report(statement: Statement[ClearingReport], _now: Now) -> ReadPlan:
     """Asks for the run, and for each instruction all that its part of the report changes."""
     plan = statement.re or ""
-    yield from get(RUNS, plan)
+    run = yield from get(RUNS, plan)
+    if run is None:
+        return
     for item in statement.body.items:
         record = yield from get(INSTRUCTIONS, plan, item.instruction)
         if record is not None:
-            yield from _reads_item(record, item.status)
+            yield from _reads_item(record, item.status, run)
 
 
-def _reads_item(record: InstructionRecord, status: Reported) -> ReadPlan:
+def _reads_item(record: InstructionRecord, status: Reported, run: Run) -> ReadPlan:
     """Asks for all that one item of a report changes."""
     if record.after:
         yield Get(INSTRUCTIONS, tuple((record.plan, int(n)) for n in record.after))
     lots = list(record.lots)
     if status in (Reported.REJECTED, Reported.RETURNED):
-        later = yield from ask_behind(record)
+        later = yield from ask_behind(record, run)
         lots += [lot for each in later for lot in each.lots]
     rows = yield from get_many(LOTS, record.lots)
     for lot in rows:
@@ -88,7 +91,8 @@ def _reads_item(record: InstructionRecord, status: Reported) -> ReadPlan:
     payee = yield from get(PARTIES, record.payee)
     yield from get_many(ORDERS, lots)
     for sort in Sort:
-        yield from get(OBLIGATIONS, sort, record.plan, record.n)
+        numbers = {record.n} if record.instead is None else {record.n, record.instead}
+        yield Get(OBLIGATIONS, tuple((sort, record.plan, n) for n in sorted(numbers)))
     if voucher is not None:
         yield from reads_debtor(voucher.debtor)
         yield from reads_held((payee,), voucher.debtor)
@@ -142,7 +146,7 @@ KINDS = (
         body=ClearingReport,
         signers=frozenset({Role.BANK}),
         relation="the payee's bank, or of what is not carried out the payer's",
-        answers={"clearing.plan": RUNS},
+        answers={"clearing.plan": RUNS, "clearing.apportion": RUNS},
         reads=reads_report,
         decide=decide_report,
         amount=BodyAmount("total"),

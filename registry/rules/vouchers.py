@@ -153,6 +153,8 @@ class VoucherIssue(Body):
     delivered_on: BusinessDate | None = None
     sizes: Sizes | None = None
     term_justification: Digest | None = None
+    top_up: OnlyTrue | None = None
+    """Plans and trusts that have not been paid in time the debtor pays itself (SD-23)."""
 
 
 class VoucherIssued(Effect, frozen=True, kw_only=True):
@@ -171,6 +173,7 @@ class VoucherIssued(Effect, frozen=True, kw_only=True):
     restriction: str
     policy: Sid
     flags: tuple[str, ...]
+    top_up: bool = False
 
     def touched(self) -> tuple[Touch, ...]:
         """Touches the voucher."""
@@ -199,6 +202,7 @@ class VoucherIssued(Effect, frozen=True, kw_only=True):
             lot_salt=seal.lot_salt(0),
             policy=self.policy,
             flags=self.flags,
+            top_up=self.top_up,
         )
         number = VoucherNumber(debtor=self.debtor, voucher_no=self.voucher_no, voucher=self.voucher)
         bucket = Bucket(
@@ -296,6 +300,7 @@ def decide_voucher_issue(
         restriction=body.assignment_restriction,
         policy=now.facts.policy,
         flags=flags,
+        top_up=body.top_up is not None,
     )
     waits = (issued, *used, DeadlineSet(at=accept_by, kind="voucher.expire", id=statement.sid))
     return (*waits, *_silence(state, statement, now, before=accept_by))

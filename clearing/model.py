@@ -204,6 +204,8 @@ class InstructionRecord(Record, frozen=True, kw_only=True):
     """The bank that did not carry it out."""
     instead: int | None = None
     """The instruction in the place of which it stands."""
+    pays: str | None = None
+    """What is owed because of that one, by its sort, if it pays that."""
 
 
 class Order(Record, frozen=True, kw_only=True):

@@ -64,7 +64,7 @@ class InstructionPosted(Effect, frozen=True, kw_only=True):
         record = known_instruction(state, self.plan, self.n)
         if record.amount != self.amount:
             raise InvariantBrokenError(f"entry {seal.index} posts no instruction {self.n}")
-        was_over = record.status == InstructionStatus.EXPIRED
+        was_over = record.status in (InstructionStatus.EXPIRED, InstructionStatus.REPLACED)
         posted = replace(
             record,
             status=InstructionStatus.POSTED,
@@ -228,6 +228,7 @@ class InstructionAdded(Effect, frozen=True, kw_only=True):
     parts: tuple[str, ...]
     after: tuple[str, ...]
     remittance: str
+    pays: str | None = None
 
     def touched(self) -> tuple[Touch, ...]:
         """Touches the voucher."""
@@ -254,6 +255,7 @@ class InstructionAdded(Effect, frozen=True, kw_only=True):
             parts=self.parts,
             kept=self.kept,
             instead=self.instead,
+            pays=self.pays,
         )
         state.add(INSTRUCTIONS, record)
         for lot in self.lots:

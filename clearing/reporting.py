@@ -187,14 +187,13 @@ class Report:
             self._effects.append(owed)
         # What was to be topped up has come, by itself or by the debtor's own payment.
         self._meet(Sort.TOP_UP, record.n, ObligationStatus.DUE)
-        if record.instead is not None:
+        if record.instead is not None and record.pays == Sort.TOP_UP:
             self._meet(Sort.TOP_UP, record.instead, ObligationStatus.ORDERED)
 
     def _pay_again(self, record: InstructionRecord, debtor: PartyId) -> bool:
         """Adds the payment of what had come back, if the instruction is that."""
         n = record.instead
-        owed = None if n is None else self._state.get(OBLIGATIONS, Sort.AGAIN, self._plan, n)
-        if n is None or owed is None:
+        if n is None or record.pays != Sort.AGAIN:
             return False
         again = PaidAgain(
             plan=self._plan,

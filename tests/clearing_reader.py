@@ -69,7 +69,7 @@ class ClearingFolds:
     def instruction_posted(self: Rows, plan: str, n: int, amount: str, payer_account: str,
                            payee_account: str, **_: Any) -> None:  # fmt: skip
         row = self.get("instruction", plan, n)
-        was_over = row["status"] == "expired"
+        was_over = row["status"] in ("expired", "replaced")
         self.change("instruction", plan, n, status="posted", posted_at=self.time, reason=None,
                     refused_by=None)  # fmt: skip
         self.count(plan, posted=1, ended=-was_over)

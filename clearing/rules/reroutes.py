@@ -226,12 +226,13 @@ def _added(
     payer: PartyId,
     account: Sid,
     authority: Sid | None = None,
+    pays: Sort | None = None,
 ) -> InstructionAdded:
     """Returns the instruction of a payment in the place of another one."""
     into = state.get(ACCOUNTS, payment.account)
     if into is None:
         raise InvariantBrokenError(f"there is no account {payment.account}")
-    is_own = authority is not None
+    is_own = pays is not None
     return InstructionAdded(
         plan=record.plan,
         n=n,
@@ -249,6 +250,7 @@ def _added(
         parts=payment.parts,
         after=() if is_own else record.after,
         remittance=record.remittance,
+        pays=pays,
     )
 
 
@@ -310,6 +312,7 @@ def decide_top_up(
         payer=voucher.debtor,
         account=voucher.account,
         authority=voucher.mandate,
+        pays=body.sort,
     )
     ordered = ObligationMoved(
         sort=body.sort, plan=plan, n=record.n, status=ObligationStatus.ORDERED

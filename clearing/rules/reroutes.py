@@ -173,7 +173,12 @@ def decide_reroute(
         to=InstructionStatus.REPLACED,
     )
     _require_money(state, record)
-    suffix = [record, *behind(state, record)]
+    # What has expired is over, and its lots are another plan's.
+    suffix = [
+        each
+        for each in (record, *behind(state, record))
+        if InstructionStatus.REPLACED in INSTRUCTION_MOVES[InstructionStatus(each.status)]
+    ]
     payments = payments_of(
         [lot for each in suffix for lot in _still_paid(state, each)],
         held_minor=record.amount,

@@ -115,6 +115,10 @@ READERS: Final[Mapping[str, tuple[str, ...]]] = {
     # One report tells of many payments, whose sides must not see one another.
     "clearing.report": (),
     "clearing.close": (),
+    "clearing.fund": ("debtor",),
+    "clearing.apportion": (),
+    "clearing.reroute": (),
+    "clearing.top-up": (),
 }
 """By kind: the members of its effects that name who may see the statement.
 

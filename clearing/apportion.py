@@ -132,7 +132,9 @@ class DividedPlan:
     instructions: tuple[Instruction, ...]
     totals: Totals
     owed_minor: int
-    """What is due of the account, in minor units; it is not in the plan's bytes."""
+    """What is due of the account, in minor units."""
+    has_promise: bool
+    """Whether the debtor of something that it pays has promised to top up."""
 
 
 def divide(
@@ -142,6 +144,7 @@ def divide(
     mandates: Mandates,
     banks: Mapping[Sid, PartyId],
     owed_minor: int,
+    has_promise: bool,
 ) -> DividedPlan:
     """Compiles the plan of what is paid of each lot (see `apportion`).
 
@@ -159,7 +162,11 @@ def divide(
             voucher, steps, first=len(instructions), banks=banks, in_parts=True
         )
     return DividedPlan(
-        fund=fund, instructions=tuple(instructions), totals=totals, owed_minor=owed_minor
+        fund=fund,
+        instructions=tuple(instructions),
+        totals=totals,
+        owed_minor=owed_minor,
+        has_promise=has_promise,
     )
 
 

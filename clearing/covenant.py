@@ -6,13 +6,12 @@ somebody else's. Days are the policy's, by the calendar or in a row.
 Source: SD-23; reference note 17.
 """
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from datetime import date, timedelta
 from typing import Any
 
 from registry.effects import DeadlineSet
 from registry.ids import Sid
-from registry.model import Voucher
 from registry.policy import Rules, TopUp
 from registry.rights import end_instant
 from registry.statements import Now
@@ -30,23 +29,23 @@ def ask_top_up(rules: Rules) -> Generator[Read, Any, None]:
 
 
 def top_up_terms(
-    state: Rows, rules: Rules, vouchers: Iterable[Voucher], now: Now, *, plan: Sid, pay_on: date
+    state: Rows, rules: Rules, now: Now, *, plan: Sid, pay_on: date, has_promise: bool
 ) -> tuple[str | None, tuple[DeadlineSet, ...]]:
     """Returns by when debtors pay what has not come, and when that is found.
 
     Args:
         state: Shows the calendar.
         rules: The policy in force.
-        vouchers: Those that the plan pays.
         now: The moment.
         plan: The plan.
         pay_on: The day on which it is paid.
+        has_promise: A debtor of what it pays has promised to top up.
 
     Returns:
         The last day, and the deadline; nothing where nobody has promised, or there is no rule.
     """
     rule = rules.top_up
-    if rule is None or not any(voucher.top_up for voucher in vouchers):
+    if rule is None or not has_promise:
         return None, ()
     found = _day_after(state, rule, pay_on, rule.unpaid_after)
     due_on = _day_after(state, rule, pay_on, rule.due_after)

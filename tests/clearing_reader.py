@@ -24,6 +24,11 @@ class Rows(Protocol):
     def free(self, row: Row) -> None: ...
     def expire(self, row: Row) -> None: ...
     def move(self, source: str, target: str, amount: str) -> None: ...
+    def adopt(self, run: Row) -> None: ...
+    def copy_lot(self, row: Row, offer: str, n: int, **members: Any) -> None: ...
+    def lot_discharged(
+        self, lot: str, voucher: str, debtor: str, holder: str, amount: str
+    ) -> None: ...
 
 
 class ClearingFolds:
@@ -31,12 +36,27 @@ class ClearingFolds:
 
     def plan_adopted(self: Rows, **run: Any) -> None:
         del run["policy"]
+        self.adopt(run)
+
+    def fund_divided(self: Rows, **run: Any) -> None:
+        del run["policy"], run["plans_first"]
+        self.adopt({**run, "withheld": "0"})
+        self.change("fund", run["fund"], status="divided")
+
+    def fund_stated(self: Rows, account: str, **fund: Any) -> None:
+        for row in [*self.rows["fund"].values()]:
+            if (row["account"], row["status"]) == (account, "open"):
+                self.change("fund", row["fund"], status="replaced")
+        self.put("fund", **fund, account=account, status="open")
+
+    def adopt(self: Rows, run: Row) -> None:
         orders = self.plans[run["digest"]]
-        self.put("run", **run, posted=0, ended=0, status="planned")
+        self.put("run", **run, posted=0, ended=0, added=0, status="planned")
         for each in orders:
             passed = sum(int(other["amount"]) for other in orders if each["n"] in other["after"])
             after = [str(n) for n in each["after"]]
             row = {**each, "plan": run["plan"], "after": after, "status": "pending"}
+            row.setdefault("parts", [])
             self.put("instruction", **row, kept=str(int(each["amount"]) - passed))
             for lot in each["lots"]:
                 self.put("order", lot=lot, plan=run["plan"], n=each["n"])
@@ -93,8 +113,31 @@ class ClearingFolds:
     def return_owed(self: Rows, **owed: Any) -> None:
         self.put("obligation", **owed, sort="return", status="due")
 
-    def return_met(self: Rows, plan: str, n: int) -> None:
-        self.change("obligation", "return", plan, n, status="met")
+    def top_up_owed(self: Rows, **owed: Any) -> None:
+        self.put("obligation", **owed, sort="top-up", status="due")
+
+    def obligation_moved(self: Rows, sort: str, plan: str, n: int, status: str) -> None:
+        self.change("obligation", sort, plan, n, status=status)
+
+    def paid_again(self: Rows, plan: str, n: int, debtor: str, holder: str, amount: str,
+                   **_: Any) -> None:  # fmt: skip
+        self.change("obligation", "again", plan, n, status="met")
+        self.owe(debtor, -int(amount))
+        self.move(f"claims:{holder}", f"debts:{debtor}", amount)
+
+    def instruction_replaced(self: Rows, plan: str, n: int, **_: Any) -> None:
+        self.change("instruction", plan, n, status="replaced")
+        self.free(self.get("instruction", plan, n))
+        self.count(plan, ended=1)
+
+    def instruction_added(self: Rows, **row: Any) -> None:
+        self.put("instruction", **row, route="direct", status="pending")
+        for lot in row["lots"]:
+            self.put("order", lot=lot, plan=row["plan"], n=row["n"])
+        run = self.get("run", row["plan"])
+        status = "planned" if run["status"] == "cleared" else run["status"]
+        self.change("run", row["plan"], instructions=row["n"] + 1, added=run["added"] + 1,
+                    status=status)  # fmt: skip
 
     def payment_undone(self: Rows, **owed: Any) -> None:
         self.put("obligation", **owed, sort="again", status="due")
@@ -110,6 +153,13 @@ class ClearingFolds:
             elif row["status"] in ("pending", "accepted"):
                 self.expire(row)
         self.change("run", plan, status="closed")
+
+    def lot_paid_in_part(self: Rows, lot: str, voucher: str, debtor: str, holder: str,
+                         amount: str, remainder: str, rest: str) -> None:  # fmt: skip
+        row = self.get("lot", lot)
+        self.lot_discharged(lot, voucher, debtor, holder, amount)
+        made, n = rest.split(".")
+        self.copy_lot(row, made, int(n), amount=remainder, cuts=row["cuts"] + 1)
 
     def lot_discharged(self: Rows, lot: str, voucher: str, debtor: str, holder: str,
                        amount: str) -> None:  # fmt: skip

@@ -1,15 +1,20 @@
-"""A due date that is cleared in two rounds, with banks that refuse, send back, and come late."""
+"""A due date with banks that refuse, send back and come late, less money, and a broken hop."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 
-from clearing.plan import Plan, format_plan, plan_digest
+from msgspec.structs import replace
+
+from clearing.apportion import divided_digest, format_divided
+from clearing.model import FUNDS
+from clearing.plan import format_plan, plan_digest
 from clearing.routes import Instruction
+from clearing.rules.funds import apportion_body, ask_divided
 from clearing.rules.plans import body_of, plan_due
 from registry.canonical import Json
 from registry.ids import Sid
-from registry.state import MemoryRows
-from tests.builders import World
+from registry.state import MemoryRows, run_reads
+from tests.builders import DIGEST, World, instant
 
 DUE_ON = date(2025, 12, 19)
 
@@ -23,33 +28,78 @@ class Adopted(NamedTuple):
     instructions: tuple[Instruction, ...]
 
 
-def tell_clearing(world: World) -> tuple[Adopted, Adopted]:
-    """Tells it; returns both plans."""
+def tell_clearing(world: World) -> tuple[Adopted, Adopted, Adopted]:
+    """Tells it; returns the plans."""
     first = _adopt(world)
-    fed = {n for order in first.instructions for n in order.after}
-    alone = [order for order in first.instructions if not order.after and order.n not in fed]
-    refused, undone, unheard = alone[0], alone[1], alone[-1]
-    _report(world, first, "rejected", refused)
+    of = {order.n: order for order in first.instructions}
+    to_s3 = next(order for order in of.values() if order.payee == world.ids["s3"])
+    to_factor = next(
+        order for order in of.values() if order.after == to_s3.after and not order.lots
+    )
+    to_trust = next(order for order in of.values() if order.after == (to_factor.n,))
+    stuck = (to_s3.n, to_factor.n, to_trust.n)
+    refused, undone, unheard = [each for each in of.values() if each.remittance == "BURDENED"]
     _report(world, first, "accepted", undone)
-    done = [each for each in first.instructions if each.n not in (refused.n, unheard.n)]
+    done = [each for n, each in of.items() if n not in (*stuck, refused.n, unheard.n)]
     _report(world, first, "posted", *done)
+    _report(world, first, "rejected", to_s3, to_factor, refused)
     _report(world, first, "returned", undone)
-    closed: dict[str, Json] = {"expired": 1, "stuck": 0}
+    closed: dict[str, Json] = {"expired": 1, "stuck": 3}
     world.do("operator", "clearing.close", closed, re=first.sid)
-    second = _adopt(world)
-    _report(world, second, "posted", *second.instructions)
+    less = _divide(world)
+    rest = _adopt(world)
+    _report(world, rest, "posted", *rest.instructions)
     _report(world, first, "posted", refused)
     _report(world, first, "returned", refused)
-    return first, second
+    _break(world, first, to_s3, to_factor, to_trust, undone)
+    return first, less, rest
 
 
-def _adopt(world: World) -> Adopted:
-    """Adopts the plan that follows from the state."""
+def _divide(world: World) -> Adopted:
+    """Has the debtor's bank say what there is, twice; the last word is divided, and paid."""
+    account = world.accounts["core"]
+    world.do("bank", "clearing.fund", {"account": account, "amount": "1", "designated": [DIGEST]})
+    fund = world.do("bank", "clearing.fund", {"account": account, "amount": "12000000"}).sid
+    rows = _rows(world)
+    row = rows.get(FUNDS, fund)
+    assert row is not None
+    plan = run_reads(rows, ask_divided(row, DUE_ON, plans_first=False))
+    body = apportion_body(plan).model_dump(mode="json")
+    sid = world.do("operator", "clearing.apportion", body, re=fund).sid
+    adopted = Adopted(sid, format_divided(plan), divided_digest(plan), plan.instructions)
+    _report(world, adopted, "posted", *plan.instructions)
+    return adopted
+
+
+def _break(world: World, plan: Adopted, s3: Instruction, factor: Instruction, trust: Instruction,
+           undone: Instruction) -> None:  # fmt: skip
+    """Has time pass, the debtor pay itself, one hop take another way; the rest comes late."""
+    world.advance(instant(DUE_ON + timedelta(days=2)))
+    world.engine.submit([])
+    own: dict[str, Json] = {"instruction": trust.n, "sort": "top-up"}
+    world.do("operator", "clearing.top-up", own, re=plan.sid)
+    other: dict[str, Json] = {"instruction": s3.n, "ground": "frozen"}
+    world.do("operator", "clearing.reroute", other, re=plan.sid)
+    again: dict[str, Json] = {"instruction": undone.n, "sort": "again"}
+    world.do("operator", "clearing.top-up", again, re=plan.sid)
+    added = range(len(plan.instructions), len(plan.instructions) + 3)
+    for n, order in zip(added, (trust, s3, undone), strict=True):
+        _report(world, plan, "posted", replace(order, n=n))
+    _report(world, plan, "posted", factor, trust)
+
+
+def _rows(world: World) -> MemoryRows:
+    """Returns the state as it is."""
     rows = MemoryRows(world.rulebook.tables)
     for table in world.rulebook.tables:
         for row in world.store.select(table):
             rows.put(table, row)
-    plan: Plan = plan_due(rows, due_on=DUE_ON, pay_on=DUE_ON)
+    return rows
+
+
+def _adopt(world: World) -> Adopted:
+    """Adopts the plan that follows from the state."""
+    plan = plan_due(_rows(world), due_on=DUE_ON, pay_on=DUE_ON)
     body = body_of(plan).model_dump(mode="json", exclude_none=True)
     sid = world.do("operator", "clearing.plan", body).sid
     return Adopted(sid, format_plan(plan), plan_digest(plan), plan.instructions)

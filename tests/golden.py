@@ -56,7 +56,7 @@ class Story:
     voucher: Sid
     offers: tuple[Sid, ...]
     state_index: int
-    plans: tuple[Adopted, Adopted]
+    plans: tuple[Adopted, Adopted, Adopted]
     note: str
 
     def entry(self, index: int) -> bytes:
@@ -86,7 +86,7 @@ def story() -> Story:
     proof = possession_proof(key_of("s1-read"), origin=ORIGIN, party=world.ids["s1"])
     jwk = dict(key_of("s1-read").public.jwk())
     world.do("s1", "key.add", {"key": {**jwk}, "proof": proof, "use": "read"})
-    voucher = world.issue(route="tiered", voucher_no="GV-01")
+    voucher = world.issue(route="tiered", voucher_no="GV-01", top_up=True)
     to_s2 = world.transfer(f"{voucher}.0", 60_000_000, by="s1", to="s2")
     to_s3 = world.transfer(f"{to_s2}.2", 25_000_000, by="s2", to="s3")
     to_factor = world.transfer(f"{to_s3}.1", 20_000_000, by="s2", to="factor", purpose="finance")
@@ -321,7 +321,7 @@ def vectors() -> dict[str, Any]:
     holder = PartyId(told.world.ids["trustee#T1"])
     of_voucher = {"family": "voucher", "bucket": told.voucher, "count": 4, "sum": "100000000"}
     of_holder = {"family": "holder", "bucket": holder, "count": 1, "sum": "20000000"}
-    first, rest = told.plans
+    first, less, rest = told.plans
     return {
         "log": _vector("a whole log", log, want={"verdict": 0, "digest": told.world.digest()}),
         "log-effects-changed": _vector(
@@ -340,5 +340,8 @@ def vectors() -> dict[str, Any]:
         "plan": _vector("the plan's bytes", first.data.decode(), want=first.digest),
         "plan-of-the-rest": _vector(
             "a further plan of the same due date", rest.data.decode(), want=rest.digest
+        ),
+        "plan-of-less-money": _vector(
+            "a plan that pays lots in part", less.data.decode(), want=less.digest
         ),
     }

@@ -30,7 +30,7 @@ TABLES = (
     "withheld", "notice", "early", "financing", "lot", "voucher_number", "voucher", "mandate",
     "account", "party", "approval_rule", "inbox", "deadline", "state_request", "bucket",
     "history", "committed", "invoice", "backing", "debtor", "exposure", "issuance_stop",
-    "voiding", "run", "instruction", "order", "obligation", "balance",
+    "voiding", "fund", "run", "instruction", "order", "obligation", "balance",
 )  # fmt: skip
 KEYS = {
     "issuance_stop": ["party", "reason"],
@@ -114,7 +114,9 @@ class Reader(ClearingFolds, CreditFolds, DealingFolds, EncumbranceFolds, NoticeF
         self.committed = 0
         self.index = self.time = 0
         self.statement = ""
-        data = [vector(name)["input"] for name in ("plan", "plan-of-the-rest")]
+        data = [
+            vector(name)["input"] for name in ("plan", "plan-of-the-rest", "plan-of-less-money")
+        ]
         digests = [b64(sha(b"tallystick-plan/1", b"\0", text.encode())) for text in data]
         self.plans = {
             digest: json.loads(text)["instructions"]

@@ -45,7 +45,7 @@ from registry.ids import PartyId, Sid
 from registry.model import ACCOUNTS, LOTS, MANDATES, VOUCHERS, Role, Route
 from registry.policy import ask_rules, rules_in_force
 from registry.refusals import AccountUnknownError, NotBankError
-from registry.rights import known_voucher, today_at
+from registry.rights import today_at
 from registry.state import run_reads
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import (
@@ -179,12 +179,15 @@ def ask_divided(
     )
     payable = [share for share in shares if share.lots]
     order = in_order(payable, plans_first=plans_first, designated=tuple(map(Sid, fund.designated)))
+    paid = apportion(fund.amount, order)
+    promised = {row.voucher for row in due if row.top_up}
     return divide(
         fund.fund,
-        apportion(fund.amount, order),
+        paid,
         mandates=mandates_of(mandates),
         banks={row.account: row.bank for row in accounts if row is not None},
         owed_minor=sum(share.amount_minor for share in payable),
+        has_promise=any(voucher.voucher in promised for voucher, _ in paid),
     )
 
 
@@ -295,14 +298,8 @@ def decide_apportion(
 
     # Past this line the adoption must succeed.
     rules = rules_in_force(state, now.facts)
-    paid = {each.voucher for each in plan.instructions}
     top_up_on, deadline = top_up_terms(
-        state,
-        rules,
-        [known_voucher(state, voucher) for voucher in sorted(paid)],
-        now,
-        plan=statement.sid,
-        pay_on=today_at(now),
+        state, rules, now, plan=statement.sid, pay_on=today_at(now), has_promise=plan.has_promise
     )
     divided = FundDivided(
         plan=statement.sid,

@@ -269,10 +269,10 @@ def decide_clearing_plan(
     top_up_on, deadline = top_up_terms(
         state,
         rules_in_force(state, now.facts),
-        due.vouchers,
         now,
         plan=statement.sid,
         pay_on=pay_on,
+        has_promise=any(voucher.top_up for voucher in due.vouchers),
     )
     adopted = PlanAdopted(
         plan=statement.sid,

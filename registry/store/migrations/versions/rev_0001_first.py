@@ -304,7 +304,8 @@ def make_rows() -> None:
         "voucher text, voucher_no text, debtor text, creditor text, co_debtors text, face "
         "money, discharged money, cancelled money, due_on text, route text, account text, "
         "mandate text, accept_by int, status text, ordinal int?, restriction text, guarantors "
-        "text, lot_salt text, policy text, flags text, consent text?, silent_at int?",
+        "text, lot_salt text, policy text, flags text, consent text?, silent_at int?, top_up "
+        "bool",
         key="voucher",
         indexes="debtor creditor due_on",
     )
@@ -397,9 +398,16 @@ def make_rows() -> None:
         key="voiding",
     )
     rows(
+        "fund",
+        "fund text, account text, debtor text, amount money, designated text, status text",
+        key="fund",
+        indexes="account",
+    )
+    rows(
         "run",
-        "plan text, due_on text, pay_on text, digest text, instructions int, vouchers int, "
-        "total money, gross money, withheld money, posted int, ended int, status text",
+        "plan text, due_on text?, pay_on text, digest text, instructions int, vouchers int, "
+        "total money, gross money, withheld money, posted int, ended int, status text, added "
+        "int, top_up_on text?, fund text?",
         key="plan",
         indexes="due_on",
     )
@@ -407,8 +415,8 @@ def make_rows() -> None:
         "instruction",
         "plan text, n int, route text, voucher text, payer_account text, payer text, "
         "payee_account text, payee text, bank text, amount money, authority text, lots text, "
-        "after text, remittance text, status text, kept money, posted_at int?, reason text?, "
-        "refused_by text?",
+        "after text, remittance text, status text, parts text, kept money, posted_at int?, "
+        "reason text?, refused_by text?, instead int?, pays text?",
         key="plan n",
         indexes="plan bank",
     )
@@ -420,7 +428,7 @@ def make_rows() -> None:
     rows(
         "obligation",
         "sort text, plan text, n int, voucher text, owed_by text, owed_to text, account text, "
-        "amount money, lots text, status text",
+        "amount money, lots text, status text, due_on text?",
         key="sort plan n",
         indexes="owed_by owed_to",
     )

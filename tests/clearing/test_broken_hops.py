@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clearing.errors import InstructionNotFoundError, NothingOwedError, OutOfOrderError
+from clearing.exposure import gross_stays_of, peak_minor, stays_of, yuan_days
 from clearing.kinds import TIMED
 from clearing.model import BALANCES, INSTRUCTIONS, OBLIGATIONS, RUNS, InstructionRecord
 from clearing.rules.closings import find_left
@@ -124,6 +125,33 @@ class TestGV03:
         assert (voucher.discharged, voucher.status) == (100_000_000, "settled")
         verify_accounts(world, 100_000_000)
         assert run_of(world, plan).status == "cleared"
+
+    def test_what_it_cost_others_by_the_day(self, world: World) -> None:
+        promise(world)
+        plan = adopt(world)
+        confirm(world, plan, 0, 1, time=PAY_TIME)
+        pass_time(world, PAY_TIME + 2 * DAY)
+        trust = to(world, plan, "T#trust")
+        top_up(world, plan, trust.n)
+        confirm(world, plan, 5, time=PAY_TIME + 2 * DAY)
+        confirm(world, plan, 2, 3, 4, time=PAY_TIME + 9 * DAY)
+        rows = instructions(world, plan)
+        stays = stays_of(rows)
+        frozen = [stay for stay in stays if stay.owner == world.party("S2")]
+        cost: Counter[str] = Counter()
+        for stay in frozen:
+            cost[stay.beneficiary] += yuan_days(stay.integral(0)) // 100
+        assert dict(cost) == {
+            world.party("S3"): 2_250_000,
+            world.party("T#trust"): 400_000,
+            world.party("C"): 1_400_000,
+        }
+        assert cost.total() == 4_050_000
+        (gross,) = [stay for stay in gross_stays_of(rows) if stay.owner == world.party("S2")]
+        assert yuan_days(gross.integral(0)) == 5_400_000 * 100
+        assert peak_minor(frozen) == 45_000_000
+        # What came and went within one moment lay nowhere.
+        assert {stay.owner for stay in stays} == {world.party("S2")}
 
     def test_what_comes_by_itself_needs_no_top_up(self, world: World) -> None:
         promise(world)

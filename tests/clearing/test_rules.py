@@ -69,11 +69,12 @@ def confirm(
     by: str = "bank",
     amount: int = 0,
     status: str = "posted",
+    time: int = PAY_TIME,
 ) -> None:
     """Has a bank report instructions."""
     items: list[Json] = [said(world, plan, n, status=status, amount=amount) for n in numbers]
     name = f"{by} {numbers} {amount} {status} {world.index}"
-    world.enter(REPORT, {"items": items}, by=by, re=plan, name=name)
+    world.enter(REPORT, {"items": items}, by=by, re=plan, name=name, time=time)
 
 
 def run_of(world: World, plan: Sid) -> Run:

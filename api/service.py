@@ -109,6 +109,13 @@ class Service:
         found: tuple[Ledger | None, ...] = self.store.fetch([Get(LEDGER, (("ledger",),))])[0]
         return found[0]
 
+    @property
+    def time(self) -> int:
+        """What the ledger's clock shows, in milliseconds: the manual one's, or the machine's."""
+        ledger = self.ledger
+        is_manual = ledger is not None and ledger.clock == "manual"
+        return ledger.time if ledger is not None and is_manual else self.wall.now()
+
     def admit(self, text: str) -> Statement[Any]:
         """Admits a statement; see `registry.statements.admit`.
 

@@ -270,7 +270,7 @@ INSTRUCTIONS = Table(
     name="instruction",
     row=InstructionRecord,
     key=("plan", "n"),
-    indexes=("plan", "bank"),
+    indexes=("plan", "bank", "voucher"),
     lasting=True,
 )
 ORDERS = Table(name="order", row=Order, key=("lot",))

@@ -12,6 +12,7 @@ from api.cli import (
     finance,
     log,
     lots,
+    maturity,
     pay,
     read,
     report,
@@ -94,7 +95,20 @@ WORDS = {
 }
 
 nouns: dict[str, typer.Typer] = {}
-for module in (verify, snapshot, log, lots, control, read, report, finance, write, pay, db):
+for module in (
+    verify,
+    snapshot,
+    log,
+    lots,
+    maturity,
+    control,
+    read,
+    report,
+    finance,
+    write,
+    pay,
+    db,
+):
     for noun, verb, command in module.COMMANDS:
         if not verb:
             app.command(noun)(command)

@@ -80,6 +80,9 @@ _HELP = {
     "/v1/inboxes/{}": "Shows a party's inbox: how many notices, and which system it designated.",
     "/v1/parties/{}": "Shows a party, its roles and its keys.",
     "/v1/clearing/proposals/{}": "Computes the plan for a due date; --json gives the body to sign.",
+    "/v1/clearing/funds/{}/proposal": "Divides a fund; --json gives the body to sign.",
+    "/v1/clearing/runs/{}/close": "Counts what a run leaves; --json gives the body to sign.",
+    "/v1/clearing/obligations": "Lists what is owed because of instructions 应付应退.",
 }
 """What each command that reads one path says of itself."""
 
@@ -260,4 +263,11 @@ COMMANDS = (
     ),
     ("clearing", "runs", _list("/v1/clearing/runs", "plan", "due_on", "total", "status")),
     ("clearing", "propose", _show("/v1/clearing/proposals/{}")),
+    ("clearing", "propose-apportion", _show("/v1/clearing/funds/{}/proposal")),
+    ("clearing", "propose-close", _show("/v1/clearing/runs/{}/close")),
+    (
+        "clearing",
+        "owed",
+        _list("/v1/clearing/obligations", "sort", "amount", "owed_by", "owed_to", "status"),
+    ),
 )

@@ -1,4 +1,4 @@
-"""Clearing: runs, instructions, and the plan that follows from the state."""
+"""Clearing: runs, instructions, what would be signed next, and where money went."""
 
 import asyncio
 from typing import Annotated, Any
@@ -7,18 +7,30 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
 from api.errors import NotFoundError, RequestInvalidError
+from api.money import certificate_of, exposure_of, way_of_lot
 from api.pages import LIMIT_DEFAULT, Ask, page_of
 from api.requests import GUARDS, AsOf, CallerOf, ServiceOf, answer
 from api.routes.reading import Cursor, Limit, LongLimit, listed
 from api.service import Service
 from api.visibility import sees_instruction
-from clearing.model import INSTRUCTIONS, RUNS, InstructionRecord, InstructionStatus
+from clearing.model import (
+    FUNDS,
+    INSTRUCTIONS,
+    OBLIGATIONS,
+    RUNS,
+    InstructionRecord,
+    InstructionStatus,
+    Run,
+)
 from clearing.plan import pay_date
+from clearing.rules.closings import find_left
+from clearing.rules.funds import apportion_body, find_divided
 from clearing.rules.plans import body_of, pay_calendar, plan_due
 from registry.batch import Batch
 from registry.calendars import parse_date
 from registry.canonical import Json
 from registry.errors import RegistryError
+from registry.statements import Now
 from registry.tables import Get
 
 router = APIRouter(prefix="/v1/clearing", dependencies=GUARDS)
@@ -33,7 +45,7 @@ async def list_runs(
     limit: Limit = LIMIT_DEFAULT,
     cursor: Cursor = "",
 ) -> JSONResponse:
-    """Lists clearing runs: one per due date."""
+    """Lists clearing runs: one per adopted plan."""
     ask = Ask(
         table=RUNS,
         caller=caller,
@@ -107,3 +119,110 @@ def _proposal(service: Service, text: str) -> dict[str, Json]:
         raise NotFoundError(what="live lot due on", name=text)
     body: dict[str, Json] = body_of(plan).model_dump(mode="json")
     return body
+
+
+@router.get("/funds/{fund}/proposal", operation_id="clearing.fund_proposal")
+async def propose_division(service: ServiceOf, fund: str) -> JSONResponse:
+    """Computes the body of the `clearing.apportion` that would divide a fund now."""
+    return answer(await asyncio.to_thread(_division, service, fund))
+
+
+def _division(service: Service, name: str) -> dict[str, Json]:
+    """Divides a fund as the state is now."""
+    rows = Batch(service.store.fetch, service.rulebook.tables, index=0)
+    fund, ledger = rows.get(FUNDS, name), service.ledger
+    if fund is None or ledger is None:
+        raise NotFoundError(what="fund", name=name)
+    now = Now(index=service.store.size(), time=service.time, ledger=ledger)
+    plan = find_divided(rows, fund, now)
+    if not plan.instructions:
+        raise NotFoundError(what="what the fund can pay", name=name)
+    body: dict[str, Json] = apportion_body(plan).model_dump(mode="json")
+    return body
+
+
+@router.get("/runs/{plan}/close", operation_id="clearing.close_proposal")
+async def propose_close(service: ServiceOf, plan: str) -> JSONResponse:
+    """Computes the body of the `clearing.close` that would end a run's day now."""
+    return answer(await asyncio.to_thread(_close, service, plan))
+
+
+def _close(service: Service, plan: str) -> dict[str, Json]:
+    """Counts what a run has not posted."""
+    rows = Batch(service.store.fetch, service.rulebook.tables, index=0)
+    left = find_left(rows, _run(service, plan))
+    return {"expired": len(left.expired), "stuck": len(left.stuck)}
+
+
+def _run(service: Service, plan: str) -> Run:
+    """Returns a run."""
+    (run,) = service.store.fetch([Get(RUNS, ((plan,),))])[0]
+    if run is None:
+        raise NotFoundError(what="plan", name=plan)
+    found: Run = run
+    return found
+
+
+@router.get("/runs/{plan}/exposure", operation_id="clearing.exposure")
+async def show_exposure(service: ServiceOf, caller: CallerOf, plan: str) -> JSONResponse:
+    """Tells whose money lay on whose accounts, and for how long, as far as it is the caller's."""
+
+    def found() -> dict[str, Any]:
+        records = _records(service, plan)
+        return exposure_of(records, caller, now=service.time)
+
+    return answer(await asyncio.to_thread(found))
+
+
+@router.get("/runs/{plan}/certificate", operation_id="clearing.certificate")
+async def show_certificate(service: ServiceOf, caller: CallerOf, plan: str) -> JSONResponse:
+    """Shows that the route leaves each account what direct clearing would; one's own accounts."""
+
+    def found() -> dict[str, Any]:
+        run, records = _run(service, plan), _records(service, plan)
+        lines = [
+            line
+            for line in certificate_of(records)
+            if caller.is_auditor or caller.is_or_manages(str(line["payee"]))
+        ]
+        return {"plan": plan, "digest": run.digest, "lines": lines}
+
+    return answer(await asyncio.to_thread(found))
+
+
+def _records(service: Service, plan: str) -> list[InstructionRecord]:
+    """Returns all instructions of a run, by number."""
+    run = _run(service, plan)
+    rows = service.store.select(INSTRUCTIONS, field="plan", value=run.plan)
+    return sorted(rows, key=lambda record: record.n)
+
+
+@router.get("/lots/{lot}", operation_id="clearing.explain")
+async def explain_lot(service: ServiceOf, caller: CallerOf, lot: str) -> JSONResponse:
+    """Tells where the money of a lot went, hop by hop, to who had a part in it."""
+    found = await asyncio.to_thread(way_of_lot, service.store, caller, lot)
+    if found is None:
+        raise NotFoundError(what="clearing of lot", name=lot)
+    return answer(found)
+
+
+@router.get("/obligations", operation_id="clearing.obligations")
+async def list_obligations(
+    service: ServiceOf,
+    caller: CallerOf,
+    as_of: AsOf,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = "",
+) -> JSONResponse:
+    """Lists what the caller owes, or is owed, because of instructions."""
+    ask = Ask(
+        table=OBLIGATIONS,
+        caller=caller,
+        sees=lambda row: (
+            caller.is_auditor or any(map(caller.is_or_manages, (row.owed_by, row.owed_to)))
+        ),
+        limit=limit,
+        cursor=cursor,
+        as_of=as_of,
+    )
+    return await listed(service, ask)

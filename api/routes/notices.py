@@ -145,10 +145,7 @@ async def list_powers(
 
 def _now(service: Service, at: int | None) -> int:
     """Returns the moment that is asked about: the ledger's own time without one."""
-    facts = service.ledger
-    if at is not None:
-        return at
-    return facts.time if facts is not None and facts.clock == "manual" else service.wall.now()
+    return service.time if at is None else at
 
 
 def _chain(service: Service, caller: Caller, lot: str) -> tuple[Chain, bool]:

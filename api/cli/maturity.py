@@ -1,0 +1,177 @@
+"""Commands about maturity: where a lot's money went, what lay where, who got how much."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+from api.cli.common import AsJson, print_json
+from api.cli.connect import LogKey, Party, ReadKey, Url
+from api.cli.lots import Name, money, reader
+from api.cli.screen import Reader, out, short, show_facts, show_table
+from api.words import Words, said
+from registry.money import format_yuan
+
+Fact = tuple[Words | None, str]
+
+STEPS: dict[str, Words] = {
+    "pending": ("待处理", "pending"),
+    "accepted": ("已受理", "accepted"),
+    "posted": ("已入账", "posted"),
+    "rejected": ("已拒绝", "rejected"),
+    "returned": ("已退回", "returned"),
+    "expired": ("已失效", "expired"),
+    "replaced": ("已改路径", "replaced"),
+    "return": ("应退回", "to be returned"),
+    "again": ("应重付", "owed again"),
+    "top-up": ("补付", "the debtor's own payment"),
+    "due": ("未付", "due"),
+    "ordered": ("已发指令", "ordered"),
+    "met": ("已付", "met"),
+}
+
+REASONS: dict[str, Words] = {
+    "AC04": ("账户已销户", "account closed"),
+    "AC06": ("账户已冻结", "account blocked"),
+    "AM04": ("余额不足", "insufficient funds"),
+}
+"""Banks' codes that people meet most; others are shown as they are (ISO 20022)."""
+
+
+def explain(
+    name: Name, url: Url, party: Party, read_key: ReadKey, log_key: LogKey, as_json: AsJson = False
+) -> None:
+    """Tells where a lot's money went 兑付路径, hop by hop, and why."""
+    with reader(url, log_key, party, read_key) as ask:
+        found = ask.get(f"/v1/clearing/lots/{quote(name, safe='')}")
+        if as_json:
+            print_json(found)
+            return
+        show_facts(_way_facts(ask, found))
+
+
+def _way_facts(ask: Reader, found: dict[str, Any]) -> Iterator[Fact]:
+    """Yields a lot's ways, and what is owed because of them."""
+    voucher = ask.voucher(found["voucher"])
+    yield ("子凭证", "lot"), found["lot"]
+    yield ("凭证", "voucher"), f"{voucher['voucher_no']}  {short(found['voucher'])}"
+    for way in found["ways"]:
+        yield ("方案", "plan"), f"{short(way['plan'])}{_why(way)}"
+        count = f"，{way['lots']} lots" if way["lots"] > 1 else ""
+        status = said(STEPS, way["status"])
+        yield ("金额", "amount"), f"{format_yuan(int(way['amount']))}{count}  {status}"
+        for hop in way["hops"]:
+            sides = f"{ask.name(hop['payer'])} → {ask.name(hop['payee'])}"
+            yield (("路径", "hop"), f"{sides}  {_outcome(ask, hop)}")
+    for row in found["obligations"]:
+        due = f", {row['due_on']}" if "due_on" in row else ""
+        sides = f"{ask.name(row['owed_by'])} → {ask.name(row['owed_to'])}"
+        words = f"{said(STEPS, row['sort'])}: {money(row)} {sides}{due}"
+        yield ("应付", "owed"), f"{words}  {said(STEPS, row['status'])}"
+
+
+def _why(way: dict[str, Any]) -> str:
+    """Returns why an instruction stands in another's place, if it does."""
+    if "instead" not in way:
+        return ""
+    if way.get("pays"):
+        return f"  {said(STEPS, way['pays'])}"
+    return "  清分路径变更 another way"
+
+
+def _outcome(ask: Reader, hop: dict[str, Any]) -> str:
+    """Returns what became of a hop, when, and why."""
+    words = said(STEPS, hop["status"])
+    if "posted_at" in hop:
+        return f"{words} {ask.moment(hop['posted_at'])}"
+    if "reason" in hop:
+        reason = REASONS.get(hop["reason"])
+        return f"{words}: {hop['reason']}{'' if reason is None else ' ' + ' '.join(reason)}"
+    return words
+
+
+STAYS: dict[str, Words] = {
+    "owner": ("账户所有人", "on the account of"),
+    "beneficiary": ("资金归属", "whose money"),
+    "amount": ("金额", "amount"),
+    "from": ("自", "from"),
+    "until": ("至", "until"),
+    "days": ("元·日", "yuan-days"),
+}
+
+
+def exposure(
+    name: Name, url: Url, party: Party, read_key: ReadKey, log_key: LogKey, as_json: AsJson = False
+) -> None:
+    """Measures others' money on intermediate accounts 资金混同敞口, of one plan."""
+    with reader(url, log_key, party, read_key) as ask:
+        found = ask.get(f"/v1/clearing/runs/{name}/exposure")
+        if as_json:
+            print_json(found)
+            return
+        if not found["stays"]:
+            out.print("no money lay on an account that was not its owner's  无资金混同")
+            return
+        show_table(
+            STAYS,
+            (
+                {
+                    "owner": ask.name(stay["owner"]),
+                    "beneficiary": ask.name(stay["beneficiary"]),
+                    "amount": money(stay),
+                    "from": ask.day(stay["since"]),
+                    "until": ask.day(stay["until"]) if "until" in stay else "…",
+                    "days": money(stay, "fen_days"),
+                }
+                for stay in found["stays"]
+            ),
+            right=("amount", "days"),
+            folded=("owner", "beneficiary"),
+        )
+        facts: list[Fact] = [
+            (("他人资金", "others' money"), f"{money(found, 'others_fen_days')} yuan-days"),
+            (("合计", "gross"), f"{money(found, 'gross_fen_days')} yuan-days"),
+            (("峰值", "peak"), money(found, "peak")),
+            (("直接清分可省", "direct would have saved"), money(found, "others_fen_days")),
+        ]
+        show_facts(facts)
+
+
+LINES: dict[str, Words] = {
+    "payee": ("收款人", "payee"),
+    "direct": ("直接清分", "direct"),
+    "planned": ("本方案", "by the plan"),
+    "passes": ("过路", "passes through"),
+}
+
+
+def certificate(
+    name: Name, url: Url, party: Party, read_key: ReadKey, log_key: LogKey, as_json: AsJson = False
+) -> None:
+    """Compares a plan with direct clearing 清分等值证明: each account is left with the same."""
+    with reader(url, log_key, party, read_key) as ask:
+        found = ask.get(f"/v1/clearing/runs/{name}/certificate")
+        if as_json:
+            print_json(found)
+            return
+        show_table(
+            LINES,
+            (
+                {
+                    "payee": ask.name(line["payee"]),
+                    **{name: money(line, name) for name in ("direct", "planned", "passes")},
+                }
+                for line in found["lines"]
+            ),
+            right=("direct", "planned", "passes"),
+            folded=("payee",),
+        )
+        differ = [line for line in found["lines"] if line["direct"] != line["planned"]]
+        words = ("不一致", "THEY DIFFER") if differ else ("两种路径结果一致", "both routes agree")
+        show_facts([(words, ""), (("方案摘要", "plan's digest"), found["digest"])])
+
+
+COMMANDS = (
+    ("clearing", "explain", explain),
+    ("clearing", "exposure", exposure),
+    ("clearing", "certificate", certificate),
+)

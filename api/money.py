@@ -1,0 +1,186 @@
+"""Where the money of a lot went, what lay on whose accounts, and what each holder got.
+
+All of it follows from the instructions that banks have answered; it proves nothing that
+these do not.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from api.auth import Caller
+from api.find import changes_made_by
+from clearing.exposure import gross_stays_of, peak_minor, stays_of, yuan_days
+from clearing.model import INSTRUCTIONS, OBLIGATIONS, InstructionRecord, Obligation
+from registry.canonical import Json
+from registry.errors import RegistryError
+from registry.ids import PartyId, Sid, parse_lot_id
+from registry.model import LOTS
+from registry.ports import LedgerStore
+from registry.tables import Get
+
+Row = dict[str, Any]
+
+
+def voucher_of_lot(store: LedgerStore, lot: str) -> str | None:
+    """Returns the voucher of a lot, live or gone: the statement in its id leads there."""
+    (live,) = store.fetch([Get(LOTS, ((lot,),))])[0]
+    if live is not None:
+        return str(live.voucher)
+    try:
+        sid, _ = parse_lot_id(lot)
+    except RegistryError:
+        return None
+    changes = [change for change in changes_made_by(store, sid) if "voucher" in change]
+    # A report may leave the rests of several vouchers' lots, and says which.
+    exactly = [change for change in changes if lot in change.values()]
+    return str((exactly or changes)[0]["voucher"]) if changes else None
+
+
+def way_of_lot(store: LedgerStore, caller: Caller, lot: str) -> Row | None:
+    """Tells by which instructions a lot was to be paid, hop by hop, and what became of each.
+
+    Args:
+        store: Where to look.
+        caller: Who asks: an auditor, or who pays, is paid or keeps an account on the way.
+        lot: The lot, live or gone.
+
+    Returns:
+        The ways in the order in which they were planned, and what is owed because of them;
+        None if there is none that the caller may see.
+    """
+    voucher = voucher_of_lot(store, lot)
+    if voucher is None:
+        return None
+    rows = list(store.select(INSTRUCTIONS, field="voucher", value=voucher))
+    by_place = {(row.plan, row.n): row for row in rows}
+    last = [row for row in rows if lot in row.lots]
+    ways = [_way(row, lot, by_place) for row in last]
+    if not any(_is_of(caller, hop) for way in ways for hop in way["hops"]):
+        return None
+    places = {(row.plan, row.n) for row in last}
+    owed = [
+        obligation_of(row)
+        for row in store.select(OBLIGATIONS)
+        if (row.plan, row.n) in places and lot in row.lots
+    ]
+    return {"lot": lot, "voucher": voucher, "ways": ways, "obligations": owed}
+
+
+def _way(
+    last: InstructionRecord, lot: str, rows: Mapping[tuple[Sid, int], InstructionRecord]
+) -> Row:
+    """Returns the hops that lead to one instruction."""
+    path = [last]
+    while path[0].after:
+        path.insert(0, rows[last.plan, int(path[0].after[0])])
+    part = last.parts[last.lots.index(lot)] if last.parts else None
+    way: Row = {
+        "plan": last.plan,
+        "n": last.n,
+        "amount": str(last.kept) if part is None else part,
+        "lots": len(last.lots) if part is None else 1,
+        "status": last.status,
+        "hops": [_hop(record) for record in path],
+    }
+    if last.instead is not None:
+        way |= {"instead": last.instead, "pays": last.pays}
+    return way
+
+
+def _hop(record: InstructionRecord) -> Row:
+    """Returns what a lot's holder may know of a hop: nobody else's amounts."""
+    hop: Row = {
+        "n": record.n,
+        "payer": record.payer,
+        "payee": record.payee,
+        "bank": record.bank,
+        "status": record.status,
+        "route": record.route,
+    }
+    for name in ("posted_at", "reason"):
+        if (value := getattr(record, name)) is not None:
+            hop[name] = value
+    return hop
+
+
+def _is_of(caller: Caller, hop: Mapping[str, Any]) -> bool:
+    """Tells whether a hop is the caller's."""
+    parties = (hop["payer"], hop["payee"], hop["bank"])
+    return caller.is_auditor or any(map(caller.is_or_manages, parties))
+
+
+def obligation_of(row: Obligation) -> Row:
+    """Returns something owed as JSON."""
+    found: Row = {
+        "sort": row.sort,
+        "plan": row.plan,
+        "n": row.n,
+        "voucher": row.voucher,
+        "owed_by": row.owed_by,
+        "owed_to": row.owed_to,
+        "amount": str(row.amount),
+        "status": row.status,
+    }
+    return found if row.due_on is None else {**found, "due_on": row.due_on}
+
+
+def exposure_of(records: Sequence[InstructionRecord], caller: Caller, *, now: int) -> Row:
+    """Tells what lay, or lies, on intermediate accounts, as far as it concerns the caller.
+
+    Yuan-days are given in hundredths, as fen-days.
+    """
+
+    def concerns(*parties: PartyId) -> bool:
+        return caller.is_auditor or any(map(caller.is_or_manages, parties))
+
+    stays = [each for each in stays_of(records) if concerns(each.owner, each.beneficiary)]
+    gross = [each for each in gross_stays_of(records) if concerns(each.owner)]
+    return {
+        "stays": [
+            {
+                "owner": stay.owner,
+                "beneficiary": stay.beneficiary,
+                "n": stay.n,
+                "amount": str(stay.amount_minor),
+                "since": stay.since,
+                **({} if stay.until is None else {"until": stay.until}),
+                "fen_days": str(yuan_days(stay.integral(now))),
+            }
+            for stay in stays
+        ],
+        "others_fen_days": str(yuan_days(sum(stay.integral(now) for stay in stays))),
+        "gross_fen_days": str(yuan_days(sum(stay.integral(now) for stay in gross))),
+        "peak": str(peak_minor(stays)),
+    }
+
+
+def certificate_of(records: Iterable[InstructionRecord]) -> list[dict[str, Json]]:
+    """Compares what each account is left with by a plan with what direct clearing leaves there.
+
+    Returns:
+        By payee and account: `direct`, what its owner's lots come to; `planned`, what the
+        plan's instructions leave there; `passes`, what goes through. The first two are equal,
+        or the plan would not have been adopted.
+    """
+    direct: dict[tuple[str, str], int] = {}
+    left: dict[tuple[str, str], int] = {}
+    came: dict[tuple[str, str], int] = {}
+    for record in records:
+        if record.instead is not None:
+            continue
+        payer, payee = (record.payer, record.payer_account), (record.payee, record.payee_account)
+        direct[payee] = direct.get(payee, 0) + record.kept
+        came[payee] = came.get(payee, 0) + record.amount
+        left[payee] = left.get(payee, 0) + record.amount
+        if record.after:
+            left[payer] = left.get(payer, 0) - record.amount
+    return [
+        {
+            "payee": payee,
+            "account": account,
+            "direct": str(direct[payee, account]),
+            "planned": str(left[payee, account]),
+            "passes": str(came[payee, account] - left[payee, account]),
+        }
+        for payee, account in sorted(direct)
+    ]

@@ -1,0 +1,167 @@
+"""Maturity through the public interface: less money, a broken hop, and where money went."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+
+from api.client import RefusedError
+from registry.canonical import Json
+from tests.api.local import street
+from tests.api.served import Street
+from tests.builders import instant
+
+DUE_ON = "2025-12-19"
+
+
+@pytest.fixture
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
+    """A ledger of each test's own."""
+    with street(tmp_path_factory.mktemp("town")) as made:
+        yield made
+
+
+def move_to(town: Street, day: str, *, hour: int = 10) -> None:
+    time = instant(date.fromisoformat(day), hour=hour)
+    town.do("operator", "clock.set", {"time": time})
+    town.client._clock = lambda: time
+
+
+def gv01(town: Street, *, route: str, **changes: Json) -> dict[str, str]:
+    """Tells GV-01; returns the lots by holder."""
+    body = town.issue_body(route=route, **changes)
+    voucher = town.do("core", "voucher.issue", body).sid
+    payee: dict[str, Json] = {"account": town.accounts["s1"], "collection_route": True}
+    town.do("s1", "voucher.accept", payee, re=voucher)
+    to_s2 = town.transfer(f"{voucher}.0", 60_000_000, by="s1", to="s2")
+    to_s3 = town.transfer(f"{to_s2}.2", 25_000_000, by="s2", to="s3")
+    terms: dict[str, Json] = {"terms": voucher, "purpose": "finance"}
+    sold = town.do(
+        "s2", "transfer.offer", town.offer_body(f"{to_s3}.1", 20_000_000, "factor", **terms)
+    ).sid
+    town.accept("factor", sold)
+    terms = {"terms": voucher, "purpose": "securitise", "form": "sale-to-plan"}
+    body = town.offer_body(f"{sold}.2", 20_000_000, "trustee#T1", **terms)
+    pooled = town.do("factor", "transfer.offer", body).sid
+    town.accept("trustee#T1", pooled)
+    return {
+        "s1": f"{to_s2}.1", "s2": f"{sold}.1", "s3": f"{to_s3}.2", "trustee#T1": f"{pooled}.2"
+    }  # fmt: skip
+
+
+def get(town: Street, path: str, *, by: str) -> Any:
+    return town.client.get(path, by=town.ids[by])
+
+
+def rows(town: Street, plan: str, *, by: str = "auditor") -> list[dict[str, Any]]:
+    found = town.client.pages("/v1/clearing/instructions", by=town.ids[by], plan=plan)
+    return sorted(found, key=lambda row: int(row["n"]))
+
+
+def adopt(town: Street) -> str:
+    body = get(town, f"/v1/clearing/proposals/{DUE_ON}", by="operator")
+    return town.do("operator", "clearing.plan", body).sid
+
+
+def report(town: Street, plan: str, status: str, *payees: str) -> None:
+    """Has the bank say the same of the instructions that pay some parties, all if not named."""
+    wanted = {town.ids[name] for name in payees}
+    items: list[Json] = []
+    for row in rows(town, plan, by="bank"):
+        if wanted and row["payee"] not in wanted:
+            continue
+        item: dict[str, Json] = {
+            "instruction": row["n"], "amount": row["amount"], "status": status
+        }  # fmt: skip
+        items.append({**item, "reason": "AC06"} if status == "rejected" else item)
+    town.do("bank", "clearing.report", {"items": items}, re=plan)
+
+
+@pytest.mark.parametrize("route", ["direct", "tiered"])
+def test_gv_01_pays_every_holder_on_both_routes(town: Street, route: str) -> None:
+    lots = gv01(town, route=route)
+    move_to(town, DUE_ON)
+    plan = adopt(town)
+    moved = rows(town, plan)
+    assert len(moved) == (4 if route == "direct" else 5)
+    gross = sum(int(row["amount"]) for row in moved)
+    assert gross == (100_000_000 if route == "direct" else 225_000_000)
+    found = get(town, f"/v1/clearing/runs/{plan}/certificate", by="auditor")
+    for line in found["lines"]:
+        assert line["direct"] == line["planned"]
+    assert sum(int(line["direct"]) for line in found["lines"]) == 100_000_000
+    report(town, plan, "posted")
+    way = get(town, f"/v1/clearing/lots/{lots['trustee#T1']}", by="trustee")["ways"][0]
+    assert [hop["status"] for hop in way["hops"]] == ["posted"] * (1 if route == "direct" else 4)
+    stays = get(town, f"/v1/clearing/runs/{plan}/exposure", by="auditor")["stays"]
+    assert stays == []
+
+
+@pytest.mark.parametrize("route", ["direct", "tiered"])
+def test_gv_02_shares_what_there_is_to_the_fen(town: Street, route: str) -> None:
+    gv01(town, route=route)
+    move_to(town, DUE_ON)
+    body: dict[str, Json] = {"account": town.accounts["core"], "amount": "70000001"}
+    fund = town.do("bank", "clearing.fund", body).sid
+    with pytest.raises(RefusedError, match="no live lot due on"):
+        get(town, f"/v1/clearing/proposals/{DUE_ON}", by="operator")
+    body = get(town, f"/v1/clearing/funds/{fund}/proposal", by="operator")
+    plan = town.do("operator", "clearing.apportion", body, re=fund).sid
+    report(town, plan, "posted")
+    names = {party: name for name, party in town.ids.items()}
+    kept = {names[row["payee"]]: int(row["kept"]) for row in rows(town, plan) if row["lots"]}
+    assert kept == {
+        "s1": 28_000_001, "s2": 10_500_000, "s3": 17_500_000, "trustee#T1": 14_000_000
+    }  # fmt: skip
+    (left,) = town.client.pages("/v1/lots", by=town.ids["s1"])
+    assert left["amount"] == "11999999"
+    with pytest.raises(RefusedError, match="overdue"):
+        town.do("core", "voucher.issue", town.issue_body(due_on="2026-03-20", accept_by=DUE_ON))
+
+
+def test_gv_03_a_frozen_account_in_the_middle(town: Street) -> None:
+    """SD-23: the debtor's own payment, and the stuck money owed back to it."""
+    rule: dict[str, Json] = {"pay_day": {"calendar": "tests"}}
+    rule["top_up"] = {"due_after": 2, "unpaid_after": 1}
+    policy: dict[str, Json] = {"name": "plain", "version": 2, "effective_on": "2025-07-02"}
+    town.do("operator", "policy.publish", {**policy, "rules": rule})
+    move_to(town, "2025-07-02")
+    lots = gv01(town, route="tiered", top_up=True)
+    move_to(town, DUE_ON)
+    plan = adopt(town)
+    report(town, plan, "posted", "s1", "s2")
+    report(town, plan, "rejected", "s3", "factor")
+    body = get(town, f"/v1/clearing/runs/{plan}/close", by="operator")
+    assert body == {"expired": 0, "stuck": 3}
+    town.do("operator", "clearing.close", body, re=plan)
+    move_to(town, "2025-12-21")
+    (due,) = town.client.pages("/v1/clearing/obligations", by=town.ids["core"])
+    assert (due["sort"], due["amount"], due["due_on"]) == ("top-up", "20000000", "2025-12-21")
+    town.do("operator", "clearing.top-up", {"instruction": due["n"], "sort": "top-up"}, re=plan)
+    own = rows(town, plan)[-1]
+    item: dict[str, Json] = {
+        "instruction": own["n"], "amount": own["amount"], "status": "posted"
+    }  # fmt: skip
+    town.do("bank", "clearing.report", {"items": [item]}, re=plan)
+    move_to(town, "2025-12-28")
+    report(town, plan, "posted", "s3", "factor")
+    item = {"instruction": due["n"], "amount": "20000000", "status": "posted"}
+    town.do("bank", "clearing.report", {"items": [item]}, re=plan)
+    owed = {
+        row["sort"]: (row["amount"], row["status"])
+        for row in town.client.pages("/v1/clearing/obligations", by=town.ids["trustee"])
+    }
+    assert owed == {"top-up": ("20000000", "met"), "return": ("20000000", "due")}
+    found = get(town, f"/v1/clearing/runs/{plan}/exposure", by="auditor")
+    assert found["others_fen_days"] == str(4_050_000 * 100)
+    assert found["gross_fen_days"] == str(5_400_000 * 100)
+    # Each sees what concerns it: S3 its own money with S2, and nobody else's.
+    (mine,) = get(town, f"/v1/clearing/runs/{plan}/exposure", by="s3")["stays"]
+    assert (mine["amount"], mine["fen_days"]) == ("25000000", str(2_250_000 * 100))
+    told = get(town, f"/v1/clearing/lots/{lots['trustee#T1']}", by="trustee")
+    assert [way["status"] for way in told["ways"]] == ["posted", "posted"]
+    assert [way.get("pays") for way in told["ways"]] == [None, "top-up"]
+    assert {row["sort"] for row in told["obligations"]} == {"top-up", "return"}
+    with pytest.raises(RefusedError, match="not-found"):
+        get(town, f"/v1/clearing/lots/{lots['s3']}", by="trustee")

@@ -3,8 +3,8 @@ r"""A simulated bank as a process of its own, with its own key.
 It reads one line of JSON a request (`{"now": ms, "plan": sid}`), looks up the plan's
 instructions for its accounts, posts on its own books what is funded, and reports to the
 registry with signed statements. It answers how many it has posted, and with how many
-statements. A request may name accounts in `blocked` and `silent`, on which
-it does nothing from then on.
+statements. A request may name accounts in `blocked` and `silent`, on which it does nothing
+from then on, and in `most` how many instructions it answers.
 
     python -m api.rail --url URL --origin LOG --bank PARTY --key FILE \\
         --read-key FILE --log-key FILE --seed TEXT
@@ -60,7 +60,7 @@ class BankTeller:
         self._bank.blocked = set(map(Sid, blocked))
         self._bank.silent = set(map(Sid, silent))
 
-    def report(self, plan: Sid, *, now: int) -> tuple[int, int]:
+    def report(self, plan: Sid, *, now: int, most: int | None = None) -> tuple[int, int]:
         """Posts what can be posted of a plan; returns how many, and by how many statements."""
         rows = list(
             self._client.pages(
@@ -72,7 +72,7 @@ class BankTeller:
         posted = {int(n) for row in mine if row["ready"] for n in row["after"]}
         posted |= {row["n"] for row in mine if row["status"] == InstructionStatus.POSTED}
         records = {row["n"]: record_of(row) for row in mine}
-        answers = self._bank.answers(records.values(), posted=posted)
+        answers = self._bank.answers(records.values(), posted=posted, most=most)
         seen = self._client.caught_up()
         texts = []
         for report in reports_of(answers, records):
@@ -145,9 +145,11 @@ def record_of(row: Mapping[str, Any]) -> InstructionRecord:
         status=row["status"],
         parts=tuple(row["parts"]),
         kept=Minor(int(row["kept"])),
-        posted_at=row["posted_at"],
-        reason=row["reason"],
-        refused_by=row["refused_by"],
+        posted_at=row.get("posted_at"),
+        reason=row.get("reason"),
+        refused_by=row.get("refused_by"),
+        instead=row.get("instead"),
+        pays=row.get("pays"),
     )
 
 
@@ -173,7 +175,9 @@ def main() -> None:
         request = json.loads(line)
         if "blocked" in request or "silent" in request:
             teller.block(blocked=request.get("blocked", ()), silent=request.get("silent", ()))
-        posted, statements = teller.report(Sid(request["plan"]), now=int(request["now"]))
+        posted, statements = teller.report(
+            Sid(request["plan"]), now=int(request["now"]), most=request.get("most")
+        )
         print(json.dumps({"posted": posted, "statements": statements}), flush=True)
 
 

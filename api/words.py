@@ -362,6 +362,24 @@ def both(words: Words) -> str:
     return "  ".join(words)
 
 
+STEPS: Final[Mapping[str, Words]] = {
+    "pending": ("待处理", "pending"),
+    "accepted": ("已受理", "accepted"),
+    "posted": ("已入账", "posted"),
+    "rejected": ("已拒绝", "rejected"),
+    "returned": ("已退回", "returned"),
+    "expired": ("已失效", "expired"),
+    "replaced": ("已改路径", "replaced"),
+    "return": ("应退回", "to be returned"),
+    "again": ("应重付", "owed again"),
+    "top-up": ("补付", "the debtor's own payment"),
+    "due": ("未付", "due"),
+    "ordered": ("已发指令", "ordered"),
+    "met": ("已付", "met"),
+}
+"""Of instructions, and of what is owed because of them."""
+
+
 def said(table: Mapping[str, Words], name: str) -> str:
     """Returns a name's words, or the name where nobody has words for it."""
     return " ".join(table[name]) if name in table else name

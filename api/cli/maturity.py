@@ -8,26 +8,10 @@ from api.cli.common import AsJson, print_json
 from api.cli.connect import LogKey, Party, ReadKey, Url
 from api.cli.lots import Name, money, reader
 from api.cli.screen import Reader, out, short, show_facts, show_table
-from api.words import Words, said
+from api.words import STEPS, Words, said
 from registry.money import format_yuan
 
 Fact = tuple[Words | None, str]
-
-STEPS: dict[str, Words] = {
-    "pending": ("待处理", "pending"),
-    "accepted": ("已受理", "accepted"),
-    "posted": ("已入账", "posted"),
-    "rejected": ("已拒绝", "rejected"),
-    "returned": ("已退回", "returned"),
-    "expired": ("已失效", "expired"),
-    "replaced": ("已改路径", "replaced"),
-    "return": ("应退回", "to be returned"),
-    "again": ("应重付", "owed again"),
-    "top-up": ("补付", "the debtor's own payment"),
-    "due": ("未付", "due"),
-    "ordered": ("已发指令", "ordered"),
-    "met": ("已付", "met"),
-}
 
 REASONS: dict[str, Words] = {
     "AC04": ("账户已销户", "account closed"),

@@ -153,6 +153,7 @@ class Desk:
         accept_by: date,
         route: str = "direct",
         co_debtor: str = "",
+        top_up: bool = False,
     ) -> Part:
         """Issues a voucher, joined by a co-debtor if there is one, and accepted."""
         evidence: list[Json] = [
@@ -183,6 +184,8 @@ class Desk:
             "account": self.accounts[debtor],
             "mandate": self.mandates[debtor],
         }
+        if top_up:
+            body["top_up"] = True
         voucher = self.say(debtor, "voucher.issue", body)
         if co_debtor:
             joining: dict[str, Json] = {

@@ -141,21 +141,31 @@ class Twin:
     parts: tuple[Part, ...]
 
 
-def tell_small_tree(desk: Desk, *, route: str, number: int) -> Twin:
+def tell_small_tree(
+    desk: Desk,
+    *,
+    route: str,
+    name: str,
+    firms: tuple[str, str, str] = ("S1", "S2", "S3"),
+    due_on: date = STORY_DUE_ON,
+    by: date = date(2025, 6, 20),
+    top_up: bool = False,
+) -> Twin:
     """Issues 1,000,000.00 and passes it on: S1 → S2 → S3, factor, plan (GV-01)."""
-    by = date(2025, 6, 20)
+    s1, s2, s3 = firms
     whole = desk.issue(
         CORE,
-        "S1",
+        s1,
         face=STORY_FACE,
-        due_on=STORY_DUE_ON,
-        voucher_no=f"JL25-GV01-{number}",
+        due_on=due_on,
+        voucher_no=f"JL25-{name}",
         accept_by=by,
         route=route,
+        top_up=top_up,
     )
     owing = (CORE,)
-    at_s2, at_s1 = desk.transfer(whole, 60_000_000, "S2", accept_by=by, debtors=owing)
-    at_s3, rest = desk.transfer(at_s2, 25_000_000, "S3", accept_by=by, debtors=owing)
+    at_s2, at_s1 = desk.transfer(whole, 60_000_000, s2, accept_by=by, debtors=owing)
+    at_s3, rest = desk.transfer(at_s2, 25_000_000, s3, accept_by=by, debtors=owing)
     if rest is None or at_s1 is None:
         raise AssertionError("the small tree leaves remainders")
     terms: dict[str, Json] = {

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from api.demo.cast import Actor
 from registry.ids import Origin, Sid
@@ -113,12 +114,18 @@ class BankProcess:
         """Is running."""
         return self
 
-    def report(self, plan: Sid, *, now: int) -> tuple[int, int]:
-        """Has the bank post what it can of a plan; returns how many, and its statements."""
+    def report(self, plan: Sid, *, now: int, **faults: Any) -> tuple[int, int]:
+        """Has the bank post what it can of a plan; returns how many, and its statements.
+
+        Args:
+            plan: The plan.
+            now: The time of its statements.
+            faults: What it is to do wrong: see `api.rail`.
+        """
         if self._process.stdin is None or self._process.stdout is None:
             raise AssertionError("started without pipes")
         try:
-            self._process.stdin.write(json.dumps({"now": now, "plan": plan}) + "\n")
+            self._process.stdin.write(json.dumps({"now": now, "plan": plan, **faults}) + "\n")
             self._process.stdin.flush()
             answer = self._process.stdout.readline()
         except BrokenPipeError:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -15,6 +16,7 @@ from rich.tree import Tree
 from api.demo.cast import Actor
 from api.demo.deals import Deals
 from api.demo.pool import Bucket, Means
+from api.words import STEPS, said
 from registry.audit import Audit
 from registry.money import format_wan, format_yuan
 
@@ -154,6 +156,38 @@ class Show:
             )
         self.console.print(table)
 
+    def ways(self, found: Mapping[str, Any], names: Mapping[str, str]) -> None:
+        """Prints the ways of one lot's money, a hop a row."""
+        table = Table(title="where the trust's money went", box=SIMPLE_HEAD, title_justify="left")
+        for heading in ("from", "to", "", "on"):
+            table.add_column(heading, overflow="fold")
+        for way in found["ways"]:
+            for hop in way["hops"]:
+                ends = names[hop["payer"]], names[hop["payee"]]
+                table.add_row(*ends, said(STEPS, hop["status"]), _day(hop.get("posted_at")))
+            table.add_section()
+        self.console.print(table)
+        for row in found["obligations"]:
+            amount = format_yuan(int(row["amount"]))
+            words = f"{said(STEPS, row['sort'])} {amount}: {said(STEPS, row['status'])}"
+            self.console.print(f"  {words}")
+            self.console.print(f"    {names[row['owed_by']]} → {names[row['owed_to']]}")
+
+    def stays(self, stays: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> None:
+        """Prints whose money lay on a frozen account, and for how long."""
+        title = "other people's money on the frozen account  资金混同敞口"
+        table = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
+        table.add_column("whose")
+        table.add_column("yuan", justify="right")
+        table.add_column("yuan-days", justify="right")
+        for stay in stays:
+            days = format_yuan(int(stay["fen_days"]))
+            table.add_row(names[stay["beneficiary"]], format_yuan(int(stay["amount"])), days)
+        table.add_section()
+        total = sum(int(stay["fen_days"]) for stay in stays)
+        table.add_row("", "", f"[bold]{format_yuan(total)}[/]")
+        self.console.print(table)
+
     def audit(self, audit: Audit, title: str) -> None:
         """Prints a verdict with its findings."""
         colour = "green" if audit.verdict == 0 else "red"
@@ -177,3 +211,10 @@ def _grow(tree: Tree, branch: Branch) -> None:
     node = tree.add(f"{branch.words} {format_yuan(branch.came)} → [bold]{branch.name}[/]{kept}")
     for below in branch.below:
         _grow(node, below)
+
+
+def _day(time: int | None) -> str:
+    """Returns the day of an instant in the ledger's zone, if there is one."""
+    if time is None:
+        return ""
+    return f"{datetime.fromtimestamp(time / 1000, UTC) + timedelta(hours=8):%Y-%m-%d}"

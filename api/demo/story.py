@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from api.client import Client
+from api.demo.broken import Broken
 from api.demo.cast import (
     AUDITOR,
     BANK,
@@ -123,6 +124,7 @@ class Story:
             before = self._snapshot_before(desk, evidence)
             self._morning(desk, claims)
             self._maturities(claims, maturity)
+            self._broken(desk, claims, maturity)
             self._prove(desk, evidence, before)
         self.report["seconds"] = round(time.monotonic() - started, 1)
         text = json.dumps(self.report, ensure_ascii=False, indent=2)
@@ -181,7 +183,7 @@ class Story:
         """2: one voucher split to tier 3, cleared in both ways."""
         self.show.chapter(2, "One voucher, split down to tier 3  凭证拆分流转")
         twins = [
-            tell_small_tree(desk, route=route, number=number)
+            tell_small_tree(desk, route=route, name=f"GV01-{number}")
             for number, route in enumerate(("direct", "tiered"), 1)
         ]
         desk.flush()
@@ -339,9 +341,17 @@ class Story:
             "by_due_date": cleared.plans,
         }
 
+    def _broken(self, desk: Desk, claims: Sequence[Claim], maturity: Maturity) -> None:
+        """8: an account is frozen on the way, and a debtor has too little."""
+        self.show.chapter(8, "When the money does not come  断点与不足额")
+        last = max(claim.due_on for claim in claims)
+        broken = Broken(desk=desk, show=self.show, maturity=maturity, after=last)
+        self.report["broken"] = broken.tell()
+        self.report["counts"]["vouchers"] += 2
+
     def _prove(self, desk: Desk, evidence: Evidence, before: Holding) -> None:
-        """8: export, audit, a tampered copy, the journal."""
-        self.show.chapter(8, "Verify, trusting nothing but files  离线验证")
+        """9: export, audit, a tampered copy, the journal."""
+        self.show.chapter(9, "Verify, trusting nothing but files  离线验证")
         desk.say(PLAN, "snapshot.request", {})
         desk.flush()
         after = evidence.snapshot("after", evidence.newest_state())

@@ -48,7 +48,11 @@ class SimulatedBank:
     booked: set[tuple[Sid, int]] = field(default_factory=set)
 
     def answers(
-        self, records: Iterable[InstructionRecord], *, posted: Collection[int]
+        self,
+        records: Iterable[InstructionRecord],
+        *,
+        posted: Collection[int],
+        most: int | None = None,
     ) -> tuple[Answer, ...]:
         """Posts what is funded, and returns what to report now, in this order.
 
@@ -60,6 +64,7 @@ class SimulatedBank:
                 over, but for what it refused while an account was blocked that is free now.
             posted: Numbers of the plan's instructions that the ledger shows as posted,
                 whichever bank reported them.
+            most: As many it answers now; all if not given.
 
         Raises:
             InvariantBrokenError: An instruction is another bank's (caller bug).
@@ -67,6 +72,8 @@ class SimulatedBank:
         done = set(posted)
         answers: list[Answer] = []
         for record in sorted(records, key=lambda record: (record.plan, record.n)):
+            if len(answers) == most:
+                break
             if record.bank != self.bank:
                 raise InvariantBrokenError(f"{self.bank} does not keep {record.payee_account}")
             accounts = {record.payer_account, record.payee_account}

@@ -50,10 +50,9 @@ class TestFile:
         assert ask(writer, "wal_autocheckpoint") == settings.WAL_PAGES_MAX
         assert ask(readers, "query_only") == 1
 
+    @pytest.mark.usefixtures("store")
     @pytest.mark.parametrize("value", [None, True, b"\0", LotStatus.FREE, Capacity.DEBTOR])
-    def test_driver_knows_how_to_bind_whatever_rows_hold(
-        self, store: SqlStore, value: object
-    ) -> None:
+    def test_driver_knows_how_to_bind_whatever_rows_hold(self, value: object) -> None:
         # Unknown values are bound too, but each raises an error within the driver first.
         known = pysqlite3.adapt(value)
         assert known == value

@@ -2,7 +2,7 @@
 
 Python frees an object when nothing names it any more, whatever is set here. What it looks
 for besides are objects that name one another and that nobody else names: rows and batches
-have none, and are so many that looking takes a tenth of a writer's time.
+have next to none, and are so many that looking takes a tenth of a writer's time.
 """
 
 import gc

@@ -172,7 +172,7 @@ def _teach_driver() -> None:
     """Tells the driver how to bind what is not exactly a text or a number.
 
     Untold, it looks for a way by names that no value has, and formats an error, before it
-    binds the value as it is: three microseconds each.
+    binds the value as it is: one to two microseconds each.
     """
     pysqlite3.register_adapter(type(None), {None: None}.__getitem__)
     pysqlite3.register_adapter(bool, int)

@@ -2,7 +2,7 @@
 
 It says which instruction of which plan it is, in letters that every bank's system keeps:
 
-    JEAAWV73DQ5MRLJZ2K5XQ7B 0000000004 61
+    MSDZ67LLSYFADEEXMLMRDIZ 0000000004 17
     plan, 23 of base 32     number     check digits (without the spaces)
 
 Source: ISO 20022, Max35Text; ISO/IEC 7064, MOD 97-10.

@@ -1,0 +1,419 @@
+"""Matching: to the fen, by account and bank, whatever the order, and never by a guess."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clearing.rails.findings import Expected, Ignored, Matched, Outcome, Reason, expected
+from clearing.rails.iso20022 import read_iso20022
+from clearing.rails.matching import ITEMS_MAX, match
+from clearing.rails.messages import Item, Message, Side, Status
+from clearing.rails.pain001 import write_pain001
+from clearing.rails.payments import Payment, payments
+from registry.ids import PartyId
+from tests.clearing.rails.paper import (
+    BANK,
+    CREATED,
+    ON,
+    OTHER_BANK,
+    OTHER_PLAN,
+    PLAN,
+    awaited,
+    camt054,
+    details,
+    entry,
+    gv01_records,
+    pacs004,
+    pain002,
+    payment,
+    yuan,
+)
+
+P = payment(4)
+
+
+def take(
+    *files: bytes,
+    of: Sequence[Payment] = (P,),
+    status: str = "pending",
+    bank: PartyId = BANK,
+    **more: object,
+) -> Matched:
+    """Matches files of a bank."""
+    messages = [message for file in files for message in read_iso20022(file)]
+    return match(messages, awaited(of, status=status), bank=bank, **more)  # type: ignore[arg-type]
+
+
+def said(matched: Matched) -> list[tuple[int, str, str | None]]:
+    """Returns what is reported, as number, status and reason."""
+    return [
+        (item.instruction, item.status.value, item.reason)
+        for report in matched.reports
+        for item in report.items
+    ]
+
+
+def reasons(matched: Matched) -> list[Reason]:
+    return [each.reason for each in matched.unmatched]
+
+
+def why(matched: Matched) -> list[Ignored]:
+    return [each.why for each in matched.ignored]
+
+
+class TestWhatBanksSay:
+    def test_a_credit_of_the_payees_account_is_posted(self) -> None:
+        matched = take(camt054(entry(P)))
+        assert said(matched) == [(4, "posted", None)]
+        assert (matched.unmatched, matched.ignored) == ((), ())
+
+    def test_a_debit_of_the_payers_account_has_only_been_accepted(self) -> None:
+        matched = take(camt054(entry(P, side="DBIT"), account=P.payer.number))
+        assert said(matched) == [(4, "accepted", None)]
+
+    @pytest.mark.parametrize(
+        ("code", "status"),
+        [("ACCP", "accepted"), ("ACSP", "accepted"), ("ACSC", "accepted"), ("ACWP", "accepted")],
+    )
+    def test_a_status_report_accepts(self, code: str, status: str) -> None:
+        assert said(take(pain002((P, code, "")))) == [(4, status, None)]
+
+    def test_a_status_report_rejects_with_the_banks_reason(self) -> None:
+        assert said(take(pain002((P, "RJCT", "AC04")))) == [(4, "rejected", "AC04")]
+        assert said(take(pain002((P, "RJCT", "")))) == [(4, "rejected", "RJCT")]
+
+    def test_a_reason_that_is_no_code_is_not_signed(self) -> None:
+        assert said(take(pain002((P, "RJCT", "账户已销户")))) == [(4, "rejected", "UNSPECIFIED")]
+
+    def test_a_credit_that_was_taken_back_is_returned(self) -> None:
+        back = entry(P, side="DBIT", reversal="<RvslInd>true</RvslInd>", reference="R2")
+        assert said(take(camt054(back), status="posted")) == [(4, "returned", "UNSPECIFIED")]
+        both = take(camt054(back, entry(P)))
+        assert said(both) == [(4, "posted", None), (4, "returned", "UNSPECIFIED")]
+        assert len(both.reports) == 2
+
+    def test_money_that_never_arrived_and_came_back_was_rejected(self) -> None:
+        assert said(take(pacs004(P))) == [(4, "rejected", "AC04")]
+        back = entry(P, returned="AC01")
+        booked = take(camt054(back, account=P.payer.number), status="accepted")
+        assert said(booked) == [(4, "rejected", "AC01")]
+
+    def test_a_return_of_what_was_posted_is_the_payees_banks_to_say(self) -> None:
+        across = replace(P, payee=details("S2", bank=OTHER_BANK))
+        matched = take(pacs004(across), of=[across], status="posted")
+        assert (said(matched), reasons(matched)) == ([], [Reason.OTHER_BANK])
+        assert said(take(pacs004(P), status="posted")) == [(4, "returned", "AC04")]
+
+    def test_what_is_pending_changes_nothing(self) -> None:
+        matched = take(
+            pain002((P, "PDNG", "")),
+            pain002(group="RCVD"),
+            camt054(entry(P, status="<Cd>PDNG</Cd>")),
+        )
+        assert (said(matched), matched.unmatched) == ([], ())
+        assert why(matched) == [Ignored.PENDING] * 3
+
+
+class TestWhatIsPutBeforeAPerson:
+    @pytest.mark.parametrize(
+        ("file", "reason"),
+        [
+            (camt054(entry("NOTPROVIDED")), Reason.UNNAMED),
+            (camt054(entry("INV-1001")), Reason.UNNAMED),
+            (camt054(entry(payment(4, plan=OTHER_PLAN))), Reason.NO_SUCH_INSTRUCTION),
+            (camt054(entry(P, amount="599999.99")), Reason.AMOUNT_DIFFERS),
+            (camt054(entry(P, amount="600000.01")), Reason.AMOUNT_DIFFERS),
+            (
+                camt054(
+                    entry(
+                        P,
+                        amount="599950.00",
+                        charges='<Chrgs><Rcrd><Amt Ccy="CNY">50.00</Amt></Rcrd></Chrgs>',
+                    )
+                ),
+                Reason.FEE_TAKEN,
+            ),
+            (
+                camt054(
+                    entry(
+                        P,
+                        amount="599900.00",
+                        charges='<Chrgs><Rcrd><Amt Ccy="CNY">50.00</Amt></Rcrd></Chrgs>',
+                    )
+                ),
+                Reason.AMOUNT_DIFFERS,
+            ),
+            (camt054(entry(P, currency="USD")), Reason.CURRENCY),
+            (camt054(entry(P), account=details("S3").number), Reason.ACCOUNT_DIFFERS),
+            (camt054(entry(P), account=P.payer.number), Reason.ACCOUNT_DIFFERS),
+            (camt054(entry(P, side="DBIT")), Reason.ACCOUNT_DIFFERS),
+            (camt054(entry(P, status="<Cd>SOON</Cd>")), Reason.UNCLEAR),
+            (pain002((P, "ACWC", "")), Reason.UNCLEAR),
+            (pain002((P, "ACCC", "")), Reason.INCOMPLETE),
+            (pain002(group="RJCT", file="M9"), Reason.NO_SUCH_FILE),
+            (pain002(batch_status="RJCT", batch="M9-1"), Reason.NO_SUCH_FILE),
+            (pain002(group="ACWC"), Reason.UNCLEAR),
+            (pacs004(P, amount="1.00"), Reason.AMOUNT_DIFFERS),
+            (pacs004(P, account=details("S3").number), Reason.ACCOUNT_DIFFERS),
+        ],
+        ids=lambda value: value.value if isinstance(value, Reason) else "",
+    )
+    def test_with_the_first_that_is_wrong(self, file: bytes, reason: Reason) -> None:
+        matched = take(file)
+        assert (said(matched), reasons(matched)) == ([], [reason])
+        assert matched.unmatched[0].digest == read_iso20022(file)[0].digest
+
+    def test_an_instruction_of_another_banks_account_cannot_be_spoofed(self) -> None:
+        # The other bank has an account of the same number, and names the instruction.
+        matched = take(camt054(entry(P)), bank=OTHER_BANK)
+        assert (said(matched), reasons(matched)) == ([], [Reason.OTHER_BANK])
+        accepted = take(pain002((P, "RJCT", "AC04")), bank=OTHER_BANK)
+        assert (said(accepted), reasons(accepted)) == ([], [Reason.OTHER_BANK])
+
+    def test_the_payers_bank_cannot_say_that_it_arrived_elsewhere(self) -> None:
+        across = replace(P, payee=details("S2", bank=OTHER_BANK))
+        matched = take(camt054(entry(across)), of=[across])
+        assert reasons(matched) == [Reason.OTHER_BANK]
+
+    def test_two_bookings_by_two_references_are_a_second_payment(self) -> None:
+        matched = take(camt054(entry(P, reference="R1"), entry(P, reference="R2")))
+        assert said(matched) == [(4, "posted", None)]
+        assert reasons(matched) == [Reason.PAID_AGAIN]
+        (known,) = awaited([P], status="posted")
+        again = match(
+            read_iso20022(camt054(entry(P, reference="R2"))),
+            [replace(known, reference="R1")],
+            bank=BANK,
+        )
+        assert reasons(again) == [Reason.PAID_AGAIN]
+
+    def test_two_bookings_without_a_reference_might_be_one(self) -> None:
+        matched = take(camt054(entry(P, reference=""), entry(P, reference="")))
+        assert said(matched) == [(4, "posted", None)]
+        assert reasons(matched) == [Reason.PERHAPS_AGAIN]
+
+    def test_carried_out_and_not_is_for_people(self) -> None:
+        matched = take(camt054(entry(P)), pain002((P, "RJCT", "AC04")))
+        assert said(matched) == []
+        assert reasons(matched) == [Reason.CONTRADICTS] * 2
+        late = take(pain002((P, "RJCT", "AC04")), status="posted")
+        assert (said(late), reasons(late)) == ([], [Reason.CONTRADICTS])
+
+    def test_late_money_for_what_was_rejected_is_posted(self) -> None:
+        for status in ("rejected", "expired"):
+            assert said(take(camt054(entry(P)), status=status)) == [(4, "posted", None)]
+
+
+class TestWhatChangesNothing:
+    def test_the_same_reference_again_is_ignored_and_said_to_be(self) -> None:
+        # A notification in the morning, the day's statement in the evening.
+        matched = take(camt054(entry(P)), camt054(entry(P), message_id="N2"))
+        assert said(matched) == [(4, "posted", None)]
+        assert (matched.unmatched, why(matched)) == ((), [Ignored.REPEATED])
+
+    def test_the_same_file_twice_is_heard_once(self) -> None:
+        file = camt054(entry(P), entry("other business"))
+        assert take(file, file) == take(file)
+
+    @pytest.mark.parametrize("status", ["posted", "returned"])
+    def test_what_the_ledger_shows_is_not_reported_again(self, status: str) -> None:
+        matched = take(camt054(entry(P)), pain002((P, "ACCP", "")), status=status)
+        assert (said(matched), matched.unmatched) == ([], ())
+        assert why(matched) == [Ignored.KNOWN] * 2
+
+    def test_an_acceptance_gives_way_to_what_came_of_it(self) -> None:
+        matched = take(pain002((P, "ACSP", "")), camt054(entry(P)))
+        assert said(matched) == [(4, "posted", None)]
+        assert why(matched) == [Ignored.OVERTAKEN]
+
+
+class TestWholeFiles:
+    SENT = write_pain001([P, payment(5)], message_id="M1", created=CREATED, initiator="x")
+    BOTH = (P, payment(5))
+
+    def test_a_rejected_file_rejects_each_payment_in_it(self) -> None:
+        matched = take(pain002(group="RJCT", reason="FF01"), of=self.BOTH, sent=[self.SENT])
+        assert said(matched) == [(4, "rejected", "FF01"), (5, "rejected", "FF01")]
+
+    def test_a_payment_named_by_itself_is_not_what_is_said_of_all(self) -> None:
+        file = pain002((P, "RJCT", "AC01"), group="ACCP")
+        matched = take(file, of=self.BOTH, sent=[self.SENT])
+        assert said(matched) == [(5, "accepted", None), (4, "rejected", "AC01")]
+
+    def test_a_batch_is_nearer_than_its_file(self) -> None:
+        file = pain002(group="ACCP", batch_status="RJCT")
+        matched = take(file, of=self.BOTH, sent=[self.SENT])
+        assert {status for _, status, _ in said(matched)} == {"rejected"}
+
+    @pytest.mark.parametrize(
+        ("booked", "found"), [("1200000.00", []), ("1200000.01", [Reason.AMOUNT_DIFFERS])]
+    )
+    def test_one_debit_for_a_batch_is_of_all_of_it_or_of_nothing(
+        self, booked: str, found: list[Reason]
+    ) -> None:
+        batch = (
+            f'<Ntry><Amt Ccy="CNY">{booked}</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts>BOOK</Sts>'
+            "<NtryDtls><Btch><PmtInfId>M1-1</PmtInfId></Btch></NtryDtls></Ntry>"
+        )
+        matched = take(
+            camt054(batch, account=P.payer.number), of=self.BOTH, sent=[self.SENT]
+        )
+        assert reasons(matched) == found
+        assert [status for _, status, _ in said(matched)] == ([] if found else ["accepted"] * 2)
+
+
+class TestReports:
+    def test_stand_by_plan_in_order_and_of_so_many_items(self) -> None:
+        many = [payment(n, amount=n + 1) for n in range(100)]
+        other = payment(0, plan=OTHER_PLAN)
+        file = camt054(*(entry(each, reference=f"R{each.n}") for each in (*reversed(many), other)))
+        matched = take(file, of=[*many, other])
+        assert [len(report.items) for report in matched.reports if report.plan == PLAN] == [
+            ITEMS_MAX,
+            ITEMS_MAX,
+            4,
+        ]
+        assert [item.instruction for item in matched.outcomes(PLAN)] == list(range(100))
+        assert [item.instruction for item in matched.outcomes(OTHER_PLAN)] == [0]
+
+    def test_are_the_body_of_the_statement(self) -> None:
+        (message,) = read_iso20022(camt054(entry(P)))
+        matched = match([message], awaited([P]), bank=BANK)
+        assert matched.reports[0].body(message) == {
+            "items": [{"amount": "60000000", "instruction": 4, "status": "posted"}],
+            "message": {"digest": message.digest, "format": "camt.054.001.08"},
+        }
+        rejected = Outcome(
+            instruction=1, status=Status.REJECTED, amount_minor=1, reason="AC04"
+        )
+        assert rejected.body()["reason"] == "AC04"
+
+    def test_a_hop_whose_money_has_not_come_waits(self) -> None:
+        first, second = awaited([payment(0), P])
+        second = replace(second, after=(0,))
+        (message,) = read_iso20022(camt054(entry(P)))
+        alone = match([message], [first, second], bank=BANK)
+        assert (said(alone), why(alone)) == ([], [Ignored.WAITS])
+        unknown = match([message], [second], bank=BANK)
+        assert (said(unknown), why(unknown)) == ([], [Ignored.WAITS])
+        come = match([message], [replace(first, status="posted"), second], bank=BANK)
+        assert said(come) == [(4, "posted", None)]
+        both = match(read_iso20022(camt054(entry(payment(0)), entry(P))), [second, first], bank=BANK)
+        assert said(both) == [(0, "posted", None), (4, "posted", None)]
+
+
+# --- Whatever the order ------------------------------------------------------------------
+
+PAYMENTS = [payment(n, amount=100 + n) for n in range(4)]
+
+
+def item_of(each: Payment, status: Status, side: Side | None, reference: str) -> Item:
+    """Returns what a bank that keeps both accounts says of a payment."""
+    is_payers = side is Side.DEBIT
+    return Item(
+        place=f"{each.n} {status} {reference}",
+        status=status,
+        instruction=each.instruction,
+        amount_minor=each.amount_minor,
+        currency="CNY",
+        account=(each.payer if is_payers else each.payee).number,
+        side=side,
+        reason="AC04" if status is Status.REJECTED else None,
+        booked="2026-03-02",
+        reference=reference,
+    )
+
+
+def message_of(items: Sequence[Item], number: int) -> Message:
+    return Message(
+        format="camt.054.001.08", digest=f"digest {number}", message_id="", items=tuple(items)
+    )
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[list[Item]]:
+    """Returns what a bank truly says of each payment, in the order in which it happens."""
+    told: list[list[Item]] = []
+    for each in PAYMENTS:
+        course = draw(st.sampled_from(["nothing", "accepted", "rejected", "posted", "returned"]))
+        steps: list[Item] = []
+        if course != "nothing" and draw(st.booleans()):
+            steps.append(item_of(each, Status.ACCEPTED, Side.DEBIT, f"D{each.n}"))
+        if course == "rejected":
+            steps.append(item_of(each, Status.REJECTED, None, ""))
+        if course in ("posted", "returned"):
+            steps.append(item_of(each, Status.POSTED, Side.CREDIT, f"C{each.n}"))
+        if course == "returned":
+            back = item_of(each, Status.RETURNED, Side.DEBIT, f"B{each.n}")
+            steps.append(replace(back, account=each.payee.number))
+        told.append(steps)
+    return told
+
+
+def shown(ledger: dict[int, str], matched: Matched) -> dict[int, str]:
+    """Returns what the ledger shows after the reports were signed."""
+    after = dict(ledger)
+    for number, status, _ in said(matched):
+        after[number] = status
+    return after
+
+
+def of_ledger(ledger: dict[int, str]) -> list[Expected]:
+    return [
+        replace(each, status=ledger.get(each.n, "pending")) for each in awaited(PAYMENTS)
+    ]
+
+
+@given(histories(), st.data())
+def test_shuffled_and_repeated_messages_say_the_same(
+    told: list[list[Item]], data: st.DataObject
+) -> None:
+    items = [each for steps in told for each in steps]
+    plain = match([message_of([each], n) for n, each in enumerate(items)], of_ledger({}), bank=BANK)
+    messages = [message_of([each], n) for n, each in enumerate(items)]
+    again = data.draw(st.lists(st.sampled_from(messages), max_size=4)) if messages else []
+    shuffled = data.draw(st.permutations([*messages, *again]))
+    assert match(shuffled, of_ledger({}), bank=BANK) == plain
+    assert plain.unmatched == ()
+
+
+@given(histories(), st.data())
+def test_what_comes_late_ends_where_it_would_have_ended(
+    told: list[list[Item]], data: st.DataObject
+) -> None:
+    items = [each for steps in told for each in steps]
+    whole = shown({}, match([message_of(items, 0)], of_ledger({}), bank=BANK))
+    cuts = [data.draw(st.integers(0, len(steps))) for steps in told]
+    early = [each for steps, cut in zip(told, cuts, strict=True) for each in steps[:cut]]
+    late = [each for steps, cut in zip(told, cuts, strict=True) for each in steps[cut:]]
+    ledger: dict[int, str] = {}
+    # The late ones come with all that was told before, as the evening's statement does.
+    for number, batch in enumerate((early, [*late, *early])):
+        matched = match([message_of(batch, number)], of_ledger(ledger), bank=BANK)
+        assert matched.unmatched == ()
+        ledger = shown(ledger, matched)
+    assert ledger == whole
+
+
+@given(st.permutations(range(5)))
+def test_gv01_tiered_is_matched_whatever_the_order_of_its_bookings(order: Sequence[int]) -> None:
+    records, book = gv01_records()
+    made = payments(records, book=book, on=ON)
+    bank = made[0].payer.bank
+    files = [
+        camt054(
+            entry(made[n], amount=yuan(made[n].amount_minor), reference=f"R{n}"),
+            account=made[n].payee.number,
+            message_id=f"N{n}",
+        )
+        for n in order
+    ]
+    messages = [message for file in files for message in read_iso20022(file)]
+    matched = match(messages, expected(records, book=book), bank=bank)
+    assert (matched.unmatched, matched.ignored) == ((), ())
+    assert [(item.instruction, item.amount_minor) for item in matched.outcomes(records[0].plan)] == [
+        (record.n, record.amount) for record in records
+    ]

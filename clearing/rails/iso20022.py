@@ -26,12 +26,12 @@ _PREFIX: Final = "urn:iso:std:iso:20022:tech:xsd:"
 _TAG: Final = re.compile(r"\{([^}]*)\}(.*)")
 _NAME: Final = re.compile(r"((?:pain|camt|pacs)\.[0-9]{3})\.001\.([0-9]{2})")
 
-READ: Final[Mapping[str, tuple[str, range]]] = {
-    "pain.002": ("CstmrPmtStsRpt", range(3, 15)),
-    "camt.052": ("BkToCstmrAcctRpt", range(2, 13)),
-    "camt.053": ("BkToCstmrStmt", range(2, 13)),
-    "camt.054": ("BkToCstmrDbtCdtNtfctn", range(2, 13)),
-    "pacs.004": ("PmtRtr", range(2, 15)),
+READ: Final[Mapping[str, tuple[str, tuple[int, ...]]]] = {
+    "pain.002": ("CstmrPmtStsRpt", (*range(3, 15),)),
+    "camt.052": ("BkToCstmrAcctRpt", (*range(2, 13),)),
+    "camt.053": ("BkToCstmrStmt", (*range(2, 13),)),
+    "camt.054": ("BkToCstmrDbtCdtNtfctn", (*range(2, 13),)),
+    "pacs.004": ("PmtRtr", (2, 3, 4, 5, 6, 7, 9, 10, 11, 13, 14)),
 }
 """The messages that are read: the name of the message, and its versions."""
 
@@ -79,8 +79,8 @@ def read_iso20022(data: bytes) -> tuple[Message, ...]:
 
 def _versions(kind: str) -> str:
     """Returns the versions of a message that are read."""
-    versions = READ[kind][1]
-    return f"{kind}.001.{versions[0]:02} to .{versions[-1]:02}"
+    first, *others = READ[kind][1]
+    return " ".join((f"{kind}.001.{first:02}", *(f".{version:02}" for version in others)))
 
 
 def _all() -> str:

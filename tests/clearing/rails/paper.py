@@ -32,7 +32,9 @@ def details(name: str, *, bank: PartyId = BANK, number: str = "") -> AccountDeta
     )
 
 
-def payment(n: int = 0, *, amount: int = 60_000_000, plan: Sid = PLAN, **changes: object) -> Payment:
+def payment(
+    n: int = 0, *, amount: int = 60_000_000, plan: Sid = PLAN, **changes: object
+) -> Payment:
     """Returns a payment of S1 to S2."""
     facts: dict[str, object] = {
         "plan": plan,

@@ -258,9 +258,7 @@ class TestWholeFiles:
             f'<Ntry><Amt Ccy="CNY">{booked}</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts>BOOK</Sts>'
             "<NtryDtls><Btch><PmtInfId>M1-1</PmtInfId></Btch></NtryDtls></Ntry>"
         )
-        matched = take(
-            camt054(batch, account=P.payer.number), of=self.BOTH, sent=[self.SENT]
-        )
+        matched = take(camt054(batch, account=P.payer.number), of=self.BOTH, sent=[self.SENT])
         assert reasons(matched) == found
         assert [status for _, status, _ in said(matched)] == ([] if found else ["accepted"] * 2)
 
@@ -286,9 +284,7 @@ class TestReports:
             "items": [{"amount": "60000000", "instruction": 4, "status": "posted"}],
             "message": {"digest": message.digest, "format": "camt.054.001.08"},
         }
-        rejected = Outcome(
-            instruction=1, status=Status.REJECTED, amount_minor=1, reason="AC04"
-        )
+        rejected = Outcome(instruction=1, status=Status.REJECTED, amount_minor=1, reason="AC04")
         assert rejected.body()["reason"] == "AC04"
 
     def test_a_hop_whose_money_has_not_come_waits(self) -> None:
@@ -301,7 +297,9 @@ class TestReports:
         assert (said(unknown), why(unknown)) == ([], [Ignored.WAITS])
         come = match([message], [replace(first, status="posted"), second], bank=BANK)
         assert said(come) == [(4, "posted", None)]
-        both = match(read_iso20022(camt054(entry(payment(0)), entry(P))), [second, first], bank=BANK)
+        both = match(
+            read_iso20022(camt054(entry(payment(0)), entry(P))), [second, first], bank=BANK
+        )
         assert said(both) == [(0, "posted", None), (4, "posted", None)]
 
 
@@ -362,9 +360,7 @@ def shown(ledger: dict[int, str], matched: Matched) -> dict[int, str]:
 
 
 def of_ledger(ledger: dict[int, str]) -> list[Expected]:
-    return [
-        replace(each, status=ledger.get(each.n, "pending")) for each in awaited(PAYMENTS)
-    ]
+    return [replace(each, status=ledger.get(each.n, "pending")) for each in awaited(PAYMENTS)]
 
 
 @given(histories(), st.data())
@@ -414,6 +410,6 @@ def test_gv01_tiered_is_matched_whatever_the_order_of_its_bookings(order: Sequen
     messages = [message for file in files for message in read_iso20022(file)]
     matched = match(messages, expected(records, book=book), bank=bank)
     assert (matched.unmatched, matched.ignored) == ((), ())
-    assert [(item.instruction, item.amount_minor) for item in matched.outcomes(records[0].plan)] == [
-        (record.n, record.amount) for record in records
-    ]
+    assert [
+        (item.instruction, item.amount_minor) for item in matched.outcomes(records[0].plan)
+    ] == [(record.n, record.amount) for record in records]

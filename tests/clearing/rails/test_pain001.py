@@ -50,9 +50,7 @@ def texts(sent: SentFile, path: str) -> list[str | None]:
 
 
 class TestGoldenVector01:
-    def test_is_valid_and_says_what_the_instructions_say(
-        self, schema: xmlschema.XMLSchema
-    ) -> None:
+    def test_is_valid_and_says_what_the_instructions_say(self, schema: xmlschema.XMLSchema) -> None:
         records, book = gv01_records()
         made = payments(records, book=book, on=ON)
         sent = write(*made)

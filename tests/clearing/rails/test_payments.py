@@ -11,8 +11,28 @@ from tests.clearing.rails.paper import BANK, ON, OTHER_BANK, details, gv01_recor
 class TestAccountDetails:
     @pytest.mark.parametrize(
         "name",
-        ["", " 京东", "京东\n有限公司", "京东\t", "京东\u200b公司", "京东\u202e公司", "京东\ue7c7公司", "\ud800", "\uffff"],
-        ids=["empty", "space", "line-break", "tab", "zero-width", "direction", "private-use", "surrogate", "none"],
+        [
+            "",
+            " 京东",
+            "京东\n有限公司",
+            "京东\t",
+            "京东\u200b公司",
+            "京东\u202e公司",
+            "京东\ue7c7公司",
+            "\ud800",
+            "\uffff",
+        ],
+        ids=[
+            "empty",
+            "space",
+            "line-break",
+            "tab",
+            "zero-width",
+            "direction",
+            "private-use",
+            "surrogate",
+            "none",
+        ],
     )
     def test_names_that_read_otherwise_than_they_are_are_refused(self, name: str) -> None:
         with pytest.raises(BankTextRefusedError):
@@ -27,7 +47,9 @@ class TestAccountDetails:
                 bank=BANK, name="京东", number=number, branch="支行", clearing_code="102110000123"
             )
 
-    @pytest.mark.parametrize("code", ["10211000012", "1021100001234", "10211000012X", "１０２１１００００１２３"])
+    @pytest.mark.parametrize(
+        "code", ["10211000012", "1021100001234", "10211000012X", "１０２１１００００１２３"]
+    )
     def test_a_clearing_code_has_twelve_digits(self, code: str) -> None:
         with pytest.raises(MalformedError):
             AccountDetails(bank=BANK, name="京东", number="1", branch="支行", clearing_code=code)

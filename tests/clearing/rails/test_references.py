@@ -49,7 +49,14 @@ class TestInstructionId:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "NOTPROVIDED", "INV-1001", "A" * 35, instruction_id(PLAN, 1).lower(), instruction_id(PLAN, 1)[:34]],
+    [
+        "",
+        "NOTPROVIDED",
+        "INV-1001",
+        "A" * 35,
+        instruction_id(PLAN, 1).lower(),
+        instruction_id(PLAN, 1)[:34],
+    ],
 )
 def test_foreign_ids_are_refused(text: str) -> None:
     with pytest.raises(MalformedError):

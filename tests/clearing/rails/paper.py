@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
 from clearing.model import InstructionRecord
-from clearing.rails.findings import Expected
+from clearing.rails.findings import Expected, Ignored, Matched, Reason
 from clearing.rails.payments import AccountDetails, Payment
 from registry.ids import PartyId, Sid
 from registry.model import ACCOUNTS
@@ -66,7 +66,7 @@ def awaited(payments: Iterable[Payment], *, status: str = "pending") -> list[Exp
     ]
 
 
-def gv01_records() -> tuple[list[InstructionRecord], dict[Sid, AccountDetails]]:
+def gv01_records() -> tuple[tuple[InstructionRecord, ...], dict[Sid, AccountDetails]]:
     """Returns the five instructions of GV-01 on the tiered route, and who has which account."""
     world = World()
     gv01(world)
@@ -80,12 +80,32 @@ def gv01_records() -> tuple[list[InstructionRecord], dict[Sid, AccountDetails]]:
     return records, book
 
 
+def said(matched: Matched) -> list[tuple[int, str, str | None]]:
+    """Returns what is reported, as number, status and reason."""
+    return [
+        (item.instruction, item.status.value, item.reason)
+        for report in matched.reports
+        for item in report.items
+    ]
+
+
+def reasons(matched: Matched) -> list[Reason]:
+    """Returns why things were put before a person."""
+    return [each.reason for each in matched.unmatched]
+
+
+def why(matched: Matched) -> list[Ignored]:
+    """Returns why things changed nothing."""
+    return [each.why for each in matched.ignored]
+
+
 # --- Messages, as text -----------------------------------------------------------------
 
 
 def document(name: str, body: str) -> bytes:
     """Returns a message as a file."""
-    return f'<?xml version="1.0" encoding="UTF-8"?><Document xmlns="{NAMESPACE}{name}">{body}</Document>'.encode()
+    head = '<?xml version="1.0" encoding="UTF-8"?>'
+    return f'{head}<Document xmlns="{NAMESPACE}{name}">{body}</Document>'.encode()
 
 
 def yuan(minor: int) -> str:

@@ -35,7 +35,7 @@ class Bank:
         self.state = State(Config(clock=f"{ON}T09:00:00"))
         # It comes with accounts of its own, in other currencies.
         self.state.conn.execute("DELETE FROM account")
-        self.records: list[InstructionRecord] = records
+        self.records: tuple[InstructionRecord, ...] = records
         self.book: dict[Sid, AccountDetails] = {}
         self.names: dict[str, str] = {}
         for number, (account, details) in enumerate(sorted(book.items())):

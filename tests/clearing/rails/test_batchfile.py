@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from registry.errors import InvariantBrokenError, RegistryError, TooLargeError
 from registry.money import AMOUNT_MAX
 from tests.clearing.rails.paper import BANK, ON, OTHER_BANK, awaited, details, payment, yuan
 
+GUIDE = Path(__file__).resolve().parents[3] / "docs" / "guides" / "bank-files.md"
 CSV: dict[str, Any] = {
     "name": "example-csv-1",
     "layout": "csv",
@@ -169,7 +172,7 @@ class TestWriting:
         for character in ("\u9fb4", "\u9fbb", "\ufe10", "\ufe19"):
             with pytest.raises(BankTextRefusedError, match="edition"):
                 write(payment(remittance=f"V{character}"))
-            assert write(payment(remittance=f"V{character}"), by=mapping(CSV, encoding="utf-8"))
+            write(payment(remittance=f"V{character}"), by=mapping(CSV, encoding="utf-8"))
 
     def test_rare_characters_go_where_the_encoding_has_them(self) -> None:
         rare = payment(remittance="𠮷田䶮")
@@ -378,6 +381,12 @@ BAD: dict[str, dict[str, Any]] = {
 def test_refuses_a_mapping(name: str) -> None:
     with pytest.raises(BankFileError):
         mapping(BAD[name])
+
+
+def test_the_mapping_of_the_guide_is_one() -> None:
+    (block,) = re.findall(r"```json\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    by = read_mapping(block.encode())
+    assert len(write(P, Q, by=by).data.split(b"\r\n")) == 4
 
 
 def test_a_mapping_that_is_no_json_or_too_large_is_refused() -> None:

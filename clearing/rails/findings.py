@@ -43,6 +43,8 @@ class Reason(StrEnum):
     """Another booking of the same instruction, by another reference."""
     PERHAPS_AGAIN = "perhaps-again"
     """Another booking or the same one told again: a reference is missing."""
+    MONEY_SPENT = "money-spent"
+    """It came back, and what was paid from it did not."""
     CONTRADICTS = "contradicts"
     """An instruction was carried out, and was not."""
 
@@ -57,6 +59,8 @@ class Ignored(StrEnum):
     """What comes after it was said too."""
     PENDING = "pending"
     """Nothing is decided or booked."""
+    FOLLOWS = "follows"
+    """What was to bring its money is rejected, and it expires with that."""
     WAITS = "waits"
     """An instruction that comes before is not posted: match the message again when it is."""
 

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from clearing.rails.cascade import blocked
 from clearing.rails.findings import (
     UNSPECIFIED,
     Expected,
@@ -180,21 +181,19 @@ class _Matching:
         decided: dict[str, dict[Status, _Said]] = {}
         for instruction, said in self._said.items():
             decided[instruction] = self._decide(self._awaited[instruction], said)
+        stopped = blocked(self._awaited.values(), decided)
         outcomes: dict[tuple[Sid, Status], list[Outcome]] = {}
-        posted = {(of.plan, of.n) for of in self._awaited.values() if of.status == "posted"}
-        # An instruction comes after smaller numbers of its plan.
-        for instruction in sorted(decided, key=lambda each: self._awaited[each].n):
-            of, ends = self._awaited[instruction], decided[instruction]
-            waits = any((of.plan, n) not in posted for n in of.after)
-            if waits and Status.POSTED in ends:
-                for held in ends.values():
-                    self._pass(held, Ignored.WAITS)
-                continue
+        for instruction, ends in decided.items():
+            of = self._awaited[instruction]
             for status, told in ends.items():
-                if status is Status.POSTED:
-                    posted.add((of.plan, of.n))
-                outcome = _outcome(of, status, told.item)
-                outcomes.setdefault((of.plan, status), []).append(outcome)
+                match stopped.get((instruction, status)):
+                    case None:
+                        outcome = _outcome(of, status, told.item)
+                        outcomes.setdefault((of.plan, status), []).append(outcome)
+                    case Ignored() as why:
+                        self._pass(told, why)
+                    case reason:
+                        self._put(told, reason)
         return Matched(
             reports=tuple(_reports(outcomes)),
             unmatched=tuple(sorted(self._unmatched, key=_unmatched_order)),

@@ -14,7 +14,7 @@ from mockbank.server import Config
 from mockbank.state import State
 
 from clearing.model import InstructionRecord
-from clearing.rails.findings import Matched, Reason, expected
+from clearing.rails.findings import Ignored, Matched, Reason, expected
 from clearing.rails.iso20022 import read_iso20022
 from clearing.rails.matching import match
 from clearing.rails.messages import Message, Status
@@ -152,9 +152,9 @@ def test_a_rejected_file_rejects_every_payment_in_it(bank: Bank) -> None:
     bank.pay()
     messages, matched = bank.matched()
     assert [len(message.items) for message in messages] == [0]
-    assert bank.reported(matched) == [
-        (record.n, "rejected", record.amount) for record in bank.records
-    ]
+    # The debtor's payment is; the hops behind it expire with that.
+    assert bank.reported(matched) == [(0, "rejected", bank.records[0].amount)]
+    assert [each.why for each in matched.ignored] == [Ignored.FOLLOWS] * 4
     assert {item.reason for item in matched.outcomes(bank.payments[0].plan)} == {"FF01"}
 
 

@@ -282,3 +282,23 @@ class TestReports:
             read_iso20022(camt054(entry(payment(0)), entry(P))), [second, first], bank=BANK
         )
         assert said(both) == [(0, "posted", None), (4, "posted", None)]
+
+    def test_hops_behind_a_rejection_expire_with_it(self) -> None:
+        chain = [payment(n) for n in range(3)]
+        links = [replace(each, after=(each.n - 1,) if each.n else ()) for each in awaited(chain)]
+        file = pain002(*((each, "RJCT", "AC04") for each in (chain[0], chain[2])))
+        matched = match(read_iso20022(file), links, bank=BANK)
+        assert said(matched) == [(0, "rejected", "AC04")]
+        assert why(matched) == [Ignored.FOLLOWS]
+        # A hop in the middle is its own bank's word: the money lies before it.
+        middle = match(read_iso20022(pain002((chain[1], "RJCT", "AC04"))), links, bank=BANK)
+        assert said(middle) == [(1, "rejected", "AC04")]
+
+    def test_money_that_was_passed_on_and_came_back_is_for_people(self) -> None:
+        first, second = awaited([payment(0), P], status="posted")
+        links = [first, replace(second, after=(0,))]
+        messages = read_iso20022(pacs004(payment(0)))
+        matched = match(messages, links, bank=BANK)
+        assert (said(matched), reasons(matched)) == ([], [Reason.MONEY_SPENT])
+        back = [first, replace(links[1], status="returned")]
+        assert said(match(messages, back, bank=BANK)) == [(0, "returned", "AC04")]

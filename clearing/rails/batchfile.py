@@ -16,15 +16,20 @@ from clearing.rails.errors import BankFileError, CurrencyRefusedError
 from clearing.rails.isofields import parse_hundredths
 from clearing.rails.mapping import Column, Field, Lines, Mapping
 from clearing.rails.messages import Item, Message, Status
-from clearing.rails.payments import CURRENCY, AccountDetails, Payment, SentBatch, SentFile
+from clearing.rails.payments import (
+    CURRENCY,
+    AccountDetails,
+    Payment,
+    SentBatch,
+    SentFile,
+    check_file,
+)
 from registry.canonical import digest_b64url
-from registry.errors import InvariantBrokenError, TooLargeError
-from registry.money import AMOUNT_MAX, AMOUNT_MIN
+from registry.errors import TooLargeError
 
 BYTES_MAX: Final = 32 * 2**20
 LINES_MAX: Final = 200_000
 
-_MESSAGE_ID: Final = re.compile(r"[0-9A-Za-z]{1,28}")
 _FEN: Final = re.compile(r"[0-9]{1,18}")
 _COUNT: Final = re.compile(r"[0-9]{1,9}")
 _SHARED: Final = frozenset(
@@ -52,16 +57,13 @@ def write_batch(payments: Sequence[Payment], mapping: Mapping, *, message_id: st
 
     Raises:
         InvariantBrokenError: No payment, or payers of several banks (caller bug).
-        BankFileError: The message id has another form; an instruction comes twice; an
-            amount is outside what is paid; the header is of one payer or day, and these
-            are of several.
+        BankFileError: The message id has another form; an amount is outside what is paid;
+            an instruction comes twice; the header is of one payer or day, and these are of
+            several.
         CurrencyRefusedError: A payment is not in the ledger's currency.
         BankTextRefusedError: A value cannot stand in its column as it is.
     """
-    if len({payment.payer.bank for payment in payments}) != 1:
-        raise InvariantBrokenError("a payment file is for one bank")
-    if not _MESSAGE_ID.fullmatch(message_id):
-        raise BankFileError(what="message id", reason="not 1 to 28 letters and digits")
+    check_file(payments, message_id=message_id)
     lines = mapping.payment
     values = [_values(payment, mapping, place) for place, payment in enumerate(payments, 1)]
     frame = {
@@ -80,8 +82,6 @@ def write_batch(payments: Sequence[Payment], mapping: Mapping, *, message_id: st
     if lines.trailer:
         rows.append(format_line(mapping, lines.trailer, frame, what="trailer"))
     instructions = tuple(payment.instruction for payment in payments)
-    if len({*instructions}) != len(instructions):
-        raise BankFileError(what="payments", reason="an instruction is in the file twice")
     end = mapping.line_end.encode("ascii")
     return SentFile(
         format=mapping.name,
@@ -92,16 +92,7 @@ def write_batch(payments: Sequence[Payment], mapping: Mapping, *, message_id: st
 
 
 def _values(payment: Payment, mapping: Mapping, place: int) -> dict[Field, str]:
-    """Returns what can stand in a payment's line.
-
-    Raises:
-        CurrencyRefusedError: It is not in the ledger's currency.
-        BankFileError: Its amount is outside what is paid.
-    """
-    if payment.currency != CURRENCY:
-        raise CurrencyRefusedError(currency=payment.currency, expected=CURRENCY)
-    if not AMOUNT_MIN <= payment.amount_minor <= AMOUNT_MAX:
-        raise BankFileError(what="amount", reason=f"{payment.amount_minor} fen is not paid")
+    """Returns what can stand in a payment's line."""
     payer, payee = payment.payer, payment.payee
     return {
         Field.SEQUENCE: str(place),

@@ -136,10 +136,16 @@ def _cut(mapping: Mapping, columns: Sequence[Column], line: bytes, *, what: str)
     for column, width in zip(columns, widths, strict=True):
         cell = _decode(mapping, line[start : start + width], what=f"{what}, {column.field}")
         start += width
-        cells.append(
-            cell.lstrip(column.pad) if column.align == "right" else cell.rstrip(column.pad)
-        )
+        cells.append(_unfilled(column, cell))
     return cells
+
+
+def _unfilled(column: Column, cell: str) -> str:
+    """Returns a value without what it was filled up with; a number keeps a digit."""
+    if column.align == "left":
+        return cell.rstrip(column.pad)
+    bare = cell.lstrip(column.pad)
+    return f"0{bare}" if column.pad == "0" and not bare[:1].isdigit() else bare
 
 
 def _split(mapping: Mapping, columns: Sequence[Column], line: bytes, *, what: str) -> list[str]:

@@ -7,7 +7,6 @@ alone, the voucher's number; the mandate stands in the instruction for the payer
 Source: ISO 20022, pain.001.001.09 (message definition report, 2019).
 """
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -17,7 +16,7 @@ from pyiso20022.pain import pain_001_001_09 as pain
 from xsdata.formats.dataclass.serializers import XmlSerializer
 from xsdata.models.datatype import XmlDate, XmlDateTime
 
-from clearing.rails.errors import BankFileError, BankTextRefusedError, CurrencyRefusedError
+from clearing.rails.errors import BankTextRefusedError
 from clearing.rails.payments import (
     CURRENCY,
     AccountDetails,
@@ -25,15 +24,13 @@ from clearing.rails.payments import (
     SentBatch,
     SentFile,
     by_payer,
+    check_file,
     check_text,
 )
 from registry.errors import InvariantBrokenError
-from registry.money import AMOUNT_MAX, AMOUNT_MIN
 
 FORMAT: Final = "pain.001.001.09"
 _NAMESPACE: Final = f"urn:iso:std:iso:20022:tech:xsd:{FORMAT}"
-# What the batches of a file are numbered with must fit the 35 characters too.
-_MESSAGE_ID: Final = re.compile(r"[0-9A-Za-z]{1,28}")
 _CLEARING_SYSTEM: Final = "CNAPS"
 _LENGTHS: Final = {"name": 140, "branch": 140, "remittance": 140, "initiator": 140}
 
@@ -52,18 +49,18 @@ def write_pain001(
     Raises:
         InvariantBrokenError: No payment, payers of several banks, or a time without zone
             (caller bug).
-        BankFileError: The message id has another form; an instruction comes twice; an
-            amount is outside what is paid.
+        BankFileError: The message id has another form; an amount is outside what is paid;
+            an instruction comes twice.
         CurrencyRefusedError: A payment is not in the ledger's currency.
         BankTextRefusedError: A text is longer than the format allows, or holds what XML
             or a bank's screen cannot show.
     """
-    if len({payment.payer.bank for payment in payments}) != 1 or created.tzinfo is None:
-        raise InvariantBrokenError("a payment file is for one bank, at a time with its zone")
-    if not _MESSAGE_ID.fullmatch(message_id):
-        raise BankFileError(what="message id", reason="not 1 to 28 letters and digits")
+    check_file(payments, message_id=message_id)
+    if created.tzinfo is None:
+        raise InvariantBrokenError("a file is written at a time with its zone")
     _check_length(initiator, field="initiator")
-    _check(payments)
+    for payment in payments:
+        _check_texts(payment)
     batches: list[SentBatch] = []
     orders: list[pain.PaymentInstruction30] = []
     for place, ((payer, _), group) in enumerate(by_payer(payments).items(), 1):
@@ -88,25 +85,16 @@ def write_pain001(
     )
 
 
-def _check(payments: Sequence[Payment]) -> None:
-    """Checks what no form of a file may hold.
+def _check_texts(payment: Payment) -> None:
+    """Checks the texts of a payment.
 
     Raises:
-        RegistryError: As `write_pain001`.
+        BankTextRefusedError: As `write_pain001`.
     """
-    seen: set[str] = set()
-    for payment in payments:
-        if payment.currency != CURRENCY:
-            raise CurrencyRefusedError(currency=payment.currency, expected=CURRENCY)
-        if not AMOUNT_MIN <= payment.amount_minor <= AMOUNT_MAX:
-            raise BankFileError(what="amount", reason=f"{payment.amount_minor} fen is not paid")
-        if payment.instruction in seen:
-            raise BankFileError(what=payment.instruction, reason="is in the file twice")
-        seen.add(payment.instruction)
-        _check_length(payment.remittance, field="remittance")
-        for details in (payment.payer, payment.payee):
-            _check_length(details.name, field="name")
-            _check_length(details.branch, field="branch")
+    _check_length(payment.remittance, field="remittance")
+    for details in (payment.payer, payment.payee):
+        _check_length(details.name, field="name")
+        _check_length(details.branch, field="branch")
 
 
 def _check_length(text: str, *, field: str) -> None:

@@ -8,20 +8,28 @@ Source: reference notes 4, 5, 8, 20.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
 from clearing.model import InstructionRecord
-from clearing.rails.errors import BankTextRefusedError, DetailsMissingError
+from clearing.rails.errors import (
+    BankFileError,
+    BankTextRefusedError,
+    CurrencyRefusedError,
+    DetailsMissingError,
+)
 from clearing.rails.references import instruction_id
 from registry.canonical import digest_b64url
-from registry.errors import MalformedError
+from registry.errors import InvariantBrokenError, MalformedError
 from registry.ids import PartyId, Sid
+from registry.money import AMOUNT_MAX, AMOUNT_MIN
 
 CURRENCY: Final = "CNY"
 
+# What the batches of a file are numbered with fits the 35 characters of an id too.
+_MESSAGE_ID: Final = re.compile(r"[0-9A-Za-z]{1,28}")
 _NUMBER: Final = re.compile(r"[0-9A-Za-z]([0-9A-Za-z-]{0,32}[0-9A-Za-z])?")
 _CLEARING_CODE: Final = re.compile(r"[0-9]{12}")
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
@@ -163,6 +171,30 @@ def by_payer(payments: Iterable[Payment]) -> dict[tuple[AccountDetails, date], l
     for payment in payments:
         grouped.setdefault((payment.payer, payment.on), []).append(payment)
     return grouped
+
+
+def check_file(payments: Sequence[Payment], *, message_id: str) -> None:
+    """Checks what holds of a payment file in any format.
+
+    Raises:
+        InvariantBrokenError: No payment, or payers of several banks (caller bug).
+        BankFileError: The message id is not 1 to 28 letters and digits; an amount is
+            outside what is paid; an instruction comes twice.
+        CurrencyRefusedError: A payment is not in the ledger's currency.
+    """
+    if len({payment.payer.bank for payment in payments}) != 1:
+        raise InvariantBrokenError("a payment file is for one bank")
+    if not _MESSAGE_ID.fullmatch(message_id):
+        raise BankFileError(what="message id", reason="not 1 to 28 letters and digits")
+    seen: set[str] = set()
+    for payment in payments:
+        if payment.currency != CURRENCY:
+            raise CurrencyRefusedError(currency=payment.currency, expected=CURRENCY)
+        if not AMOUNT_MIN <= payment.amount_minor <= AMOUNT_MAX:
+            raise BankFileError(what="amount", reason=f"{payment.amount_minor} fen is not paid")
+        if payment.instruction in seen:
+            raise BankFileError(what=payment.instruction, reason="is in the file twice")
+        seen.add(payment.instruction)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,7 @@
 import csv
 import io
 import json
-import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,97 +13,14 @@ from hypothesis import strategies as st
 from clearing.rails import batchfile
 from clearing.rails.batchfile import read_reply, write_batch
 from clearing.rails.errors import BankFileError, BankTextRefusedError, CurrencyRefusedError
-from clearing.rails.mapping import MAPPING_BYTES_MAX, Mapping, read_mapping
+from clearing.rails.mapping import Mapping
 from clearing.rails.matching import match
 from clearing.rails.messages import Status
 from clearing.rails.payments import AccountDetails, Payment, SentFile
 from registry.errors import InvariantBrokenError, RegistryError, TooLargeError
 from registry.money import AMOUNT_MAX
+from tests.clearing.rails.mappings import CSV, FIXED, mapping
 from tests.clearing.rails.paper import BANK, ON, OTHER_BANK, awaited, details, payment, yuan
-
-GUIDE = Path(__file__).resolve().parents[3] / "docs" / "guides" / "bank-files.md"
-CSV: dict[str, Any] = {
-    "name": "example-csv-1",
-    "layout": "csv",
-    "payment": {
-        "header": [
-            {"field": "message_id"},
-            {"field": "payer_number"},
-            {"field": "date"},
-            {"field": "count"},
-            {"field": "total"},
-        ],
-        "titled": True,
-        "line": [
-            {"field": "sequence", "title": "序号"},
-            {"field": "instruction", "title": "企业流水号", "width": 35},
-            {"field": "payee_number", "title": "收款账号", "width": 34},
-            {"field": "payee_name", "title": "收款户名", "width": 60},
-            {"field": "payee_code", "title": "联行号", "width": 12},
-            {"field": "payee_branch", "title": "开户行", "width": 60},
-            {"field": "amount", "title": "金额"},
-            {"field": "currency", "title": "币种"},
-            {"field": "remittance", "title": "附言", "width": 30},
-        ],
-    },
-    "reply": {
-        "header": [{"field": "message_id"}, {"field": "count"}, {"field": "total"}],
-        "line": [
-            {"field": "sequence"},
-            {"field": "instruction"},
-            {"field": "payee_number"},
-            {"field": "amount"},
-            {"field": "result"},
-            {"field": "reason"},
-            {"field": "reference"},
-            {"field": "booked"},
-        ],
-    },
-    "results": {"0000": "posted", "0001": "accepted", "9": "pending", "E101": "rejected"},
-}
-FIXED: dict[str, Any] = {
-    "name": "example-fixed-1",
-    "layout": "fixed",
-    "amount": "fen",
-    "payment": {
-        "header": [
-            {"field": "constant", "value": "H", "width": 1},
-            {"field": "message_id", "width": 28},
-            {"field": "count", "width": 6, "align": "right", "pad": "0"},
-            {"field": "total", "width": 15, "align": "right", "pad": "0"},
-        ],
-        "line": [
-            {"field": "constant", "value": "D", "width": 1},
-            {"field": "sequence", "width": 6, "align": "right", "pad": "0"},
-            {"field": "payee_number", "width": 34},
-            {"field": "payee_name", "width": 40},
-            {"field": "amount", "width": 15, "align": "right", "pad": "0"},
-            {"field": "remittance", "width": 20},
-        ],
-        "trailer": [{"field": "constant", "value": "T", "width": 1}],
-    },
-    "reply": {
-        "line": [
-            {"field": "constant", "value": "D", "width": 1},
-            {"field": "sequence", "width": 6, "align": "right", "pad": "0"},
-            {"field": "payee_number", "width": 34},
-            {"field": "amount", "width": 15, "align": "right", "pad": "0"},
-            {"field": "result", "width": 2},
-            {"field": "reason", "width": 20},
-        ],
-        "trailer": [
-            {"field": "constant", "value": "T", "width": 1},
-            {"field": "count", "width": 6, "align": "right", "pad": "0"},
-            {"field": "total", "width": 15, "align": "right", "pad": "0"},
-        ],
-    },
-    "results": {"00": "posted", "01": "rejected"},
-}
-
-
-def mapping(base: dict[str, Any], **changes: Any) -> Mapping:
-    """Reads a mapping, with some members changed."""
-    return read_mapping(json.dumps({**base, **changes}).encode())
 
 
 def write(*of: Payment, by: Mapping | None = None, message_id: str = "B1") -> SentFile:
@@ -283,6 +198,28 @@ class TestReading:
         with pytest.raises(BankFileError, match="has to"):
             read_reply(data.replace(b"D000001", b"X000001"), by, sent=sent)
 
+    @pytest.mark.parametrize("minor", [1, 50, 100, 60_000_000])
+    def test_amounts_that_are_filled_with_zeros_keep_their_value(self, minor: int) -> None:
+        one = payment(4, amount=minor)
+        for amount in ("yuan", "fen"):
+            by = mapping(FIXED, amount=amount)
+            text = yuan(minor) if amount == "yuan" else str(minor)
+            filled = text.rjust(15, "0")
+            row = f"D000001{one.payee.number:34}{filled}00{'':20}"
+            message = read_reply(f"{row}\nT000001{filled}".encode(), by, sent=write(one, by=by))
+            assert [item.amount_minor for item in message.items] == [minor]
+
+    def test_another_currency_or_other_titles_are_refused(self) -> None:
+        line = [*CSV["reply"]["line"], {"field": "currency", "title": "币种"}]
+        by = mapping(CSV, reply={"line": line}, currency="156")
+        row = reply((P, "0000", "")).split(b"\r\n")[1]
+        assert read_reply(row + b",156\r\n", by).items[0].currency == "CNY"
+        with pytest.raises(CurrencyRefusedError):
+            read_reply(row + b",840\r\n", by)
+        titled = mapping(CSV, reply={"line": line, "titled": True}, currency="156")
+        with pytest.raises(BankFileError, match="titles"):
+            read_reply(b"x\r\n" + row + b",156\r\n", titled)
+
     def test_codes_that_the_mapping_does_not_have_are_for_people(self) -> None:
         (item,) = read_reply(reply((P, "E999", "")), mapping(CSV)).items
         assert (item.status, item.reason) == (Status.UNCLEAR, "E999")
@@ -346,51 +283,3 @@ def test_what_is_written_says_exactly_that_or_is_refused(name: str, amount: int)
         return
     (_, _, row) = csv.reader(io.StringIO(data.decode("gb18030"), newline=""))
     assert (row[3], row[6]) == (name, yuan(amount))
-
-
-# --- Mappings -------------------------------------------------------------------------------
-
-LINE = CSV["payment"]["line"]
-BAD: dict[str, dict[str, Any]] = {
-    "unknown-member": {**CSV, "encode": "gb18030"},
-    "unknown-field": {**CSV, "payment": {"line": [*LINE, {"field": "balance"}]}},
-    "field-of-the-other-file": {**CSV, "payment": {"line": [*LINE, {"field": "result"}]}},
-    "payee-in-a-header": {**CSV, "payment": {"line": LINE, "header": [{"field": "payee_name"}]}},
-    "no-amount": {**CSV, "payment": {"line": [c for c in LINE if c["field"] != "amount"]}},
-    "no-payee": {**CSV, "payment": {"line": [c for c in LINE if c["field"] != "payee_number"]}},
-    "names-no-payment": {**CSV, "reply": {"line": [{"field": "amount"}, {"field": "result"}]}},
-    "no-result": {**CSV, "reply": {"line": [{"field": "amount"}, {"field": "instruction"}]}},
-    "result-means-nothing": {**CSV, "results": {"0": "fine"}},
-    "other-encoding": {**CSV, "encoding": "utf-16"},
-    "fixed-without-width": {**CSV, "layout": "fixed"},
-    "name-with-space": {**CSV, "name": "a b"},
-    "name-in-other-letters": {**CSV, "name": "银行"},
-    "number-filled-with-zeros": {
-        **FIXED,
-        "reply": {"line": [{"field": "payee_number", "width": 34, "align": "right", "pad": "0"}]},
-    },
-    "filled-with-two-characters": {
-        **FIXED,
-        "reply": {"line": [{"field": "amount", "width": 15, "pad": "00"}]},
-    },
-    "titles-in-fixed-width": {**FIXED, "payment": {**FIXED["payment"], "titled": True}},
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_refuses_a_mapping(name: str) -> None:
-    with pytest.raises(BankFileError):
-        mapping(BAD[name])
-
-
-def test_the_mapping_of_the_guide_is_one() -> None:
-    (block,) = re.findall(r"```json\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
-    by = read_mapping(block.encode())
-    assert len(write(P, Q, by=by).data.split(b"\r\n")) == 4
-
-
-def test_a_mapping_that_is_no_json_or_too_large_is_refused() -> None:
-    with pytest.raises(BankFileError):
-        read_mapping(b"{")
-    with pytest.raises(TooLargeError):
-        read_mapping(b" " * (MAPPING_BYTES_MAX + 1))

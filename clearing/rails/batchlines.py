@@ -15,8 +15,8 @@ from clearing.rails.payments import check_text
 
 # Spreadsheets take the wide forms for the narrow ones.
 _FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
-_MOVED: Final = frozenset(map(chr, (*range(0x9FB4, 0x9FBC), *range(0xFE10, 0xFE1A))))
-"""Characters whose bytes mean another one by the edition of 2022 than by those before."""
+_MOVED: Final = frozenset(map(chr, (0x1E3F, *range(0x9FB4, 0x9FBC), *range(0xFE10, 0xFE1A))))
+"""Characters whose bytes mean another one by one edition (2000, 2005, 2022) than by the next."""
 
 
 def format_line(

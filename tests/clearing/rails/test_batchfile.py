@@ -84,7 +84,7 @@ class TestWriting:
                 write(payment(remittance=f"V{character}"))
 
     def test_characters_whose_bytes_depend_on_the_edition_are_refused(self) -> None:
-        for character in ("\u9fb4", "\u9fbb", "\ufe10", "\ufe19"):
+        for character in ("\u1e3f", "\u9fb4", "\u9fbb", "\ufe10", "\ufe19"):
             with pytest.raises(BankTextRefusedError, match="edition"):
                 write(payment(remittance=f"V{character}"))
             write(payment(remittance=f"V{character}"), by=mapping(CSV, encoding="utf-8"))
@@ -246,6 +246,7 @@ WRONG: dict[str, tuple[Callable[[], bytes], type[RegistryError]]] = {
     "not-gb18030": (lambda: GOOD.replace("账户".encode("gb18030"), b"\xff\xff"), BankFileError),
     "line-break-in-a-value": (lambda: GOOD.replace(b",R1,", b',"R\n1",'), BankFileError),
     "empty": (lambda: b"", BankFileError),
+    "value-that-is-not-quoted": (lambda: GOOD.replace(b",R1,", b',"R1"x,'), BankFileError),
     "huge-file": (lambda: b" " * (batchfile.BYTES_MAX + 1), TooLargeError),
     "too-many-lines": (lambda: b"\n" * (batchfile.LINES_MAX + 2), TooLargeError),
 }

@@ -86,6 +86,8 @@ class TestCamt:
         assert message.verdicts == ()
         with pytest.raises(BankFileError, match="add up to 3, 4 was booked"):
             read(camt054(batch.replace("0.03", "0.04")))
+        with pytest.raises(BankFileError, match="booked the other way"):
+            read(camt054(batch.replace("</TxDtls>", "<CdtDbtInd>DBIT</CdtDbtInd></TxDtls>", 1)))
         with pytest.raises(BankFileError, match="has no amount in CNY"):
             read(camt054(batch.replace('<Amt Ccy="CNY">0.02</Amt>', "")))
 
@@ -114,6 +116,15 @@ class TestCamt:
         assert statement(opening="10.00", sign="DBIT", closing="50.00").gap_minor == 0
         assert read(camt054(entry(P))).gap_minor is None
 
+    def test_balances_are_there_once_and_in_the_ledgers_currency(self) -> None:
+        with pytest.raises(BankFileError, match="OPBD is there twice"):
+            statement(opening="1.00", closing="1.00", more=balance("OPBD", "2.00"))
+        with pytest.raises(CurrencyRefusedError):
+            statement(opening="1.00", closing="1.00", currency="USD")
+
+    def test_a_payment_without_a_status_says_nothing(self) -> None:
+        assert read(pain002((P, "", "")).replace(b"<TxSts></TxSts>", b"")).items == ()
+
     def test_several_accounts_in_one_file_are_several_messages(self) -> None:
         one = camt054(entry(P))
         start, end = one.index(b"<Ntfctn>"), one.index(b"</Ntfctn>") + len("</Ntfctn>")
@@ -122,26 +133,30 @@ class TestCamt:
         assert len({message.digest for message in messages}) == 1
 
 
-def statement(*, opening: str, closing: str, sign: str = "CRDT") -> Message:
+def balance(kind: str, amount: str, side: str = "CRDT", currency: str = "CNY") -> str:
+    """Returns a balance."""
+    return (
+        f"<Bal><Tp><CdOrPrtry><Cd>{kind}</Cd></CdOrPrtry></Tp>"
+        f'<Amt Ccy="{currency}">{amount}</Amt><CdtDbtInd>{side}</CdtDbtInd></Bal>'
+    )
+
+
+def statement(
+    *, opening: str, closing: str, sign: str = "CRDT", currency: str = "CNY", more: str = ""
+) -> Message:
     """Returns a statement of one credit of 100.00 and one debit of 40.00."""
-
-    def balance(kind: str, amount: str, side: str) -> str:
-        return (
-            f"<Bal><Tp><CdOrPrtry><Cd>{kind}</Cd></CdOrPrtry></Tp>"
-            f'<Amt Ccy="CNY">{amount}</Amt><CdtDbtInd>{side}</CdtDbtInd></Bal>'
-        )
-
     credit, debit = (
         entry("NOTPROVIDED", amount=amount, side=side)
         for amount, side in (("100.00", "CRDT"), ("40.00", "DBIT"))
     )
     pending = entry("NOTPROVIDED", amount="7.00", status="<Cd>PDNG</Cd>")
+    balances = balance("OPBD", opening, sign, currency) + balance("CLBD", closing) + more
     return read(
         document(
             "camt.053.001.08",
             "<BkToCstmrStmt><GrpHdr><MsgId>E1</MsgId></GrpHdr><Stmt><Id>1</Id><Acct><Id><Othr>"
-            f"<Id>1</Id></Othr></Id></Acct>{balance('OPBD', opening, sign)}"
-            f"{balance('CLBD', closing, 'CRDT')}{credit}{debit}{pending}</Stmt></BkToCstmrStmt>",
+            f"<Id>1</Id></Othr></Id></Acct>{balances}{credit}{debit}{pending}</Stmt>"
+            "</BkToCstmrStmt>",
         )
     )
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import api.errors
 import clearing.errors
+import clearing.rails.errors
 import registry.writer
 from api.titles import FAMILY_TITLES, TITLES
 from clearing.errors import AmountDiffersError, InstructionNotFoundError, PlanDiffersError
@@ -213,7 +214,7 @@ def leaves(base: type[RegistryError] = RegistryError) -> Iterator[type[RegistryE
 
 
 _PACKAGES: Final = ("registry", "clearing", "api")
-_SOURCES: Final = (clearing.errors, pricing, registry.writer)
+_SOURCES: Final = (clearing.errors, clearing.rails.errors, pricing, registry.writer)
 """Imported so that their leaves are known."""
 
 _INTRODUCTION: Final = """\

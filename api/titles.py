@@ -148,6 +148,12 @@ TITLES: Final = {
     "nothing-owed": "债务人对该指令没有应付款",
     "amount-differs": "金额与指令不符",
     "out-of-order": "前序款项尚未到账",
+    # Bank files.
+    "bank-file": "银行文件与约定格式不符",
+    "bank-format-unknown": "不支持该银行文件的格式或版本",
+    "bank-text-refused": "文字无法原样写入银行文件",
+    "currency-refused": "不支持该币种",
+    "details-missing": "缺少账户明细",
     "not-found": "不存在或无权查看",
     "log-key-differs": "日志密钥与服务器不符",
     "snapshot-unknown": "该处没有状态条目",

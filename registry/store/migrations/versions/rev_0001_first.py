@@ -418,7 +418,7 @@ def make_rows() -> None:
         "after text, remittance text, status text, parts text, kept money, posted_at int?, "
         "reason text?, refused_by text?, instead int?, pays text?",
         key="plan n",
-        indexes="plan bank",
+        indexes="plan bank voucher",
     )
     rows(
         "order",

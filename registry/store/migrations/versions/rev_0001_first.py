@@ -430,7 +430,7 @@ def make_rows() -> None:
         "sort text, plan text, n int, voucher text, owed_by text, owed_to text, account text, "
         "amount money, lots text, status text, due_on text?",
         key="sort plan n",
-        indexes="owed_by owed_to",
+        indexes="voucher owed_by owed_to",
     )
     rows(
         "balance",

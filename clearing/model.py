@@ -217,6 +217,8 @@ class InstructionRecord(Record, frozen=True, kw_only=True):
     """The instruction in the place of which it stands."""
     pays: str | None = None
     """What is owed because of that one, by its sort, if it pays that."""
+    returned_at: int | None = None
+    """When the registry was told that its money came back, in milliseconds."""
 
 
 class Order(Record, frozen=True, kw_only=True):

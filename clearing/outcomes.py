@@ -303,7 +303,7 @@ class InstructionReturned(Effect, frozen=True, kw_only=True):
         """Marks the instruction, and books both banks' accounts the other way round."""
         record = known_instruction(state, self.plan, self.n)
         marked = replace(
-            record, status=InstructionStatus.RETURNED, reason=self.reason, posted_at=None
+            record, status=InstructionStatus.RETURNED, reason=self.reason, returned_at=seal.time
         )
         state.put(INSTRUCTIONS, marked)
         _count(state, self.plan, posted=-1, ended=1)

@@ -114,7 +114,8 @@ class ClearingFolds:
 
     def instruction_returned(self: Rows, plan: str, n: int, amount: str, payer_account: str,
                              payee_account: str, reason: str, **_: Any) -> None:  # fmt: skip
-        self.change("instruction", plan, n, status="returned", posted_at=None, reason=reason)
+        self.change("instruction", plan, n, status="returned", returned_at=self.time,
+                    reason=reason)  # fmt: skip
         self.count(plan, posted=-1, ended=1)
         self.move(f"bank:{payee_account}", f"bank:{payer_account}", amount)
 

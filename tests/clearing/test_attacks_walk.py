@@ -96,13 +96,14 @@ class Walk:
 
     def step(self) -> None:
         if not self.plans():
-            return self.plan_more()
+            self.plan_more()
+            return
         what = (
             ["say"] * 12
             + ["come"] * 2
             + ["reroute", "top-up", "again", "end", "plan", "freeze", "lift"]
         )
-        match self.chance.choice([*what, "fund", "divide", "divide", "day"]):
+        match self.chance.choice(what):
             case "say":
                 plan, rows = self.some(self.chance.choice([1, 1, 2, 3]))
                 self.report(plan, rows, self.chance.choice(WORDS))

@@ -7,6 +7,7 @@ from contextlib import suppress
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from clearing.model import FUNDS as FUND_ROWS
 from clearing.model import (
     INSTRUCTIONS,
     LAPSING,
@@ -16,7 +17,6 @@ from clearing.model import (
     FundStatus,
     InstructionRecord,
 )
-from clearing.model import FUNDS as FUND_ROWS
 from clearing.rules.closings import find_left
 from registry.burdens import FREEZES, Freeze, FreezeStatus
 from registry.canonical import Json

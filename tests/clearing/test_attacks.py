@@ -9,6 +9,7 @@ from clearing.exposure import stays_of
 from clearing.journal import format_journal
 from clearing.kinds import TIMED
 from clearing.model import BALANCES, INSTRUCTIONS, OBLIGATIONS, ORDERS
+from clearing.reporting import EXPIRED_MAX
 from clearing.routes import LOTS_MAX
 from clearing.rules.closings import find_left
 from registry.burdens import FREEZES, PLEDGES, FreezeStatus, Pledge, PledgeStatus
@@ -283,6 +284,23 @@ class TestTooLarge:
             entries += 1
         assert entries == 2
         assert sum(len(row.lots) for row in world.rows.select(OBLIGATIONS)) == 6 * LOTS_MAX
+
+    def test_what_the_debtor_got_back_can_be_told_however_many_wait_for_it(self) -> None:
+        world = World()
+        for name in ("S1", "S2"):
+            world.mandate(name)
+        lot, _ = world.assign(world.issue("v", face=1000, to="S1"), to="S2")
+        for number in range(EXPIRED_MAX + 5):
+            _, rest = world.assign(lot, to=f"H{number}", amount=1)
+            assert rest is not None
+            lot = rest
+        plan = adopt(world)
+        confirm(world, plan, 0)
+        end_day(world, plan)
+        confirm(world, plan, 0, status="returned")
+        assert len(list(world.rows.select(ORDERS))) > 0
+        end_day(world, plan)
+        assert list(world.rows.select(ORDERS)) == []
 
     def test_another_way_has_no_more_lots_to_an_instruction_than_any(self) -> None:
         world = World()

@@ -1,4 +1,4 @@
-"""Finds what stands where in the log: state entries, and the size at a date."""
+"""Finds what stands where in the log: state entries and what proves them; the size at a date."""
 
 import threading
 from collections import OrderedDict

@@ -6,10 +6,11 @@
 from typing import Any
 
 from registry.assignment import assigned_lot
+from registry.cutting import cut, part_of
 from registry.dealings import FINANCINGS, Financing, FinancingStatus
 from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
-from registry.ids import LotId, PartyId, Sid, lot_id
+from registry.ids import LotId, PartyId, Sid
 from registry.model import LOTS, Lot, LotStatus
 from registry.tables import Minor, MutableRows, Rows, replace
 from registry.words import Step
@@ -137,14 +138,8 @@ class FinancingLotReserved(_OfFinancing, frozen=True, kw_only=True):
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Replaces the lot by its parts."""
         lot = _cut(state, self, seal)
-        reserved = replace(
-            lot,
-            lot=lot_id(self.contract, 0),
-            amount=self.amount,
-            born=seal.index,
-            status=LotStatus.RESERVED,
-            salt=seal.lot_salt(0),
-            cuts=lot.cuts + (self.remainder > 0),
+        reserved = part_of(
+            lot, 0, by=self.contract, amount=self.amount, seal=seal, status=LotStatus.RESERVED
         )
         state.add(LOTS, reserved)
         row = known_financing(state, self.financing)
@@ -194,21 +189,14 @@ class FinancingTitlePassed(_OfFinancing, frozen=True, kw_only=True):
 
 def _cut(state: MutableRows, part: FinancingLotReserved | FinancingTitlePassed, seal: Seal) -> Lot:
     """Consumes a lot and makes its remainder, if any; returns what was consumed."""
-    lot = state.get(LOTS, part.lot)
-    if lot is None or lot.amount != part.amount + part.remainder:
-        raise InvariantBrokenError(f"contract {part.contract} does not conserve lot {part.lot}")
-    state.delete(LOTS, lot.lot)
-    if part.remainder:
-        rest = replace(
-            lot,
-            lot=lot_id(part.contract, 1),
-            amount=part.remainder,
-            born=seal.index,
-            salt=seal.lot_salt(1),
-            cuts=lot.cuts + 1,
-        )
-        state.add(LOTS, rest)
-    return lot
+    return cut(
+        state,
+        part.lot,
+        by=part.contract,
+        amount=part.amount,
+        remainder=part.remainder,
+        seal=seal,
+    )
 
 
 class FinancingStepDone(_OfFinancing, frozen=True, kw_only=True):

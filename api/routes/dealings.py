@@ -7,9 +7,9 @@ from fastapi.responses import JSONResponse
 
 from api.errors import NotFoundError
 from api.find import find_row
-from api.pages import LIMIT_DEFAULT, Ask, shown
+from api.pages import shown
 from api.requests import GUARDS, AsOf, CallerOf, ServiceOf, answer
-from api.routes.reading import HIDDEN, Cursor, Limit, listed
+from api.routes.lists import HIDDEN, ListingOf
 from api.visibility import sees_early, sees_financing
 from registry.dealings import EARLY_PAYMENTS, FINANCINGS
 
@@ -18,28 +18,22 @@ router = APIRouter(prefix="/v1", dependencies=GUARDS)
 
 @router.get("/financings", operation_id="financings.list")
 async def list_financings(
-    service: ServiceOf,
-    caller: CallerOf,
-    as_of: AsOf,
+    listing: ListingOf,
     lot: str | None = None,
     applicant: str | None = None,
     financier: str | None = None,
     status: str | None = None,
-    limit: Limit = LIMIT_DEFAULT,
-    cursor: Cursor = "",
 ) -> JSONResponse:
     """Lists financings that the caller asks for, gives, or has the claim of."""
-    ask = Ask(
-        table=FINANCINGS,
-        caller=caller,
-        sees=lambda row: sees_financing(caller, row),
-        equal={"lot": lot, "applicant": applicant, "financier": financier, "status": status},
-        limit=limit,
-        cursor=cursor,
-        as_of=as_of,
+    return await listing.of(
+        FINANCINGS,
+        sees_financing,
         hidden=HIDDEN,
+        lot=lot,
+        applicant=applicant,
+        financier=financier,
+        status=status,
     )
-    return await listed(service, ask)
 
 
 @router.get("/financings/{financing}", operation_id="financings.read")
@@ -56,23 +50,10 @@ async def read_financing(
 
 @router.get("/early-payments", operation_id="early-payments.list")
 async def list_early_payments(
-    service: ServiceOf,
-    caller: CallerOf,
-    as_of: AsOf,
+    listing: ListingOf,
     lot: str | None = None,
     voucher: str | None = None,
     status: str | None = None,
-    limit: Limit = LIMIT_DEFAULT,
-    cursor: Cursor = "",
 ) -> JSONResponse:
     """Lists early payments that the caller offers or is offered."""
-    ask = Ask(
-        table=EARLY_PAYMENTS,
-        caller=caller,
-        sees=lambda row: sees_early(caller, row),
-        equal={"lot": lot, "voucher": voucher, "status": status},
-        limit=limit,
-        cursor=cursor,
-        as_of=as_of,
-    )
-    return await listed(service, ask)
+    return await listing.of(EARLY_PAYMENTS, sees_early, lot=lot, voucher=voucher, status=status)

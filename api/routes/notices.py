@@ -11,11 +11,11 @@ from api.errors import NotFoundError
 from api.find import find_row
 from api.notice_page import Language, Letter, format_notice
 from api.notice_proof import Proof
-from api.pages import LIMIT_DEFAULT, Ask, shown
+from api.pages import shown
 from api.payees import Chain, chain_of, claims_on, is_frozen, shown_ranks
-from api.requests import GUARDS, AsOf, CallerOf, ServiceOf, answer
+from api.requests import GUARDS, CallerOf, ServiceOf, answer
 from api.results import inclusion_path
-from api.routes.reading import Cursor, Limit, listed
+from api.routes.lists import ListingOf
 from api.service import Service
 from api.visibility import sees_lot, sees_notice, sees_power, sees_statement
 from registry.canonical import Json, b64url_encode
@@ -119,25 +119,12 @@ async def read_inbox(service: ServiceOf, caller: CallerOf, party: str) -> JSONRe
 
 @router.get("/powers", operation_id="powers.list")
 async def list_powers(
-    service: ServiceOf,
-    caller: CallerOf,
-    as_of: AsOf,
+    listing: ListingOf,
     assignor: str | None = None,
     attorney: str | None = None,
-    limit: Limit = LIMIT_DEFAULT,
-    cursor: Cursor = "",
 ) -> JSONResponse:
     """Lists powers of attorney for notices to whoever is named in them."""
-    ask = Ask(
-        table=POWERS,
-        caller=caller,
-        sees=lambda power: sees_power(caller, power),
-        equal={"assignor": assignor, "attorney": attorney},
-        limit=limit,
-        cursor=cursor,
-        as_of=as_of,
-    )
-    return await listed(service, ask)
+    return await listing.of(POWERS, sees_power, assignor=assignor, attorney=attorney)
 
 
 # --- Whom to pay ------------------------------------------------------------------

@@ -32,12 +32,13 @@ from clearing.postings import (
     payment,
 )
 from registry.burdens import FREEZES
-from registry.debts import moved, owe, reads_debtor, reads_held
+from registry.debts import moved, reads_debtor, reads_held
 from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
+from registry.extinction import pay_down
 from registry.fields import Amount, BodyAmount
 from registry.ids import LotId, PartyId, Sid
-from registry.model import LOTS, PARTIES, VOUCHERS, Lot, Role, Voucher, VoucherStatus
+from registry.model import LOTS, PARTIES, VOUCHERS, Lot, Role, Voucher
 from registry.refusals import NotBankError
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import Get, Minor, MutableRows, ReadPlan, Rows, get, get_many, replace, where
@@ -96,17 +97,12 @@ class LotDischarged(Effect, frozen=True, kw_only=True):
         return (("voucher", self.voucher), ("holder", self.holder))
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Ends the lot; a voucher of which nothing is left is settled."""
+        """Ends the lot, and as much of the debt."""
         lot = state.get(LOTS, self.lot)
-        voucher = state.get(VOUCHERS, self.voucher)
-        if lot is None or voucher is None or lot.amount != self.amount:
+        if lot is None or lot.amount != self.amount:
             raise InvariantBrokenError(f"entry {seal.index} discharges no lot {self.lot}")
-        discharged = Minor(voucher.discharged + self.amount)
-        is_settled = voucher.face == discharged + voucher.cancelled
-        status = VoucherStatus.SETTLED if is_settled else voucher.status
         state.delete(LOTS, self.lot)
-        state.put(VOUCHERS, replace(voucher, discharged=discharged, status=status))
-        owe(state, voucher.debtor, -self.amount)
+        pay_down(state, self.voucher, self.amount)
         _book(state, discharge(self.amount, debtor=self.debtor, holder=self.holder))
 
 

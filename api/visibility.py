@@ -51,6 +51,7 @@ READERS: Final[Mapping[str, tuple[str, ...]]] = {
     "consent.withdraw": (),
     "voucher.issue": ("debtor", "creditor"),
     "voucher.accede": (),
+    "voucher.refuse-accession": ("debtor", "co_debtor"),
     "voucher.accept": ("creditor",),
     "voucher.refuse": (),
     "voucher.withdraw": (),

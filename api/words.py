@@ -234,6 +234,7 @@ KINDS: Final[Mapping[str, Words]] = {
     "issuance.resume": ("恢复开立", "a debtor may issue again"),
     "voucher.issue": ("开立凭证", "a debtor promises to pay"),
     "voucher.accede": ("债务加入", "a co-debtor joins the debt"),
+    "voucher.refuse-accession": ("拒绝债务加入", "the creditor does not want a co-debtor"),
     "voucher.accept": ("签收凭证", "the original creditor accepts"),
     "voucher.refuse": ("拒签凭证", "the original creditor refuses"),
     "voucher.withdraw": ("撤回凭证", "the debtor withdraws before a yes"),

@@ -87,6 +87,13 @@ class NoticeSilence(Body):
     working_days: Annotated[tuple[WorkingDays, ...], LENIENT, Field(min_length=1, max_length=3)]
 
 
+class AccessionRule(Body):
+    """Working days within which a creditor can at least refuse a co-debtor (RG-23)."""
+
+    calendar: MachineText
+    working_days: WorkingDays
+
+
 class FinancingRule(Body):
     """In which order money is given for a lot, and what comes before it (note 13, SD-16).
 
@@ -112,6 +119,7 @@ class Rules(Body):
 
     acceptance: Annotated[tuple[Mode, ...], LENIENT, Field(max_length=3)] | None = None
     """The ways in which an offer may become effective (PF-01); an explicit one always may."""
+    accession: AccessionRule | None = None
     blackout: Blackout | None = None
     direct_only: OnlyTrue | None = None
     """No voucher is issued that clears tier by tier."""
@@ -129,7 +137,7 @@ class Rules(Body):
     @property
     def calendars(self) -> tuple[str, ...]:
         """The calendars that the rules name, sorted."""
-        rules = (self.blackout, self.notices, self.pay_day)
+        rules = (self.accession, self.blackout, self.notices, self.pay_day)
         return tuple(sorted({rule.calendar for rule in rules if rule is not None}))
 
     def allows(self, mode: str) -> bool:

@@ -317,9 +317,9 @@ class ExposureLimitError(RefusalError):
 
 
 class NotSoleHolderError(RefusalError):
-    """Only who holds all of a voucher can agree to void it."""
+    """Only who holds all of a voucher can agree to void it, or refuse a co-debtor."""
 
-    template = "{by} does not hold all of voucher {voucher}, in parts that one entry can end"
+    template = "{by} does not hold all of voucher {voucher}, or has not named all of it"
 
 
 # --- transfers and notices --------------------------------------

@@ -1,12 +1,16 @@
 """Checks that several groups of rules share: whose account, which mandate, what day."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
+from typing import Annotated
+
+from pydantic import Field
 
 from registry.calendars import DAY_MS, date_at, parse_offset, start_of
 from registry.effects import DeadlineSet
 from registry.encumbrance_refusals import LotBurdenedError
-from registry.errors import InvariantBrokenError
+from registry.errors import InvariantBrokenError, MalformedError
+from registry.fields import LENIENT, LotField
 from registry.ids import Kid, LotId, PartyId, Sid
 from registry.model import (
     ACCOUNTS,
@@ -30,9 +34,13 @@ from registry.refusals import (
     MandateMissingError,
     NotHolderError,
     NotOwnerError,
+    NotSoleHolderError,
 )
 from registry.statements import Now
 from registry.tables import ReadPlan, Rows, where
+
+LOTS_MAX = 256
+"""Lots that one statement can name as all of a voucher."""
 
 CANCELLED_AT_ONCE = 400
 """Deadlines that one entry sets after a revocation."""
@@ -57,6 +65,27 @@ def own_free_lot(state: Rows, lot: LotId, *, by: PartyId) -> Lot:
     if row.burdens:
         raise LotBurdenedError(lot=row.lot, burden=row.burdens[0])
     return row
+
+
+Lots = Annotated[tuple[LotField, ...], LENIENT, Field(max_length=LOTS_MAX)]
+"""All lots of a voucher, as who holds them names them: so nobody has to look for them."""
+
+
+def require_all(state: Rows, voucher: Voucher, lots: Sequence[str], *, by: PartyId) -> None:
+    """Checks that lots are all that is owed on a voucher, and the signer's to do what it likes.
+
+    Raises:
+        MalformedError: They are not sorted and unique.
+        LotNotFoundError, NotHolderError, LotLockedError, LotBurdenedError: One is not.
+        NotSoleHolderError: One is another voucher's, or they are not all.
+    """
+    if [*lots] != sorted({*lots}):
+        raise MalformedError(what="lots", reason="not sorted, or one stands twice")
+    found = [own_free_lot(state, LotId(lot), by=by) for lot in lots]
+    owed = voucher.face - voucher.discharged - voucher.cancelled
+    is_all = sum(lot.amount for lot in found) == owed
+    if not is_all or any(lot.voucher != voucher.voucher for lot in found):
+        raise NotSoleHolderError(voucher=voucher.voucher, by=by)
 
 
 def require_account(state: Rows, account: Sid, *, owner: PartyId) -> Account:

@@ -137,6 +137,7 @@ NAMES_ANOTHERS: dict[str, list[tuple[str, type[RegistryError], Any]]] = {
         ("voucher, as a financier", NotCreditorError, _as("factor")),
         ("account", NotOwnerError, _account_of("s2")),
     ],
+    "voucher.refuse-accession": [("voucher", NotCreditorError, _as("s2"))],
     "voucher.refuse": [("voucher", NotCreditorError, _as("s2"))],
     "voucher.withdraw": [("voucher", NotDebtorError, _as("s1"))],
     "voucher.void": [("voucher", NotDebtorError, _as("s1"))],

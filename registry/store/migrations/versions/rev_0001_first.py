@@ -243,6 +243,12 @@ def make_rows() -> None:
         indexes="voucher",
     )
     rows(
+        "accession",
+        "accession text, voucher text, co_debtor text, scope text, cap money?, refuse_by int",
+        key="accession",
+        indexes="voucher",
+    )
+    rows(
         "power",
         "power text, assignor text, assignee text, attorney text, declarer text, event text, "
         "document text, triggered text?",

@@ -10,7 +10,7 @@ from registry.cutting import cut, part_of
 from registry.dealings import FINANCINGS, Financing, FinancingStatus
 from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
-from registry.ids import LotId, PartyId, Sid
+from registry.ids import Kid, LotId, PartyId, Sid
 from registry.model import LOTS, Lot, LotStatus
 from registry.tables import Minor, MutableRows, Rows, replace
 from registry.words import Step
@@ -40,6 +40,7 @@ class FinancingApplied(_OfFinancing, frozen=True, kw_only=True):
     account: Sid
     close_by: int
     policy: Sid
+    kid: Kid
     vehicle: PartyId | None = None
     asked: PartyId | None = None
     """The debtor, if its word is asked for."""
@@ -60,6 +61,7 @@ class FinancingApplied(_OfFinancing, frozen=True, kw_only=True):
             close_by=self.close_by,
             vehicle=self.vehicle,
             status=FinancingStatus.APPLIED,
+            kid=self.kid,
         )
         state.add(FINANCINGS, row)
 
@@ -72,6 +74,7 @@ class FinancingQuoted(_OfFinancing, frozen=True, kw_only=True):
     document: str
     payment: str
     collection_route: bool
+    kid: Kid
     payee: Sid | None = None
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
@@ -85,6 +88,7 @@ class FinancingQuoted(_OfFinancing, frozen=True, kw_only=True):
             payee=self.payee,
             collection_route=self.collection_route,
             status=FinancingStatus.QUOTED,
+            quoted_by=self.kid,
         )
         state.put(FINANCINGS, row)
 
@@ -107,6 +111,7 @@ class FinancingContracted(_OfFinancing, frozen=True, kw_only=True):
     contract: Sid
     order: tuple[str, ...]
     policy: Sid
+    kid: Kid
     search: Sid | None = None
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
@@ -118,6 +123,7 @@ class FinancingContracted(_OfFinancing, frozen=True, kw_only=True):
             search=self.search,
             salt=seal.lot_salt(2),
             status=FinancingStatus.CONTRACTED,
+            kid=self.kid,
         )
         state.put(FINANCINGS, row)
 
@@ -184,7 +190,8 @@ class FinancingTitlePassed(_OfFinancing, frozen=True, kw_only=True):
         )
         state.add(LOTS, assigned)
         done = (*row.done, Step.TITLE)
-        state.put(FINANCINGS, replace(row, lot=assigned.lot, done=done, status=self.status))
+        passed = replace(row, lot=assigned.lot, done=done, status=self.status)
+        state.put(FINANCINGS, _settled(passed))
 
 
 def _cut(state: MutableRows, part: FinancingLotReserved | FinancingTitlePassed, seal: Seal) -> Lot:
@@ -223,7 +230,8 @@ class FinancingPaymentStated(_OfFinancing, frozen=True, kw_only=True):
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Notes what it says."""
         row = known_financing(state, self.financing)
-        state.put(FINANCINGS, replace(row, payer=self.payer, reference=self.reference))
+        stated = replace(row, payer=self.payer, reference=self.reference)
+        state.put(FINANCINGS, _settled(stated))
 
 
 class FinancingEnded(_OfFinancing, frozen=True, kw_only=True):
@@ -235,10 +243,15 @@ class FinancingEnded(_OfFinancing, frozen=True, kw_only=True):
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Sets the status, and frees the lot."""
         row = known_financing(state, self.financing)
-        state.put(FINANCINGS, replace(row, status=self.status))
+        state.put(FINANCINGS, _settled(replace(row, status=self.status)))
         lot = state.get(LOTS, self.lot)
         if row.contract is not None and lot is not None:
             state.put(LOTS, replace(lot, status=LotStatus.FREE))
+
+
+def _settled(row: Financing) -> Financing:
+    """Returns a financing that ends with no key any more."""
+    return replace(row, kid=None, quoted_by=None)
 
 
 def known_financing(state: Rows, financing: str) -> Financing:

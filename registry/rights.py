@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from registry.calendars import DAY_MS, date_at, parse_offset, start_of
+from registry.dealings import EARLY_PAYMENTS, FINANCINGS
 from registry.effects import DeadlineSet
 from registry.encumbrance_refusals import LotBurdenedError
 from registry.errors import InvariantBrokenError, MalformedError
@@ -41,6 +42,10 @@ from registry.tables import ReadPlan, Rows, where
 
 LOTS_MAX = 256
 """Lots that one statement can name as all of a voucher."""
+
+CANCEL_EARLY = "early.cancel"
+CANCEL_FINANCING = "financing.cancel"
+"""Kinds of the deadlines at which a revoked key's offers and financings end."""
 
 CANCELLED_AT_ONCE = 400
 """Deadlines that one entry sets after a revocation."""
@@ -118,11 +123,14 @@ def require_mandate(state: Rows, mandate: Sid, *, account: Sid) -> None:
 
 
 def reads_signed(kid: str) -> ReadPlan:
-    """Asks for what ends with a key: approvals, consents, offers and what it made wait."""
+    """Asks for what ends with a key: what it made wait, and what nobody has acted on."""
     yield from where(PENDING, "kid", kid)
     yield from where(APPROVALS, "kid", kid)
-    yield from where(CONSENTS, "kid", kid)
     yield from where(OFFERS, "kid", kid)
+    yield from where(CONSENTS, "kid", kid)
+    yield from where(EARLY_PAYMENTS, "kid", kid)
+    yield from where(FINANCINGS, "kid", kid)
+    yield from where(FINANCINGS, "quoted_by", kid)
 
 
 def cancel_signed(state: Rows, kid: Kid, *, at: int) -> tuple[DeadlineSet, ...]:
@@ -140,9 +148,13 @@ def cancel_signed(state: Rows, kid: Kid, *, at: int) -> tuple[DeadlineSet, ...]:
     consents = sorted(row.consent for row in state.where(CONSENTS, "kid", kid))
     waiting = sorted(row.statement for row in state.where(PENDING, "kid", kid))
     offers = sorted(row.offer for row in state.where(OFFERS, "kid", kid))
+    early = sorted(row.early for row in state.where(EARLY_PAYMENTS, "kid", kid))
+    financed = (*state.where(FINANCINGS, "kid", kid), *state.where(FINANCINGS, "quoted_by", kid))
     # In the order in which deadlines of one instant come.
     ends = [("approval.cancel", approval) for approval in approvals]
     ends += [("consent.cancel", consent) for consent in consents]
+    ends += [(CANCEL_EARLY, offer) for offer in early]
+    ends += [(CANCEL_FINANCING, made) for made in sorted({row.financing for row in financed})]
     ends += [("pending.cancel", statement) for statement in waiting]
     ends += [("transfer.cancel", offer) for offer in offers]
     deadlines = [DeadlineSet(at=at, kind=kind, id=sid) for kind, sid in ends[:CANCELLED_AT_ONCE]]

@@ -180,9 +180,9 @@ def reads_key_revoke(statement: Statement[KeyRevoke], _now: Now) -> ReadPlan:
 def decide_key_revoke(state: Rows, statement: Statement[KeyRevoke], now: Now) -> tuple[Effect, ...]:
     """Revokes a key of the signer; whatever it signed and still depends on it is cancelled.
 
-    These are its consents, unanswered offers, approvals and statements that wait. The
-    cancellations are entries of their own, directly after this one: deadlines that have
-    already come.
+    These are its consents, unanswered offers, approvals and statements that wait, and
+    financings that nobody has paid for yet. The cancellations are entries of their own,
+    directly after this one: deadlines that have already come.
 
     Raises:
         KeyUnknownError: The key is not a live key of the signer.

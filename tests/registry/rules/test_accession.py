@@ -259,7 +259,7 @@ def test_rg_23_nobody_refuses_for_other_holders() -> None:
     # All of it in one hand again, in several parts.
     back = world.offer(f"{offer}.2", 5, by="s2", to="s1")
     world.accept(back, by="s1")
-    lots: list[Json] = sorted([f"{offer}.1", f"{back}.2"])  # type: ignore[arg-type]
+    lots: list[Json] = [*sorted([f"{offer}.1", f"{back}.2"])]
     whole = Draft(by="s1", kind=draft.kind, body={"lots": lots}, re=draft.re)
     turned = Draft(by="s1", kind=draft.kind, body={"lots": lots[::-1]}, re=draft.re)
     assert isinstance(refusal(world, turned), MalformedError)

@@ -27,4 +27,4 @@ def tell_credit(world: World) -> None:
     world.do("core", "voucher.withdraw", {}, re=taken)
     held_by_s1 = world.issue(voucher_no="VOIDED", face="2000")
     voiding = world.do("core", "voucher.void", {"ground": FILE}, re=held_by_s1).sid
-    world.do("s1", "voucher.agree-void", {}, re=voiding)
+    world.do("s1", "voucher.agree-void", {"lots": [f"{held_by_s1}.0"]}, re=voiding)

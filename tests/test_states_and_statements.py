@@ -96,7 +96,7 @@ def _voucher_in(status: str) -> tuple[World, str]:
             "s1", "voucher.accept", _voucher_answer(world, "voucher.accept", "").body, re=voucher
         )
         voiding = world.do("core", "voucher.void", {"ground": FILE}, re=voucher).sid
-        world.do("s1", "voucher.agree-void", {}, re=voiding)
+        world.do("s1", "voucher.agree-void", {"lots": [f"{voucher}.0"]}, re=voiding)
     elif status in REACHES:
         made = attempt(world, _voucher_answer(world, REACHES[status], voucher))
         assert not isinstance(made, RegistryError)
@@ -156,7 +156,7 @@ def test_only_a_voucher_that_waits_expires(status: str) -> None:
 LOT_KINDS = {
     "transfer.offer", "payee.change", "pledge.create", "lot.freeze", "registration.search",
     "registration.undertake", "registration.record", "early.offer", "financing.apply",
-    "voucher.refuse-accession",
+    "voucher.refuse-accession", "voucher.agree-void",
 }  # fmt: skip
 
 

@@ -32,7 +32,6 @@ from registry.refusals import (
     NotGrantorError,
     NotHolderError,
     NotOwnerError,
-    NotSoleHolderError,
     NotTrusteeError,
     PossessionError,
     RoleMissingError,
@@ -142,9 +141,9 @@ NAMES_ANOTHERS: dict[str, list[tuple[str, type[RegistryError], Any]]] = {
     "voucher.withdraw": [("voucher", NotDebtorError, _as("s1"))],
     "voucher.void": [("voucher", NotDebtorError, _as("s1"))],
     "voucher.agree-void": [
-        ("voucher", NotSoleHolderError, _as("s2")),
-        ("voucher, as the debtor", NotSoleHolderError, _as("core")),
-        ("voucher, as a financier", NotSoleHolderError, _as("factor")),
+        ("voucher", NotHolderError, _as("s2")),
+        ("voucher, as the debtor", NotHolderError, _as("core")),
+        ("voucher, as a financier", NotHolderError, _as("factor")),
     ],
     "limit.allocate": [("limit", AllocationError, _as("s2"))],
     "transfer.offer": [

@@ -173,8 +173,9 @@ def a_day(town: Street) -> None:
     voucher = accepted(town, face="1000")
     town.transfer(f"{voucher}.0", 600, by="s1", to="s2")
     town.do("core", "voucher.issue", town.issue_body(face="9"))
-    proposed = town.do("core", "voucher.void", {"ground": FILE}, re=accepted(town, face="40"))
-    town.do("s1", "voucher.agree-void", {}, re=proposed.sid)
+    held = accepted(town, face="40")
+    proposed = town.do("core", "voucher.void", {"ground": FILE}, re=held)
+    town.do("s1", "voucher.agree-void", {"lots": [f"{held}.0"]}, re=proposed.sid)
 
 
 class TestDaily:

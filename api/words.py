@@ -27,6 +27,15 @@ PURPOSES: Final[Mapping[str, Words]] = {
     "securitise": ("入池", "securitise"),
 }
 
+CAPACITIES: Final[Mapping[str, Words]] = {
+    "debtor": ("债务人（开立人）", "debtor"),
+    "co-debtor": ("共同债务人", "co-debtor"),
+    "guarantee": ("保证人", "guarantor"),
+    "shortfall": ("差额支付承诺人", "shortfall promisor"),
+    "assignor": ("转让人（有追索权）", "assignor, with recourse"),
+}
+"""As what somebody may be asked to pay a lot."""
+
 PILES: Final[Mapping[str, Words]] = {
     "suspended": ("已暂停业务", "suspended: little can be signed"),
     "approvals": ("待复核", "to approve"),

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from api.auth import Caller
+from api.claimable import claimable_of
 from api.errors import NotFoundError
 from api.find import find_row
 from api.notice_page import Language, Letter, format_notice
@@ -210,6 +211,32 @@ def _discharge(
         "is_discharged": free and not frozen,
         "frozen": frozen,
     }
+
+
+@router.get("/lots/{lot}/claimable", operation_id="lots.claimable")
+async def read_claimable(
+    service: ServiceOf, caller: CallerOf, lot: str, at: At = None
+) -> JSONResponse:
+    """Says whom a live lot's holder may ask to pay, and who only comes later (SD-61, SD-71)."""
+    return answer(await asyncio.to_thread(_claimable, service, caller, lot, at))
+
+
+def _claimable(service: Service, caller: Caller, lot: str, at: int | None) -> dict[str, Json]:
+    """Answers for who may see the lot."""
+    row, ledger = find_row(service.store, LOTS, (lot,), as_of=None), service.ledger
+    if row is None or ledger is None or not sees_lot(caller, row):
+        raise NotFoundError(what="live lot", name=lot)
+    voucher = find_row(service.store, VOUCHERS, (row.voucher,), as_of=None)
+    if voucher is None:
+        raise NotFoundError(what="live lot", name=lot)
+    return claimable_of(
+        service.store,
+        service.rulebook.tables,
+        ledger,
+        lot=row,
+        voucher=voucher,
+        time=_now(service, at),
+    )
 
 
 @router.get("/lots/{lot}/priority", operation_id="lots.priority")

@@ -8,12 +8,21 @@ from fastapi.responses import HTMLResponse, JSONResponse
 
 from api.auth import Caller
 from api.claimable import claimable_of
+from api.encumbrances import pledges_of
 from api.errors import NotFoundError
 from api.find import find_row
 from api.notice_page import Language, Letter, format_notice
 from api.notice_proof import Proof
 from api.pages import shown
-from api.payees import Chain, chain_of, claims_on, is_frozen, shown_ranks
+from api.payees import (
+    Chain,
+    account_owner,
+    chain_of,
+    claims_on,
+    is_frozen,
+    pledge_of,
+    shown_ranks,
+)
 from api.requests import GUARDS, CallerOf, ServiceOf, answer
 from api.results import inclusion_path
 from api.routes.lists import ListingOf
@@ -142,8 +151,8 @@ def _now(service: Service, at: int | None) -> int:
 def _chain(service: Service, caller: Caller, lot: str) -> tuple[Chain, bool]:
     """Returns a lot's chain, and whether the caller may know who is entitled.
 
-    Its holder, who assigned it to that holder, and auditors may. Who owes or secures the
-    voucher is told whom it may pay: who is entitled without its knowledge is no concern of it.
+    Its holder, its pledgee, who assigned it to that holder, and auditors may. Who owes or
+    secures the voucher is told whom it may pay: who is entitled without its knowledge is no concern of it.
 
     Raises:
         NotFoundError: The lot is none of the caller's business.
@@ -152,7 +161,10 @@ def _chain(service: Service, caller: Caller, lot: str) -> tuple[Chain, bool]:
         chain = chain_of(service.store, lot)
     except RegistryError:
         raise NotFoundError(what="lot", name=lot) from None
+    pledges = pledges_of(service.store, lot, as_of=None)
     if caller.is_auditor or any(map(caller.is_or_manages, chain.holders[-2:])):
+        return chain, True
+    if any(caller.is_or_manages(pledge.pledgee) for pledge in pledges):
         return chain, True
     if any(map(caller.is_or_manages, recipients_of(chain.voucher))):
         return chain, False
@@ -176,6 +188,11 @@ def _payee(service: Service, caller: Caller, lot: str, at: int | None) -> dict[s
         "safe_payee_for_debtor": safe_payee(first, chain.assignments, at=moment),
         "frozen": is_frozen(service.store, lot),
     }
+    pledge = pledge_of(service.store, lot, at=moment)
+    if pledge is not None:
+        said["safe_payee_for_debtor"] = account_owner(service.store, pledge.account)
+        said["account"] = pledge.account
+        said["pledge"] = pledge.pledge
     if knows:
         last = chain.transfers[-1:]
         untold: list[Json] = [*sorted(name for each in last for name in each.untold(moment))]
@@ -195,11 +212,17 @@ async def read_discharge(
 def _discharge(
     service: Service, caller: Caller, lot: str, payee: str, at: int | None
 ) -> dict[str, Json]:
-    """Answers; to who need not know who is entitled, by what it was told alone."""
+    """Answers; to who need not know who is entitled, by what it was told alone.
+
+    Of a pledged lot no payment but the one into the pledge's account is called a discharge.
+    """
     party = parse_party_id(payee)
     chain, knows = _chain(service, caller, lot)
     moment, first = _now(service, at), chain.voucher.creditor
-    if knows:
+    pledge = pledge_of(service.store, lot, at=moment)
+    if pledge is not None:
+        free = party == account_owner(service.store, pledge.account)
+    elif knows:
         free = is_discharged(first, chain.assignments, payee=party, at=moment)
     else:
         free = party == safe_payee(first, chain.assignments, at=moment)

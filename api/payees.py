@@ -262,7 +262,7 @@ def account_owner(store: LedgerStore, account: Sid) -> PartyId:
     (row,) = store.fetch([Get(ACCOUNTS, ((account,),))])[0]
     if row is None:
         raise NotFoundError(what="account", name=account)
-    return row.owner
+    return PartyId(row.owner)
 
 
 def is_frozen(store: LedgerStore, lot: str) -> bool:

@@ -15,7 +15,18 @@ from registry.dealings import Early, Financing
 from registry.entries import Entry, open_entry
 from registry.ids import Sid
 from registry.inboxes import Notice, Power
-from registry.model import LOTS, Account, Consent, Lot, Offer, Party, Role, Voucher
+from registry.model import (
+    ACCOUNTS,
+    LOTS,
+    VOUCHERS,
+    Account,
+    Consent,
+    Lot,
+    Offer,
+    Party,
+    Role,
+    Voucher,
+)
 from registry.people import WAITED, Affiliation, Pending, WaitEnd
 from registry.ports import LedgerStore
 from registry.signing import split_jws
@@ -241,6 +252,19 @@ def sees_financing(caller: Caller, row: Financing) -> bool:
     """Tells whether a caller asks for money, gives it, or has the claim through it."""
     parties = (row.applicant, row.financier, row.acquirer)
     return caller.is_auditor or any(map(caller.is_or_manages, parties))
+
+
+def has_a_word_in(caller: Caller, row: Financing, store: LedgerStore) -> bool:
+    """Tells whether a financing asks for a caller's own word: the debtor's, or a bank's receipt.
+
+    The debtor's is asked for in reverse mode; the bank that keeps the applicant's account may
+    confirm the payment once there is a contract.
+    """
+    asked = [Get(VOUCHERS, ((row.voucher,),)), Get(ACCOUNTS, ((row.account,),))]
+    (voucher,), (account,) = store.fetch(asked)
+    if row.rules.debtor_confirms and caller.is_or_manages(voucher.debtor):
+        return True
+    return row.contract is not None and caller.is_or_manages(account.bank)
 
 
 def sees_early(caller: Caller, row: Early) -> bool:

@@ -10,7 +10,7 @@ from api.find import find_row
 from api.pages import shown
 from api.requests import GUARDS, AsOf, CallerOf, ServiceOf, answer
 from api.routes.lists import HIDDEN, ListingOf
-from api.visibility import sees_early, sees_financing
+from api.visibility import has_a_word_in, sees_early, sees_financing
 from registry.dealings import EARLY_PAYMENTS, FINANCINGS
 
 router = APIRouter(prefix="/v1", dependencies=GUARDS)
@@ -42,7 +42,10 @@ async def read_financing(
 ) -> JSONResponse:
     """Shows a financing, with the steps that are still open in their order."""
     row = await asyncio.to_thread(find_row, service.store, FINANCINGS, (financing,), as_of=as_of)
-    if row is None or not sees_financing(caller, row):
+    if row is None or not (
+        sees_financing(caller, row)
+        or await asyncio.to_thread(has_a_word_in, caller, row, service.store)
+    ):
         raise NotFoundError(what="financing", name=financing)
     missing = [step for step in row.order if step not in row.done]
     return answer({**shown(row, hidden=HIDDEN), "missing": missing})

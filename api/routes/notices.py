@@ -152,7 +152,8 @@ def _chain(service: Service, caller: Caller, lot: str) -> tuple[Chain, bool]:
     """Returns a lot's chain, and whether the caller may know who is entitled.
 
     Its holder, its pledgee, who assigned it to that holder, and auditors may. Who owes or
-    secures the voucher is told whom it may pay: who is entitled without its knowledge is no concern of it.
+    secures the voucher is told whom it may pay: who is entitled without its knowledge is no
+    concern of it.
 
     Raises:
         NotFoundError: The lot is none of the caller's business.

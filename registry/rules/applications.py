@@ -342,6 +342,7 @@ KINDS = (
         relation="the applicant or the financier",
         answers=_ANSWERS,
         decide=decide_financing_end,
+        while_suspended=True,
     ),
 )
 

@@ -336,6 +336,7 @@ KINDS = (
         reads=reads_early_receive,
         decide=decide_early_receive,
         amount=_amount,
+        while_suspended=True,
     ),
 )
 TIMED = (

@@ -14,35 +14,12 @@ from registry.errors import MissingFileError, RegistryError
 from registry.inboxes import Capacity, Notice, Sender
 from registry.model import Voucher
 from registry.tables import Minor
+from tests.api.paying import HOUR, get, not_found, now, paying, wait
 from tests.api.served import DIGEST, Street
 from tests.builders import ORIGIN, key_of
-from tests.dealings import PAID, SIGNED, apply_body, quote_body, receipt
 
 FILE: dict[str, Json] = {"digest": DIGEST, "name": "paper.pdf"}
-HOUR = 3_600_000
 BILL = ("汇票", "承兑", "背书", "出票", "票据", "endors", "bill of exchange", "draft", "extend")
-
-
-def get(town: Street, by: str, path: str, **params: Any) -> dict[str, Any]:
-    return dict(town.client.get(path, by=town.ids[by], **params))
-
-
-def not_found(town: Street, by: str, path: str, **params: Any) -> None:
-    with pytest.raises(RefusedError) as refused:
-        town.client.get(path, by=town.ids[by], **params)
-    assert refused.value.code == "not-found"
-
-
-def now(town: Street) -> int:
-    return int(town.client.get("/v1/ledger")["time"])
-
-
-def wait(town: Street, time_ms: int) -> int:
-    """Moves the ledger's clock on, and the client's; returns the time then."""
-    time = now(town) + time_ms
-    town.do("operator", "clock.set", {"time": time})
-    town.client._clock = lambda: time
-    return time
 
 
 def withheld(town: Street) -> str:
@@ -62,11 +39,6 @@ def give(town: Street, transfer: str) -> None:
         "evidence": [FILE],
     }
     town.do("factor", "notice.give", body, re=transfer)
-
-
-def paying(town: Street, by: str, lot: str, payee: str, **params: Any) -> bool:
-    found = get(town, by, f"/v1/lots/{lot}/discharge", payee=town.ids[payee], **params)
-    return bool(found["is_discharged"])
 
 
 def test_gv_09_the_debtor_is_discharged_by_paying_who_held_it_until_the_notice_arrives(
@@ -127,57 +99,6 @@ def test_the_chain_is_found_behind_parts_and_remainders(town: Street) -> None:
     not_found(town, "s1", f"/v1/lots/{third}.2/payee")
     not_found(town, "auditor", f"/v1/lots/{'A' * 43}.2/payee")
     not_found(town, "auditor", "/v1/lots/nothing/payee")
-
-
-def test_note_12_a_registered_pledge_is_paid_into_the_account_that_it_names(town: Street) -> None:
-    body: dict[str, Json] = {
-        "lot": f"{town.issue()}.0", "amount": "60000000", "pledgee": town.ids["factor"],
-        "secured": "50000000", "account": town.accounts["factor"], "register_by": "2025-08-15",
-        "terms": DIGEST,
-    }  # fmt: skip
-    pledge = town.do("s1", "pledge.create", body).sid
-    lot = f"{pledge}.0"
-    # It arises with its registration: until then the holder is paid.
-    found = get(town, "core", f"/v1/lots/{lot}/payee")
-    assert (found["safe_payee_for_debtor"], "pledge" in found) == (town.ids["s1"], False)
-    assert paying(town, "core", lot, "s1")
-    wait(town, HOUR)
-    external: dict[str, Json] = {
-        "number": "18230000000000000001", "registered_at": now(town), "expires_on": "2026-07-01",
-        "certificate": FILE, "calendar": "tests",
-    }  # fmt: skip
-    town.do("factor", "pledge.register", external, re=pledge)
-    registered = now(town)
-    wait(town, HOUR)
-    for by in ("core", "s1", "factor", "auditor"):
-        found = get(town, by, f"/v1/lots/{lot}/payee")
-        assert found["safe_payee_for_debtor"] == town.ids["factor"]
-        assert (found["account"], found["pledge"]) == (town.accounts["factor"], pledge)
-        assert paying(town, by, lot, "factor")
-        assert not paying(town, by, lot, "s1")
-        assert paying(town, by, lot, "s1", at=registered - 1)
-        assert not paying(town, by, lot, "s1", at=registered)
-    not_found(town, "s2", f"/v1/lots/{lot}/payee")
-    assert get(town, "s1", f"/v1/lots/{lot}/payee")["entitled_holder"] == town.ids["s1"]
-    # The remainder bears no pledge; and with its release the holder is paid again.
-    assert "pledge" not in get(town, "core", f"/v1/lots/{pledge}.1/payee")
-    town.do("factor", "pledge.release", {}, re=pledge)
-    assert paying(town, "core", lot, "s1")
-
-
-def test_whom_to_pay_is_said_of_what_was_financed(town: Street) -> None:
-    made = town.do("s1", "financing.apply", apply_body(town, f"{town.issue()}.0")).sid
-    town.do("factor", "financing.quote", quote_body(town), re=made)
-    contract = town.do("s1", "financing.contract", SIGNED, re=made).sid
-    found = get(town, "auditor", f"/v1/lots/{contract}.0/payee")
-    assert found["safe_payee_for_debtor"] == town.ids["s1"]
-    town.do("factor", "financing.pay", PAID, re=made)
-    town.do("s1", "financing.receive", receipt(), re=made)
-    for by in ("factor", "core"):
-        found = get(town, by, f"/v1/lots/{contract}.2/payee")
-        assert found["safe_payee_for_debtor"] == town.ids["factor"]
-    later = town.transfer(f"{contract}.1", 5, by="s1", to="s2")
-    assert get(town, "s2", f"/v1/lots/{later}.2/payee")["entitled_holder"] == town.ids["s2"]
 
 
 def test_rg_19_a_notice_taken_back_leaves_the_former_holder_the_safe_payee(town: Street) -> None:

@@ -56,7 +56,8 @@ FAULTS = {
 STILL_SIGNED = {
     "key.revoke", "key.recover", "disapprove", "consent.withdraw", "voucher.withdraw",
     "transfer.withdraw", "notice.received", "notice.acknowledge", "notice.refuse",
-    "clearing.confirm", "pledge.release", "dispute.withdraw", "lot.object",
+    "clearing.confirm", "pledge.release", "dispute.withdraw", "lot.object", "financing.end",
+    "financing.receive", "early.receive", "registration.cancel",
 }  # fmt: skip
 """Receipts, acknowledgements, revocations, confirmations of money, a debtor's objection."""
 

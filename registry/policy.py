@@ -108,6 +108,18 @@ class FinancingRule(Body):
     exclusive: OnlyTrue | None = None
 
 
+class AlertRule(Body):
+    """What of a voucher's transfers somebody should look at; it stops nothing (FR-05, RG-06).
+
+    More than `burst_transfers` of one voucher within `burst_hours`; a claim that comes back
+    within `circle_hops` assignments, or after any number without it.
+    """
+
+    burst_transfers: Annotated[int, Field(ge=1, le=1_000)]
+    burst_hours: Annotated[int, Field(ge=1, le=720)]
+    circle_hops: Annotated[int, Field(ge=2, le=64)] | None = None
+
+
 class PayDay(Body):
     """The calendar by which a pay date rolls on to a working day; the due date never moves."""
 
@@ -120,6 +132,7 @@ class Rules(Body):
     acceptance: Annotated[tuple[Mode, ...], LENIENT, Field(max_length=3)] | None = None
     """The ways in which an offer may become effective (PF-01); an explicit one always may."""
     accession: AccessionRule | None = None
+    alerts: AlertRule | None = None
     blackout: Blackout | None = None
     direct_only: OnlyTrue | None = None
     """No voucher is issued that clears tier by tier."""

@@ -101,6 +101,8 @@ def _debtors(lot: Lot, voucher: Voucher, joined: list[Accession]) -> Iterator[di
     yield {"as": "debtor", "party": voucher.debtor}
     for row in joined:
         cap: dict[str, Json] = {} if row.cap is None else {"cap": str(row.cap)}
-        yield {"as": "co-debtor", "party": row.co_debtor, **cap}
+        # By which, and until when, the creditor of all of it can refuse it (RG-23).
+        offer: dict[str, Json] = {"accession": row.accession, "refuse_by": row.refuse_by}
+        yield {"as": "co-debtor", "party": row.co_debtor, **cap, **offer}
     if lot.recourse:
         yield {"as": "assignor", "party": lot.path[-2]}

@@ -122,13 +122,15 @@ def test_sd_18_each_lot_shows_its_part_of_a_guarantees_cap(town: Street) -> None
 def test_sd_61_a_holder_sees_whom_it_may_ask_to_pay(town: Street) -> None:
     voucher = town.issue()
     joining: dict[str, Json] = {"addressee": "holders", "resolution": FILE, "scope": "capped"}
-    town.do("s3", "voucher.accede", {**joining, "cap": "700"}, re=voucher)
+    joined = town.do("s3", "voucher.accede", {**joining, "cap": "700"}, re=voucher).sid
     lot = f"/v1/lots/{voucher}.0/claimable"
     found = town.client.get(lot, by=town.ids["s1"])
     assert (found["now"], [row["as"] for row in found["later"]]) == ([], ["debtor", "co-debtor"])
     found = town.client.get(lot, by=town.ids["s1"], at=found["due"])
     debtor = {"as": "debtor", "party": town.ids["core"]}
-    joint = {"as": "co-debtor", "cap": "700", "party": town.ids["s3"]}
+    # Neither policy nor accession gives less time to refuse it than until the due date.
+    time: dict[str, Json] = {"accession": joined, "refuse_by": found["due"]}
+    joint = {"as": "co-debtor", "cap": "700", "party": town.ids["s3"], **time}
     assert (found["now"], found["later"], found["untold"]) == ([debtor, joint], [], [])
     # It is nobody else's business.
     not_found(town, "s2", lot)

@@ -1,7 +1,9 @@
 """Commands that read: lots, vouchers, offers, notices, parties, clearing."""
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -9,7 +11,7 @@ import typer
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 
-from api.cli.common import AsJson, print_json, told
+from api.cli.common import USAGE, AsJson, print_json, talk, told
 from api.cli.connect import LogKey, Party, ReadKey, Url, open_client, reading, refused
 from api.client import RefusedError
 from registry.money import format_yuan
@@ -150,14 +152,26 @@ def page(
     read_key: ReadKey,
     log_key: LogKey,
     language: Annotated[str, typer.Option(help="zh, en or both.")] = "both",
+    form: Annotated[str, typer.Option("--format", help="html or pdf.")] = "html",
+    file: Annotated[Path | None, typer.Option("--output", "-o", help="Where to save it.")] = None,
 ) -> None:
-    """Prints a notice as HTML, with the proof of its arrival: save it, and print it on A4."""
+    """Prints a notice as HTML or PDF, with the proof of its arrival: save it, and print it."""
+    if form == "pdf" and file is None and sys.stdout.isatty():
+        talk.print("a PDF is nothing for a terminal: name a file with --output")
+        raise typer.Exit(USAGE)
     path = f"/v1/notices/{quote(name, safe='')}/page"
     with told(), open_client(url, log_key, party=party, read_key=read_key) as client:
         try:
-            print(client.get_bytes(path, by=party, language=language).decode(), end="")
+            data = client.get_bytes(path, by=party, language=language, format=form)
         except RefusedError as error:
             raise refused(error) from None
+        if file is not None:
+            file.write_bytes(data)
+            talk.print(f"saved {file}")
+        elif form == "pdf":
+            sys.stdout.buffer.write(data)
+        else:
+            print(data.decode(), end="")
 
 
 def print_object(found: Any, *, as_json: bool) -> None:

@@ -202,6 +202,8 @@ def test_a_voucher_from_genesis_to_its_settlement(terminal: Terminal) -> None:
     letter = t.path("notice.html")
     letter.write_text(t.run("notice page", notice["notice"], by="s2"), encoding="utf-8")
     assert "amount     600,000.00 yuan" in t.run("notice verify", letter)
+    t.run("notice page --format pdf --output", t.path("notice.pdf"), notice["notice"], by="s2")
+    assert "amount     600,000.00 yuan" in t.run("notice verify", t.path("notice.pdf"))
     letter.write_text(t.run("notice page --language zh", notice["notice"], by="core"))
     assert "13 INCOMPLETE" in t.run("notice verify", letter, exits=13)
 

@@ -12,6 +12,7 @@ import pytest
 from api.notice_letter import Language
 from api.notice_pdf import format_pdf
 from api.notice_proof import Arrival, read_proof, verify_proof
+from registry.canonical import b64url_decode, b64url_encode
 from registry.errors import MissingFileError, RegistryError
 from tests.api.served import Street
 from tests.api.test_notices import letter, told
@@ -91,6 +92,10 @@ def spoil(members: dict[str, Any]) -> Iterator[object]:
         ("entry", members["entry"][:-4]), ("more", 1),
     ):  # fmt: skip
         yield {**members, name: value}
+    entry = b64url_decode(members["entry"], what="entry")
+    another = entry.replace(b'"amount":"5000"', b'"amount":"5001"')
+    assert another != entry
+    yield {**members, "entry": b64url_encode(another)}
     yield {}
     yield []
     yield {name: members[name] for name in members if name != "path"}

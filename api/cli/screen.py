@@ -1,10 +1,11 @@
 """What commands print for people: facts by name, tables, days, names of parties."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import quote
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -29,7 +30,7 @@ class Reader:
 
     def __init__(self, client: Client, party: str) -> None:
         """Reads over a client, as a party."""
-        self._client = client
+        self.client = client
         self._party = party
         self._names: dict[str, str] = {}
         self._vouchers: dict[str, dict[str, Any]] = {}
@@ -37,11 +38,11 @@ class Reader:
 
     def get(self, path: str, **params: str | int) -> Any:
         """Reads an object."""
-        return self._client.get(path, by=self._party, **params)
+        return self.client.get(path, by=self._party, **params)
 
     def rows(self, path: str, **params: str | int) -> Iterable[dict[str, Any]]:
         """Reads a list, page by page."""
-        return self._client.pages(path, by=self._party, **params)
+        return self.client.pages(path, by=self._party, **params)
 
     def name(self, party: str) -> str:
         """Returns a party's name."""
@@ -63,6 +64,23 @@ class Reader:
     def day(self, time: int) -> str:
         """Returns the day of an instant in the ledger's zone."""
         return f"{datetime.fromtimestamp(time / 1000, UTC) + self._offset:%Y-%m-%d}"
+
+    def instant(self, text: str) -> int:
+        """Reads an instant in the ledger's zone, or milliseconds.
+
+        Raises:
+            typer.BadParameter: It is neither.
+        """
+        if text.isascii() and text.isdigit():
+            return int(text)
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            form = f"{text}: neither milliseconds nor as 2025-07-01T14:59"
+            raise typer.BadParameter(form, param_hint="--at") from None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=timezone(self._offset))
+        return int(moment.timestamp() * 1000)
 
     def moment(self, time: int) -> str:
         """Returns an instant in the ledger's zone, to the second."""

@@ -1,0 +1,203 @@
+"""Words for the members of what the registry shows, in Chinese and English, in reading order.
+
+Source: reference note 24; docs/glossary.md.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from api.words import Words
+
+MEMBERS: Final[Mapping[str, Words]] = {
+    # What it is.
+    "financing": ("融资", "financing"),
+    "offer": ("转让申请", "offer"),
+    "notice": ("转让通知", "notice"),
+    "pledge": ("质押", "pledge"),
+    "early": ("提前兑付", "early payment"),
+    "dispute": ("争议", "dispute"),
+    "filing": ("外部登记", "registration"),
+    "task": ("待登记事项", "task"),
+    "work": ("事项", "work"),
+    "consent": ("预先同意", "consent"),
+    "power": ("授权委托", "power"),
+    "statement": ("报文", "statement"),
+    "kind": ("类型", "kind"),
+    "plan": ("清分方案", "plan"),
+    "n": ("序号", "no."),
+    "account": ("账户", "account"),
+    "account_kind": ("账户类型", "account kind"),
+    "party": ("当事方", "party"),
+    "name": ("名称", "name"),
+    "version": ("版本", "version"),
+    "roles": ("角色", "roles"),
+    "status": ("状态", "status"),
+    "number": ("号", "no."),
+    "lot": ("子凭证", "lot"),
+    "voucher": ("凭证", "voucher"),
+    "voucher_no": ("凭证编号", "voucher no."),
+    # How much, for what.
+    "amount": ("金额", "amount"),
+    "face": ("凭证金额", "face"),
+    "total": ("合计", "total"),
+    "secured": ("担保金额", "secured"),
+    "minimum": ("最低金额", "minimum"),
+    "limit": ("限额", "limit"),
+    "purpose": ("用途", "purpose"),
+    "mode": ("方式", "mode"),
+    "payment": ("付款方式", "payment"),
+    "recourse": ("追索权", "recourse"),
+    # Who.
+    "debtor": ("债务人", "debtor"),
+    "recipient": ("收件人", "recipient"),
+    "capacity": ("身份", "told as"),
+    "sender": ("通知人", "told by"),
+    "assignor": ("转让人", "assignor"),
+    "assignee": ("受让人", "assignee"),
+    "attorney": ("受托人", "attorney"),
+    "applicant": ("申请人", "applicant"),
+    "financier": ("资金方", "financier"),
+    "vehicle": ("专项计划", "vehicle"),
+    "first": ("首项", "first"),
+    "second": ("次项", "second"),
+    "last": ("末项", "last"),
+    "basis": ("依据", "basis"),
+    "payer": ("付款人", "payer"),
+    "payee": ("收款人", "payee"),
+    "person": ("人员", "person"),
+    "entitled_holder": ("债权归属", "entitled"),
+    "safe_payee_for_debtor": ("债务人可向其付款", "safe to pay"),
+    "untold": ("尚未通知", "not told yet"),
+    "is_discharged": ("付款即清偿", "discharges"),
+    "frozen": ("司法冻结", "frozen"),
+    "noticed_first": ("债务人先获通知", "told of first"),
+    # When.
+    "at": ("时点", "at"),
+    "arrived": ("到达", "arrived"),
+    "received": ("回执", "received"),
+    "acknowledged": ("已确认", "acknowledged"),
+    "refused": ("异议", "refused by"),
+    "revoked_at": ("撤销", "revoked"),
+    "escalations": ("催办次数", "escalated"),
+    "escalate_at": ("下次催办", "escalates at"),
+    "withheld": ("暂不通知", "notice withheld"),
+    "effective_on": ("生效日", "effective on"),
+    "in_force": ("现行", "in force"),
+    "due_on": ("到期日", "due on"),
+    "expires_on": ("届满日", "expires on"),
+    "is_overdue": ("逾期", "overdue"),
+    "accept_by": ("签收截止", "answer before"),
+    "close_by": ("最迟", "at the latest"),
+    "silent_at": ("默示签收", "silence accepts"),
+    "event": ("事件", "event"),
+    # How it goes on.
+    "order": ("步骤", "steps"),
+    "done": ("已完成", "done"),
+    "missing": ("待办", "to do"),
+    "confirmed": ("债务人确认", "debtor's word"),
+    "collection_route": ("授权逐级收付", "collection route"),
+    "accessories": ("附属担保权益", "securities"),
+    "burdens": ("权利负担", "burdens"),
+    "disputes": ("争议", "disputes"),
+    "flags": ("提示", "remarks"),
+    "verified": ("已核验", "verified"),
+    # By which statements.
+    "transfer": ("转让", "transfer"),
+    "quote": ("报价", "quote"),
+    "contract": ("合同", "contract"),
+    "search": ("查重", "search"),
+    "terms": ("条款摘要", "terms' digest"),
+    "document": ("文件摘要", "document's digest"),
+    "reference": ("付款摘要", "payment's digest"),
+    "designation": ("指定", "designation"),
+    "notices": ("通知", "notices"),
+    "policy": ("规则", "policy"),
+    "suspended": ("暂停业务", "suspended by"),
+    "binding": ("身份核验", "bound by"),
+    "contact_from": ("联系人来源", "introduced by"),
+    "evidence": ("准入材料", "evidence"),
+    "manual_review": ("待人工复核", "to look at again"),
+    "entry": ("条目", "entry"),
+    "ordinal": ("准入序号", "ordinal"),
+    "kid": ("密钥", "key"),
+    "keys": ("密钥", "keys"),
+    "ranks": ("顺位", "ranks"),
+}
+
+MONEY: Final = frozenset(
+    {
+        "amount",
+        "face",
+        "discharged",
+        "cancelled",
+        "minimum",
+        "total",
+        "gross",
+        "secured",
+        "owed",
+        "cap",
+        "cap_of_lot",
+        "discount",
+        "net",
+        "financed",
+        "limit",
+    }
+)
+INSTANTS: Final = frozenset(
+    {
+        "at",
+        "arrived",
+        "received",
+        "noticed_at",
+        "registered_at",
+        "revoked_at",
+        "escalate_at",
+        "accept_by",
+        "close_by",
+        "pay_by",
+        "silent_at",
+        "time",
+    }
+)
+INSTANT_MIN: Final = 10**12
+"""Milliseconds; what is less, under one of these names, is no instant but an entry's index."""
+
+SPECIFIC: Final[Mapping[str, Mapping[str, Words]]] = {
+    "use": {
+        "sign": ("签署", "sign"),
+        "read": ("查询", "read"),
+        "receipt": ("回执", "receipt"),
+        "recovery": ("恢复", "recovery"),
+    },
+    "capacity": {
+        "debtor": ("债务人", "debtor"),
+        "co-debtor": ("共同债务人", "co-debtor"),
+        "guarantor": ("担保人", "guarantor"),
+    },
+    "sender": {
+        "assignor": ("转让人", "assignor"),
+        "assignee": ("受让人", "assignee"),
+        "factor": ("保理人", "factor"),
+        "attorney": ("受托人", "attorney"),
+    },
+    "status": {
+        "applied": ("已申请", "applied for"),
+        "quoted": ("已报价", "quoted"),
+        "contracted": ("已签约", "under contract"),
+        "transferred": ("债权已转让", "claim has passed"),
+        "completed": ("已完成", "completed"),
+        "declined": ("已拒绝", "declined"),
+    },
+    "step": {
+        "register": ("登记", "register"),
+        "pay": ("放款", "pay"),
+        "title": ("债权转让", "title"),
+    },
+    "binding": {
+        "in-person": ("当面核验", "in person"),
+        "bank-verified": ("银行核验", "by its bank"),
+        "video": ("视频核验", "by video"),
+        "documents": ("书面材料", "by documents"),
+    },
+}
+"""Words that a value has under one name, and perhaps others elsewhere."""

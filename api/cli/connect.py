@@ -15,8 +15,16 @@ ReadKey = Annotated[
     Path,
     typer.Option("--read-key", envvar="TALLYSTICK_READ_KEY", help="The party's key of use `read`."),
 ]
+MayReadKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--read-key",
+        envvar="TALLYSTICK_READ_KEY",
+        help="The party's key of use `read`, to tell names; ids alone without it.",
+    ),
+]
 
-__all__ = ["LogKey", "Party", "ReadKey", "Url", "open_client", "reading", "refused"]
+__all__ = ["LogKey", "MayReadKey", "Party", "ReadKey", "Url", "open_client", "reading", "refused"]
 
 
 def open_client(
@@ -27,6 +35,9 @@ def open_client(
     Statements bear the ledger's own time, which under a manual clock is not the machine's.
     """
     origin, pinned_key = pinned("", log_key)
+    if key is not None and read_key is not None and not read_key.exists():
+        # It only tells names then, and may not be made yet.
+        read_key = None
     owner = trustee_of(PartyId(party))
     client = Client(
         url,

@@ -1,12 +1,11 @@
 """One object as facts for people: words for its members, names beside ids, yuan, local time."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from api.cli.screen import Reader, show_facts
-from api.client import RefusedError
 from api.members import INSTANT_MIN, INSTANTS, MEMBERS, MONEY, SPECIFIC
-from api.words import PURPOSES, ROLES, STATUSES, Words, said
+from api.words import PURPOSES, ROLES, STATUSES, Words
 from registry.errors import MalformedError
 from registry.ids import parse_party_id
 from registry.money import format_yuan
@@ -72,10 +71,8 @@ def _key(key: Mapping[str, Any]) -> str:
 
 def party_of(ask: Reader, party: str) -> str:
     """Returns a party's name beside its id."""
-    try:
-        return f"{ask.name(party)}  {party}"
-    except RefusedError:
-        return party
+    name = ask.known(party)
+    return f"{name}  {party}" if name else party
 
 
 def is_party(value: str) -> bool:
@@ -112,15 +109,18 @@ def text_of(ask: Reader, name: str, value: Any) -> str:
             number = ask.voucher(value)["voucher_no"]
             return f"{number}  {value}" if "…" not in number else value
         case str():
-            return _worded(name, value)
+            return " ".join(value_words(name, value) or (value,))
         case _:
             return str(value)
 
 
-def _worded(name: str, value: str) -> str:
-    """Returns the words of a value, or the value where nobody has words for it."""
-    if value in SPECIFIC.get(name, {}):
-        return " ".join(SPECIFIC[name][value])
-    tables = {"purpose": PURPOSES, "roles": ROLES, "status": STATUSES, "flags": STATUSES}
-    tables |= {"mode": STATUSES, "suspended": STATUSES}
-    return said(tables[name], value) if name in tables else value
+def value_words(name: str, value: str) -> Words | None:
+    """Returns the words of a value under a name; None where nobody has words for it."""
+    return SPECIFIC.get(name, {}).get(value) or _TABLES.get(name, {}).get(value)
+
+
+_TABLES: Final[Mapping[str, Mapping[str, Words]]] = {
+    "purpose": PURPOSES,
+    "roles": ROLES,
+    **dict.fromkeys(("status", "flags", "mode"), STATUSES),
+}

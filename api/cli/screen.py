@@ -13,6 +13,7 @@ from rich.text import Text
 from api.client import Client, RefusedError
 from api.words import Words
 from registry.calendars import parse_offset
+from registry.errors import RegistryError
 
 out = Console(highlight=False, markup=False)
 
@@ -28,13 +29,14 @@ def short(name: str) -> str:
 class Reader:
     """Reads for one party, and remembers the names that it has met."""
 
-    def __init__(self, client: Client, party: str) -> None:
-        """Reads over a client, as a party."""
+    def __init__(self, client: Client, party: str, *, can_read: bool = True) -> None:
+        """Reads over a client, as a party; without a key to read with it knows no names."""
         self.client = client
         self._party = party
+        self._can_read = can_read
         self._names: dict[str, str] = {}
         self._vouchers: dict[str, dict[str, Any]] = {}
-        self._offset = timedelta(minutes=parse_offset(self.get("/v1/ledger")["zone"]))
+        self._offset = timedelta(minutes=parse_offset(client.get("/v1/ledger")["zone"]))
 
     def get(self, path: str, **params: str | int) -> Any:
         """Reads an object."""
@@ -49,6 +51,20 @@ class Reader:
         if party not in self._names:
             self._names[party] = str(self.get(f"/v1/parties/{quote(party, safe='')}")["name"])
         return self._names[party]
+
+    def known(self, party: str) -> str:
+        """Returns a party's name; empty where it cannot be read."""
+        if not self._can_read:
+            return ""
+        try:
+            return self.name(party)
+        except (RefusedError, RegistryError):
+            return ""
+
+    def named(self, party: str) -> str:
+        """Returns a party's name and id as a sentence has them; the id where that is all."""
+        name = self.known(party)
+        return f"{name} ({party})" if name else party
 
     def voucher(self, sid: str, **params: str | int) -> dict[str, Any]:
         """Returns a voucher; only its id where the reader may not see it."""

@@ -31,14 +31,14 @@ class Town:
         self.financing = applied(street)
         quoted(street, self.financing, terms_of())
 
-    def says(self, command: str, *more: str, by: str, exits: int = 0) -> str:
+    def says(self, command: str, *more: str, by: str, body: object = None, exits: int = 0) -> str:
         def narrow(arguments: list[str], environment: dict[str, str], *, stdin: str) -> object:
             return invoke(arguments, {**environment, "COLUMNS": "80"}, stdin=stdin)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("tests.api.cli.terminal.invoke", narrow)
-            text = self.shell.run(command, *more, by=by, exits=exits)
-        assert max(map(cell_len, text.splitlines())) <= 80, text
+            text = self.shell.run(command, *more, by=by, body=body, exits=exits)
+        assert max(map(cell_len, text.splitlines()), default=0) <= 80, text
         assert "…" not in text
         return text
 

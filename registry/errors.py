@@ -6,6 +6,7 @@ name in kebab case without `Error` (`NotHolderError` is `not-holder`), and its
 """
 
 import re
+from dataclasses import dataclass
 from typing import ClassVar
 
 
@@ -60,10 +61,40 @@ class CorruptionError(RegistryError):
 # --- InputError ---------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misfit:
+    """A value that does not fit its place.
+
+    Attributes:
+        place: The members on the way to it.
+        reason: What is wrong.
+        expected: What would be right, in words; empty where nothing is known of it.
+    """
+
+    place: tuple[str, ...]
+    reason: str
+    expected: str
+
+
 class MalformedError(InputError):
     """A value does not have the form that its place asks for."""
 
     template = "{what}: {reason}"
+
+    def __init__(
+        self, *, misfits: tuple[Misfit, ...] = (), more: int = 0, **facts: str | int
+    ) -> None:
+        """Keeps what else is wrong; message and facts are those of the first.
+
+        Args:
+            misfits: All, as far as they are told, the first among them.
+            more: How many there are beside the first.
+            facts: As everywhere.
+        """
+        super().__init__(**facts)
+        self.misfits = misfits
+        if more:
+            self.args = (f"{self.args[0]} (and {more} more)",)
 
 
 class NotCanonicalError(InputError):

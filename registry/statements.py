@@ -24,6 +24,7 @@ from registry.errors import (
 )
 from registry.ids import Kid, Origin, PartyId, Sid, parse_party_id, parse_sid, parse_uuid7
 from registry.merkle import TreeHead
+from registry.misfits import malformed
 from registry.model import Ledger, Role
 from registry.people import Duty, KeyUse
 from registry.signing import (
@@ -317,16 +318,12 @@ def parse_body(model: type[B], body: Json) -> B:
     in canonical form is the model's own form.
 
     Raises:
-        MalformedError: A member is missing, unknown or has a wrong form.
+        MalformedError: Members are missing, unknown or have a wrong form; it tells them all.
     """
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = "/".join(str(part) for part in ("body", *first["loc"]))
-        raise MalformedError(
-            what=where, reason=first["msg"].removeprefix("Value error, ")
-        ) from None
+        raise malformed(model, error) from None
 
 
 def _text(value: Json, what: str) -> str:

@@ -73,6 +73,9 @@ def refused(error: RefusedError) -> typer.Exit:
         where, why = place.get("pointer", place.get("parameter", "")), place.get("detail", "")
         if f"{where.lstrip('/')}: {why}" != detail and why != detail:
             talk.print(f"  {where}: {why}")
+        # A closed set stands in the sentence already.
+        if "expected" in place and not why.startswith("Input should be '"):
+            talk.print(f"    expected: {place['expected']}", style="dim")
     return typer.Exit(1)
 
 

@@ -98,3 +98,11 @@ def test_several_offers_each_say_their_id(town: Town) -> None:
     found = town.says(paying, town.street.ids["s3"], by="s2").split()
     assert len(found) == 1
     assert "Offer of 1.00 to" in flat(town.shell)
+
+
+def test_all_that_is_wrong_with_a_body_is_told_at_once(town: Town) -> None:
+    body = {"account": "x", "collection_route": 1}
+    said = town.shell.run("transfer accept --re", "A" * 43, by="s3", body=body, exits=1)
+    assert "malformed: body/account: not the base64url of 32 bytes (and 1 more)" in said
+    assert "/body/collection_route: Input should be a valid boolean" in said
+    assert "expected: true or false" in said

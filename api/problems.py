@@ -1,7 +1,7 @@
 """Problems: every refusal as RFC 9457 `application/problem+json`.
 
     {"type": "/problems/insufficient-holding", "title": "More was offered than the lot holds.",
-     "status": 422, "detail": "lot … holds 100 minor, requested 101 minor",
+     "status": 422, "detail": "lot … holds 1.00, requested 1.01",
      "instance": "/v1/transfer/offer", "code": "insufficient-holding", "retryable": false,
      "facts": {"lot": "…", "held": 100, "requested": 101}}
 
@@ -235,6 +235,9 @@ what is the matter with the values at hand, which stand in `facts`; `errors` poi
 of the statement (`pointer`, RFC 6901) or names a `parameter`. Of a body it has all that is wrong,
 up to ten, each with what is `expected` there; `detail` and `facts` are those of the first. With
 `retryable` the same bytes may be sent again: a statement is never sealed twice.
+
+In the patterns of details below, `!y` is money in yuan, `!t` and `!u` are times in UTC; the facts
+have minor units, milliseconds and seconds.
 
 This page is written by `python -m api.problems`.
 

@@ -1,4 +1,4 @@
-"""What is wrong with a statement's body, all of it, and what would be right in each place.
+"""What is wrong with a statement's header or body, and what would be right in each place.
 
 A clerk's program that is told one thing at a time signs a body once for each.
 """
@@ -9,10 +9,13 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
-from registry.errors import MalformedError, Misfit
+from registry.canonical import parse_object
+from registry.errors import HeaderMismatchError, MalformedError, Misfit
 
 MISFITS_MAX: Final = 10
 """How many are told; a body of 16 KiB can have thousands."""
+TOLD_MAX: Final = 64
+"""Characters of what was sent that are sent back."""
 
 _SIMPLE: Final = {
     "string": "a text",
@@ -20,6 +23,16 @@ _SIMPLE: Final = {
     "boolean": "true or false",
     "null": "null",
 }
+
+
+def header_mismatch(kind: str, kid: str, *, found: bytes, expected: bytes) -> HeaderMismatchError:
+    """Returns the refusal of a header: about its first member that differs."""
+    stated, right = (parse_object(each, what="header") for each in (found, expected))
+    name = next(name for name in right if stated.get(name) != right[name])
+    said = str(stated.get(name))[:TOLD_MAX]
+    return HeaderMismatchError(
+        kind=kind, kid=kid, member=name, found=said, expected=str(right[name])
+    )
 
 
 def malformed(model: type[BaseModel], error: ValidationError) -> MalformedError:

@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from registry.canonical import Json, b64url_decode, b64url_encode, format_json, parse_object
 from registry.effects import Due, Effect
 from registry.errors import (
-    HeaderMismatchError,
     KeyUnknownError,
     MalformedError,
     TooLargeError,
@@ -24,7 +23,7 @@ from registry.errors import (
 )
 from registry.ids import Kid, Origin, PartyId, Sid, parse_party_id, parse_sid, parse_uuid7
 from registry.merkle import TreeHead
-from registry.misfits import malformed
+from registry.misfits import header_mismatch, malformed
 from registry.model import Ledger, Role
 from registry.people import Duty, KeyUse
 from registry.signing import (
@@ -243,8 +242,9 @@ def read_statement(
     if key is None:
         raise KeyUnknownError(kid=kid)
     # 3. The header's bytes, built from the key record and never read from the header.
-    if jws.header != header_bytes(key.suite, kid=key.kid, typ=typ):
-        raise HeaderMismatchError(kind=kind.name, kid=key.kid)
+    expected = header_bytes(key.suite, kid=key.kid, typ=typ)
+    if jws.header != expected:
+        raise header_mismatch(kind.name, key.kid, found=jws.header, expected=expected)
     return Unverified(
         statement=statement, key=key, message=jws.signing_input, signature=jws.signature
     )

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.common import LogKey, Party, Url, pinned, talk
+from api.cli.common import ENVIRONMENT, LogKey, Party, Url, pinned, talk
 from api.client import Client, RefusedError
+from registry.errors import MalformedError
 from registry.ids import PartyId, trustee_of
 from registry.signing import PrivateKey
 
@@ -43,7 +44,7 @@ def open_client(
         url,
         origin=origin,
         keys={owner: load_key(key)} if key else {},
-        read_keys={owner: load_key(read_key)} if read_key else {},
+        read_keys={owner: load_key(read_key, option="--read-key")} if read_key else {},
         log_key=pinned_key,
         clock=lambda: _time_of(client),
     )
@@ -60,9 +61,21 @@ def _time_of(client: Client) -> int:
         return time.time_ns() // 1_000_000
 
 
-def load_key(path: Path) -> PrivateKey:
-    """Reads a private key."""
-    return PrivateKey.from_pem(path.read_bytes())
+def load_key(path: Path, *, option: str = "--key") -> PrivateKey:
+    """Reads a private key.
+
+    Raises:
+        typer.Exit: There is none, or it cannot be read (1).
+    """
+    try:
+        return PrivateKey.from_pem(path.read_bytes())
+    except OSError as error:
+        talk.print(f"no key in {path} ({option}): {error.strerror}", style="red")
+        talk.print("`tallystick key new FILE` makes one")
+        raise typer.Exit(ENVIRONMENT) from None
+    except MalformedError as error:
+        talk.print(f"no key in {path} ({option}): {error}", style="red")
+        raise typer.Exit(ENVIRONMENT) from None
 
 
 def refused(error: RefusedError) -> typer.Exit:

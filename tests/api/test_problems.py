@@ -42,7 +42,7 @@ def test_a_problem_holds_code_detail_and_facts() -> None:
         "type": "/problems/insufficient-holding",
         "title": "More was offered than the lot holds.",
         "status": 422,
-        "detail": "lot L.0 holds 100 minor, requested 101 minor",
+        "detail": "lot L.0 holds 1.00, requested 1.01",
         "instance": "/v1/transfer/offer",
         "code": "insufficient-holding",
         "retryable": False,

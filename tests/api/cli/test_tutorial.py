@@ -177,7 +177,7 @@ def test_a_voucher_from_genesis_to_its_settlement(terminal: Terminal) -> None:
     # Paying a sum picks the lots; what is too much is told before anything is signed.
     paying = f"transfer pay --accept-by {(TODAY + timedelta(days=5)).isoformat()}"
     told = t.run(f"{paying} --amount 400,000.01 --to", t.ids["s2"], by="s1", exits=1)
-    assert "40000000 minor are free in 1 lots" in told
+    assert "400,000.00 are free in 1 lots" in told
     printed = t.run(f"{paying} --amount 1,000.5 --print --to", t.ids["s2"], by="s1")
     assert printed.count(".") == 2
     (paid,) = t.json(f"{paying} --json --amount 1,000.5 --to", t.ids["s2"], by="s1")

@@ -21,7 +21,6 @@ MEMBERS: Final[Mapping[str, Words]] = {
     "work": ("事项", "work"),
     "consent": ("预先同意", "consent"),
     "power": ("授权委托", "power"),
-    "statement": ("报文", "statement"),
     "kind": ("类型", "kind"),
     "plan": ("清分方案", "plan"),
     "n": ("序号", "no."),
@@ -102,6 +101,7 @@ MEMBERS: Final[Mapping[str, Words]] = {
     "flags": ("提示", "remarks"),
     "verified": ("已核验", "verified"),
     # By which statements.
+    "statement": ("报文", "statement"),
     "transfer": ("转让", "transfer"),
     "quote": ("报价", "quote"),
     "contract": ("合同", "contract"),

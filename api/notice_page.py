@@ -75,7 +75,8 @@ _STYLE: Final = """
 * { box-sizing: border-box; }
 html { background: #eceae4; }
 body { margin: 0 auto; max-width: 210mm; padding: 12mm 0;
-  font: 10.5pt/1.65 "Noto Serif CJK SC", "Source Han Serif SC", "Songti SC", SimSun, Georgia, serif;
+  font: 10.5pt/1.65 "Noto Serif CJK SC", "Noto Serif SC", "Source Han Serif SC", "Songti SC", SimSun,
+  Georgia, serif;
   color: #1c1b19; }
 article, section { background: #fff; padding: 18mm 20mm; margin-bottom: 6mm;
   box-shadow: 0 1px 4px #0002; }
@@ -89,7 +90,7 @@ th, td { text-align: left; vertical-align: top; padding: 1.6mm 2mm;
   border-bottom: 0.3mm solid #d9d5cc; }
 tr:first-child > * { border-top: 0.5mm solid #1c1b19; }
 tr:last-child > * { border-bottom: 0.5mm solid #1c1b19; }
-th { width: 34mm; font-weight: 400; color: #6a655c; }
+th { width: 38mm; font-weight: 400; color: #6a655c; }
 td b { font-size: 1.15em; }
 dl { display: flex; gap: 8mm; margin: 8mm 0 0; }
 dl div { flex: 1; border-top: 0.3mm solid #d9d5cc; padding-top: 1.5mm; }

@@ -288,6 +288,9 @@ def notice_verify(
         talk.print(str(error))
         raise typer.Exit(1) from None
     except RegistryError as error:
+        if isinstance(error, MissingFileError) and not as_json:
+            talk.print("It proves that something has arrived, and does not show the entry that says")
+            talk.print("what: the paper of either side of the transfer, or of an auditor, does.")
         _refuse(error, as_json=as_json)
     else:
         said: dict[str, Any] = {

@@ -75,8 +75,8 @@ _STYLE: Final = """
 * { box-sizing: border-box; }
 html { background: #eceae4; }
 body { margin: 0 auto; max-width: 210mm; padding: 12mm 0;
-  font: 10.5pt/1.65 "Noto Serif CJK SC", "Noto Serif SC", "Source Han Serif SC", "Songti SC", SimSun,
-  Georgia, serif;
+  font: 10.5pt/1.65 "Noto Serif CJK SC", "Noto Serif SC", "Source Han Serif SC", "Songti SC",
+  SimSun, Georgia, serif;
   color: #1c1b19; }
 article, section { background: #fff; padding: 18mm 20mm; margin-bottom: 6mm;
   box-shadow: 0 1px 4px #0002; }

@@ -289,8 +289,8 @@ def notice_verify(
         raise typer.Exit(1) from None
     except RegistryError as error:
         if isinstance(error, MissingFileError) and not as_json:
-            talk.print("It proves that something has arrived, and does not show the entry that says")
-            talk.print("what: the paper of either side of the transfer, or of an auditor, does.")
+            talk.print("It proves that something has arrived, and does not show the entry: who has")
+            talk.print("the paper of either side of the transfer, or of an auditor, sees what.")
         _refuse(error, as_json=as_json)
     else:
         said: dict[str, Any] = {

@@ -28,6 +28,7 @@ def show_object(ask: Reader, found: Mapping[str, Any]) -> None:
 
 def _facts(ask: Reader, name: str, value: Any) -> Iterator[tuple[Words | None, str]]:
     """Yields the lines of a member: one, or one for each of several."""
+    name = _particular(name, value)
     words = words_of(name)
     if name == "ranks":
         for place, rank in enumerate(value, 1):
@@ -43,6 +44,17 @@ def _facts(ask: Reader, name: str, value: Any) -> Iterator[tuple[Words | None, s
             yield words, text_of(ask, name, each)
         return
     yield words, text_of(ask, name, value)
+
+
+def _particular(name: str, value: Any) -> str:
+    """Returns a name of its own for a member that means another thing in another object."""
+    match name, value:
+        case "payee", str() if not is_party(value):
+            return "payee_account"
+        case "withheld", str():
+            return "held_back"
+        case _:
+            return name
 
 
 def _claim(ask: Reader, claim: Mapping[str, Any]) -> str:

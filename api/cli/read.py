@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
+from rich.cells import cell_len
 from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
@@ -173,7 +174,10 @@ def _tabulate(ask: Reader, rows: list[dict[str, Any]], columns: tuple[str, ...])
         justify: JustifyMethod = "right" if name in MONEY else "left"
         is_whole = place == 0 or name in MONEY or name in _DAYS
         head = "\n".join(filter(None, words_of(name)))
-        table.add_column(head, justify=justify, no_wrap=is_whole, overflow="fold")
+        longest = max(map(cell_len, head.split()))
+        table.add_column(
+            head, justify=justify, no_wrap=is_whole, overflow="fold", min_width=longest
+        )
     for row in rows:
         # Nobody can pass on what is pledged or frozen, whatever its status.
         row = {**row, "status": "burdened"} if row.get("burdens") else row

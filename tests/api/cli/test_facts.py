@@ -101,6 +101,7 @@ def test_a_notice_a_party_and_a_financing_name_who_they_are_about(town: Town) ->
     assert all(town.named(party) in financing for party in ("s1", "factor"))
     assert "已报价 quoted" in financing
     assert "600,000.00" in financing
+    assert f"收款账户 paid into             {town.street.accounts['factor']}" in financing
 
 
 def test_ids_in_lists_are_whole_and_parties_named(town: Town) -> None:

@@ -1,5 +1,7 @@
 """A notice as a PDF: the page's words, the proof attached, the same bytes each time."""
 
+import base64
+import hashlib
 import json
 import re
 import zlib
@@ -7,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import nacl.signing
 import pytest
 
 from api.notice_letter import Language
@@ -171,3 +174,41 @@ def test_who_accepts_a_pdf_and_no_page_gets_one(town: Street) -> None:
     assert media(Accept="application/pdf") == "application/pdf"
     assert media(Accept="text/html, application/pdf").startswith("text/html")
     assert media(Accept="*/*").startswith("text/html")
+
+
+def root_of(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:
+    """Computes a root as RFC 9162 section 2.1.3.2 says, without a line of the program."""
+    node, last = leaf, size - 1
+    for other in path:
+        if index % 2 or index == last:
+            node = hashlib.sha256(b"\x01" + other + node).digest()
+            while index and not index % 2:
+                index, last = index // 2, last // 2
+        else:
+            node = hashlib.sha256(b"\x01" + node + other).digest()
+        index, last = index // 2, last // 2
+    return node
+
+
+def test_a_stranger_checks_the_attachment_by_the_page_of_formats_alone(town: Street) -> None:
+    notice, _ = told(town)
+
+    def raw(text: str) -> bytes:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+    proof = json.loads(attachment(pdf(town, "s2", notice)))
+    note = raw(proof["checkpoint"]).decode()
+    signed, _, signatures = note.partition("\n\n")
+    origin, size, root = signed.split("\n")
+    signature = base64.b64decode(signatures.split()[2])
+    key = nacl.signing.VerifyKey(key_of("log").public.raw)
+    key.verify(f"{signed}\n".encode(), signature[4:])
+    assert origin == proof["log"] == ORIGIN
+    leaf = raw(proof["leaf_hash"])
+    path = [raw(node) for node in proof["path"]]
+    assert root_of(leaf, proof["index"], int(size), path) == base64.b64decode(root)
+    entry = raw(proof["entry"])
+    assert hashlib.sha256(b"\x00" + entry).digest() == leaf
+    changes = json.loads(entry)["effects"]["changes"]
+    (arrived,) = [each for each in changes if each.get("notice") == notice]
+    assert (arrived["effect"], arrived["amount"]) == ("notice-arrived", "5000")

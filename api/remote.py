@@ -41,6 +41,7 @@ from api.results import signed_size
 from api.service import service_over
 from api.settings import Settings
 from clearing.rulebook import RULEBOOK
+from registry.cycles import seek_cycles_seldom
 from registry.engine import Outcome
 from registry.errors import RegistryError, StorageUnknownError
 from registry.ports import LedgerStore, Opening
@@ -239,6 +240,7 @@ def run_front(start: Start, listener: socket.socket, link: socket.socket) -> Non
         listener: The socket to serve at, which listens.
         link: The socket that leads to the process that writes.
     """
+    seek_cycles_seldom()
     try:
         with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
             runner.run(_run(start, listener, link))

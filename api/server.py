@@ -19,6 +19,7 @@ from api.listening import listener, listeners
 from api.lock import held
 from api.service import open_service
 from api.settings import Settings
+from registry.cycles import seek_cycles_seldom
 from registry.errors import InputError, MalformedError, RegistryError
 from registry.ids import parse_origin
 
@@ -38,6 +39,7 @@ def serve(settings: Settings) -> None:
     """
     if settings.fronts and settings.database == "memory:":
         raise MalformedError(what="fronts", reason="other processes cannot read memory: ledgers")
+    seek_cycles_seldom()
     with held(settings.directory):
         if settings.fronts:
             _serve_with_fronts(settings)

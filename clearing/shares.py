@@ -12,7 +12,6 @@ makes. Each process reads the store for itself; they have read one state if each
 log's size unchanged, and all found the same.
 """
 
-import gc
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -22,13 +21,11 @@ from functools import partial
 from itertools import cycle
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, Pipe
-from typing import Final
 
 from clearing.compiling import Part, Sums, compile_due
 from clearing.due import Share, Streams, stream_due
+from registry.cycles import seek_cycles_seldom
 from registry.errors import HeadMovedError, InvariantBrokenError, RegistryError
-
-OBJECTS_BETWEEN_COLLECTIONS: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,9 +160,7 @@ def _serve(
             end.close()
     # An interrupt is the affair of the one that started this.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A batch's objects are many and go together; looking for cycles among them takes time.
-    gc.freeze()
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    seek_cycles_seldom()
 
     def take(count: int) -> int:
         first: int = numbers.recv()

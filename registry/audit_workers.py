@@ -7,7 +7,6 @@ its tree's root, so that all are known to have read the same bytes, and the firs
 it found. A process that does not answer is an audit without a verdict.
 """
 
-import gc
 import io
 import pickle
 import tempfile
@@ -21,6 +20,7 @@ from typing import Any, Final, NamedTuple
 from registry.audit_state import SavedState, load_state, save_state
 from registry.audit_tree import AuditedTree
 from registry.claims import read_claim
+from registry.cycles import seek_cycles_seldom
 from registry.errors import EntryInvalidError, InvariantBrokenError, RegistryError
 from registry.export import DirectoryFiles
 from registry.ids import Origin
@@ -31,8 +31,6 @@ from registry.signing import PublicKey
 from registry.tables import Table
 from registry.tiles import TILE_WIDTH, entries_path, parse_bundle
 from registry.workers import Worker, end_when_unwanted, take_pipes
-
-OBJECTS_BETWEEN_COLLECTIONS: Final = 100_000
 
 
 class Share(NamedTuple):
@@ -279,8 +277,6 @@ def serve() -> None:
     incoming, outgoing = take_pipes()
     task: Task = pickle.load(incoming)  # noqa: S301 (from the audit itself)
     end_when_unwanted()
-    # Rows are many and stay; looking for cycles among them takes time.
-    gc.freeze()
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    seek_cycles_seldom()
     pickle.dump(perform(task), outgoing)
     outgoing.flush()

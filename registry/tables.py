@@ -192,15 +192,17 @@ def format_record(record: Record) -> str:
 def _writer(record: type[Record]) -> Callable[[Any], str]:
     """Returns the function that writes a class's records: a pattern, filled in."""
     names, get, _ = _shape(record)
-    hints = {"effect": str, **typing.get_type_hints(record)}
-    patterns = [_PATTERNS.get(hints[name], "%s") for name in names]
+    hints = typing.get_type_hints(record)
+    if any(_is_optional(hints[name]) for name in names):
+        return lambda record: _encode_text(to_json(record))
+    # An effect's name is its class's: it stands in the pattern, and what is got is left out.
+    own = {"effect": f'"{getattr(record, "effect", "")}"%.0s'}
+    patterns = [own.get(name) or _PATTERNS.get(hints[name], "%s") for name in names]
     codecs = [
         (place, _TEXTS.get(hints[name], _write_any(hints[name])))
         for place, name in enumerate(names)
         if patterns[place] == "%s"
     ]
-    if any(_is_optional(hints[name]) for name in names):
-        return lambda record: _encode_text(to_json(record))
     members = ",".join(f'"{name}":{text}' for name, text in zip(names, patterns, strict=True))
     pattern = f"{{{members}}}"
     # The getter's surplus value comes last, and is written nowhere.

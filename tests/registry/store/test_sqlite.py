@@ -11,6 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from registry.errors import StorageFailedError
+from registry.inboxes import Capacity
+from registry.model import LotStatus
 from registry.store import sqlite as settings
 from registry.store.sql import SqlStore
 from tests.registry.store.databases import sqlite_url
@@ -47,6 +49,14 @@ class TestFile:
         assert ask(writer, "busy_timeout") == settings.BUSY_MS
         assert ask(writer, "wal_autocheckpoint") == settings.WAL_PAGES_MAX
         assert ask(readers, "query_only") == 1
+
+    @pytest.mark.usefixtures("store")
+    @pytest.mark.parametrize("value", [None, True, b"\0", LotStatus.FREE, Capacity.DEBTOR])
+    def test_driver_knows_how_to_bind_whatever_rows_hold(self, value: object) -> None:
+        # Unknown values are bound too, but each raises an error within the driver first.
+        known = pysqlite3.adapt(value)
+        assert known == value
+        assert type(known) in (int, str, bytes, type(None))
 
     def test_write_ahead_log_is_copied_on_demand(self, store: SqlStore, path: Path) -> None:
         epoch = store.acquire()

@@ -24,7 +24,7 @@ class LotWithheldError(RefusalError):
 class PayDayNotBegunError(RefusalError):
     """A plan is adopted on the pay date or later, when nothing it rests on can move."""
 
-    template = "vouchers due on {due_on} are paid from {pay_on} at {begins}, and it is {now}"
+    template = "vouchers due on {due_on} are paid from {pay_on} at {begins!t}, and it is {now!t}"
 
 
 class PlanDiffersError(RefusalError):
@@ -48,7 +48,7 @@ class AlreadyPostedError(RefusalError):
 class AmountDiffersError(RefusalError):
     """An instruction is posted in full or not at all."""
 
-    template = "instruction {instruction} is for {instructed} minor, confirmed {confirmed} minor"
+    template = "instruction {instruction} is for {instructed!y}, confirmed {confirmed!y}"
 
 
 class OutOfOrderError(RefusalError):

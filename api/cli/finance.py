@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 
 from api.cli.common import AsJson, print_json, told
-from api.cli.connect import LogKey, Party, ReadKey, Url, open_client, refused
+from api.cli.connect import LogKey, Party, ReadKey, Url
+from api.cli.lots import reader
 from api.cli.read import Name, print_object
-from api.client import RefusedError
 from api.quotes import read_quote
 from registry.calendars import parse_date
 from registry.errors import InvariantBrokenError, MalformedError
@@ -63,12 +63,9 @@ def check(
     name: Name, url: Url, party: Party, read_key: ReadKey, log_key: LogKey, as_json: AsJson = False
 ) -> None:
     """Computes a quote again: what does not follow to the fen is not to be signed."""
-    with told(), open_client(url, log_key, party=party, read_key=read_key) as client:
-        try:
-            terms, _ = read_quote(client, name, by=party)
-        except RefusedError as error:
-            raise refused(error) from None
-    print_object(terms, as_json=as_json)
+    with reader(url, log_key, party, read_key) as ask:
+        terms, _ = read_quote(ask.client, name, by=party)
+        print_object(ask, terms, as_json=as_json)
 
 
 def recourse(

@@ -1,17 +1,20 @@
 """Notices one by one, and what follows from them: whom to pay, and who comes first."""
 
 import asyncio
+from enum import StrEnum
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from api.auth import Caller
 from api.claimable import claimable_of
 from api.encumbrances import pledges_of
 from api.errors import NotFoundError
 from api.find import find_row
-from api.notice_page import Language, Letter, format_notice
+from api.notice_letter import Language, Letter
+from api.notice_page import format_notice
+from api.notice_pdf import MEDIA_TYPE, format_pdf
 from api.notice_proof import Proof
 from api.pages import shown
 from api.payees import (
@@ -41,6 +44,14 @@ from registry.tables import Get
 
 router = APIRouter(prefix="/v1", dependencies=GUARDS)
 
+
+class Form(StrEnum):
+    """As what a notice is shown to be printed."""
+
+    HTML = "html"
+    PDF = "pdf"
+
+
 At = Annotated[int | None, Query(ge=0, lt=2**48, description="Milliseconds; now without it.")]
 
 
@@ -66,18 +77,37 @@ async def read_notice(service: ServiceOf, caller: CallerOf, notice: str) -> JSON
     return answer(shown(await asyncio.to_thread(_notice, service, caller, notice)))
 
 
-@router.get("/notices/{notice}/page", operation_id="notices.page", response_class=HTMLResponse)
+Accept = Annotated[str, Header(include_in_schema=False)]
+
+
+@router.get(
+    "/notices/{notice}/page",
+    operation_id="notices.page",
+    response_class=HTMLResponse,
+    responses={200: {"content": {MEDIA_TYPE: {}}}},
+)
 async def read_notice_page(
-    service: ServiceOf, caller: CallerOf, notice: str, language: Language = Language.BOTH
-) -> HTMLResponse:
-    """Shows a notice as a page to print, with the proof of its arrival."""
+    service: ServiceOf,
+    caller: CallerOf,
+    notice: str,
+    language: Language = Language.BOTH,
+    format: Form | None = None,
+    accept: Accept = "",
+) -> Response:
+    """Shows a notice as a page to print, or as a PDF, with the proof of its arrival.
+
+    Without a format, it is the PDF for who accepts that and no HTML.
+    """
     row = await asyncio.to_thread(_notice, service, caller, notice)
     note = await asyncio.wrap_future(service.writer.wait_checkpoint(row.entry + 1))
     letter = await asyncio.to_thread(_letter, service, caller, row, note)
-    headers = {
-        "Cache-Control": "private, no-store",
-        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
-    }
+    headers = {"Cache-Control": "private, no-store", "Vary": "Accept"}
+    wants_pdf = MEDIA_TYPE in accept and "text/html" not in accept
+    if format is Form.PDF or (format is None and wants_pdf):
+        headers["Content-Disposition"] = f'inline; filename="notice-{row.number}.pdf"'
+        data = await asyncio.to_thread(format_pdf, letter, language)
+        return Response(data, media_type=MEDIA_TYPE, headers=headers)
+    headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
     return HTMLResponse(format_notice(letter, language), headers=headers)
 
 
@@ -94,7 +124,6 @@ def _letter(service: Service, caller: Caller, row: Notice, note: str) -> Letter:
             Get(LOTS, ((lot_id(row.transfer, 2),),)),
         ]
     )
-    size = int(note.split("\n")[1])
     data = next(iter(store.entries(row.entry, row.entry + 1)))
     entry = open_entry(data)
     is_shown = caller.is_auditor or (bool(entry.statement) and sees_statement(caller, entry, store))
@@ -110,9 +139,8 @@ def _letter(service: Service, caller: Caller, row: Notice, note: str) -> Letter:
             notice=row.notice,
             index=row.entry,
             leaf_hash=b64url_encode(hash_leaf(data)),
-            path=inclusion_path(store, index=row.entry, size=size),
+            path=inclusion_path(store, index=row.entry, size=int(note.split("\n")[1])),
             note=note,
-            size=size,
             entry=data.decode() if is_shown else None,
         ),
     )

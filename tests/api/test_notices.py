@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from api.client import RefusedError
-from api.notice_page import Language, Letter, format_notice
-from api.notice_proof import Proof, verify_page
+from api.notice_letter import Language, Letter
+from api.notice_page import format_notice
+from api.notice_proof import Proof, read_proof, verify_proof
 from api.notice_words import EN, ZH
 from registry.canonical import Json, b64url_encode
 from registry.errors import MissingFileError, RegistryError
@@ -195,7 +196,7 @@ def told(town: Street) -> tuple[str, str]:
 
 
 def verify(text: str, key: str = "log") -> Any:
-    return verify_page(text, origin=ORIGIN, key=key_of(key).public)
+    return verify_proof(read_proof(text.encode()), origin=ORIGIN, key=key_of(key).public)
 
 
 def test_a_page_proves_by_itself_what_arrived_and_when(town: Street) -> None:
@@ -294,8 +295,7 @@ def letter(**changes: Any) -> Letter:
             index=3,
             leaf_hash=b64url_encode(bytes(32)),
             path=(),
-            note="note\n",
-            size=9,
+            note="note\n9\n",
         ),
     )
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from api.cli import (
+    clearing_day,
     control,
     db,
     demo,
@@ -101,6 +102,7 @@ for module in (
     log,
     lots,
     maturity,
+    clearing_day,
     control,
     read,
     report,

@@ -67,11 +67,9 @@ def reads_report(statement: Statement[ClearingReport], _now: Now) -> ReadPlan:
     """Asks for the run, and for each instruction all that its part of the report changes."""
     plan = statement.re or ""
     run = yield from get(RUNS, plan)
-    if run is None:
-        return
     for item in statement.body.items:
         record = yield from get(INSTRUCTIONS, plan, item.instruction)
-        if record is not None:
+        if run is not None and record is not None:
             yield from _reads_item(record, item.status, run)
 
 

@@ -12,7 +12,7 @@ from api.pages import Ask, page_of
 from api.requests import GUARDS, CallerOf, ServiceOf, answer
 from api.routes.lists import ListingOf, LongListingOf, everybody
 from api.service import Service
-from api.visibility import sees_instruction, sees_obligation
+from api.visibility import sees_instruction, sees_obligation, sees_payees_part
 from clearing.model import (
     FUNDS,
     INSTRUCTIONS,
@@ -54,7 +54,8 @@ async def list_instructions(
 ) -> JSONResponse:
     """Lists instructions of which the caller is payer, payee, or the payee's bank.
 
-    `ready` tells whether everything that must be posted before has been, at any bank.
+    `ready` tells whether everything that must be posted before has been, at any bank. What the
+    payee keeps of the money, and of each lot, is not told to who passes it on to the payee.
     """
     ask = listing.ask(INSTRUCTIONS, sees_instruction, plan=plan, bank=bank, status=status)
     return answer(await asyncio.to_thread(_with_readiness, listing.service, ask))
@@ -70,6 +71,8 @@ def _with_readiness(service: Service, ask: Ask[InstructionRecord]) -> dict[str, 
     }
     for row in page["data"]:
         row["ready"] = all((row["plan"], int(n)) in posted for n in row["after"])
+        if not sees_payees_part(ask.caller, row):
+            del row["kept"], row["parts"]
     return page
 
 

@@ -6,7 +6,7 @@ tell of a whole cascade. Kinds that take a bank's word bring the items here.
 
 from collections import Counter
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from clearing.errors import (
     AmountDiffersError,
@@ -55,6 +55,9 @@ from registry.rights import known_voucher
 from registry.statements import Body
 from registry.tables import Minor, Rows
 
+EXPIRED_MAX: Final = 128
+"""Instructions that one report has expire, so that it fits an entry; a close does the others."""
+
 
 class Reported(StrEnum):
     """What a bank says of an instruction."""
@@ -91,6 +94,8 @@ class Report:
         """How many lots it has cut so far."""
         self._effects: list[Effect] = []
         self._told: dict[int, InstructionStatus] = {}
+        self._expired = 0
+        """How many instructions have expired by it."""
         self._gone: set[str] = set()
         """The lots that it has paid so far."""
         self._moved: dict[tuple[str, Sid, int], str] = {}
@@ -303,7 +308,8 @@ class Report:
     def _expire_behind(self, record: InstructionRecord) -> None:
         """Adds the end of all that was to be paid from the debtor's own payment."""
         for later in () if record.after else behind(self._state, record):
-            if self._status(later) in LAPSING:
+            if self._status(later) in LAPSING and self._expired < EXPIRED_MAX:
+                self._expired += 1
                 self._told[later.n] = InstructionStatus.EXPIRED
                 expired = InstructionExpired(plan=self._plan, n=later.n, voucher=later.voucher)
                 self._effects.append(expired)

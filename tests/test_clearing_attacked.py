@@ -22,7 +22,7 @@ from clearing.rules.plans import body_of, plan_due
 from registry.batch import Batch
 from registry.burdens import FREEZES, PLEDGES, FreezeStatus
 from registry.canonical import Json
-from registry.errors import RefusalError, RegistryError
+from registry.errors import RefusalError
 from registry.model import LOTS, VOUCHERS
 from registry.statements import Now
 from registry.store.memory import MemoryStore
@@ -205,14 +205,12 @@ class Town:
 @pytest.mark.parametrize("seed", range(12))
 def test_the_engine_writes_what_a_replay_reads(seed: int) -> None:
     town = Town(random.Random(seed))  # noqa: S311
-    refused = Counter[str]()
     for _ in range(90):
         try:
             town.step()
         except IndexError:
             continue
-        except RegistryError as error:
-            assert isinstance(error, RefusalError), repr(error)
-            refused[type(error).__name__] += 1
+        except RefusalError:
+            pass
         town.verify()
     verify_everything(town.world)

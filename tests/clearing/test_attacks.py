@@ -1,14 +1,12 @@
 """What a signer who means no good, or bad luck, could do to money on its way: each found once."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from clearing.errors import NothingOwedError, OutOfOrderError
-from clearing.exposure import stays_of
 from clearing.journal import format_journal
 from clearing.kinds import TIMED
 from clearing.model import BALANCES, INSTRUCTIONS, OBLIGATIONS, ORDERS
+from clearing.reporting import EXPIRED_MAX
 from clearing.routes import LOTS_MAX
 from clearing.rules.closings import find_left
 from registry.burdens import FREEZES, PLEDGES, FreezeStatus, Pledge, PledgeStatus
@@ -284,6 +282,23 @@ class TestTooLarge:
         assert entries == 2
         assert sum(len(row.lots) for row in world.rows.select(OBLIGATIONS)) == 6 * LOTS_MAX
 
+    def test_what_the_debtor_got_back_can_be_told_however_many_wait_for_it(self) -> None:
+        world = World()
+        for name in ("S1", "S2"):
+            world.mandate(name)
+        lot, _ = world.assign(world.issue("v", face=1000, to="S1"), to="S2")
+        for number in range(EXPIRED_MAX + 5):
+            _, rest = world.assign(lot, to=f"H{number}", amount=1)
+            assert rest is not None
+            lot = rest
+        plan = adopt(world)
+        confirm(world, plan, 0)
+        end_day(world, plan)
+        confirm(world, plan, 0, status="returned")
+        assert len(list(world.rows.select(ORDERS))) > 0
+        end_day(world, plan)
+        assert list(world.rows.select(ORDERS)) == []
+
     def test_another_way_has_no_more_lots_to_an_instruction_than_any(self) -> None:
         world = World()
         world.mandate("S1")
@@ -327,70 +342,3 @@ def test_the_journal_knows_all_that_moves_money(world: World) -> None:
         unpaid = sum(lot.amount for lot in told.lots())
         assert claims == 100_000_000 - unpaid
         assert f"= {'-' if unpaid else ''}{unpaid // 100}.{unpaid % 100:02} CNY" in text
-
-
-class TestMoneyThatCameBack:
-    """A stay that did happen does not vanish when its money comes back."""
-
-    def test_to_an_intermediary_lies_there_again(self, world: World) -> None:
-        plan = adopt(world)
-        factor, trust = to(world, plan, "F"), to(world, plan, "T#trust")
-        confirm(world, plan, 0, 1)
-        confirm(world, plan, factor.n, time=PAY_TIME + DAY)
-        confirm(world, plan, factor.n, status="returned", time=PAY_TIME + 2 * DAY)
-        reroute(world, plan, factor.n)
-        confirm(world, plan, 5, time=PAY_TIME + 5 * DAY)
-        spans = [
-            (stay.owner, stay.since - PAY_TIME, (stay.until or 0) - PAY_TIME)
-            for stay in stays_of(instructions(world, plan))
-            if stay.beneficiary == trust.payee
-        ]
-        assert spans == [
-            (world.party("S2"), 0, DAY),
-            (world.party("S2"), 2 * DAY, 5 * DAY),
-            (world.party("F"), DAY, 2 * DAY),
-        ]
-
-    def test_to_the_debtor_has_lain_there(self, world: World) -> None:
-        plan = adopt(world)
-        confirm(world, plan, 0)
-        confirm(world, plan, 0, status="returned", time=PAY_TIME + DAY)
-        stays = stays_of(instructions(world, plan))
-        assert {stay.until for stay in stays} == {PAY_TIME + DAY}
-        assert sum(stay.amount_minor for stay in stays) == 60_000_000
-
-    def test_that_is_paid_again_is_the_debtors_from_then_on(self, world: World) -> None:
-        plan = adopt(world)
-        confirm(world, plan, 0, 1, 2, 3, 4)
-        confirm(world, plan, 4, status="returned", time=PAY_TIME)
-        top_up(world, plan, 4, sort="again")
-        confirm(world, plan, 5, time=PAY_TIME + DAY)
-        rows = instructions(world, plan)
-        assert [(stay.beneficiary, stay.since, stay.until) for stay in stays_of(rows)] == [
-            (rows[4].payee, PAY_TIME, PAY_TIME + DAY),
-            (world.party("C"), PAY_TIME + DAY, None),
-        ]
-
-
-def test_exposure_of_many_instructions_takes_a_time_that_grows_with_them() -> None:
-    """Anybody may ask for it: comparing each with each would be a way to stop the server."""
-    looked = 0
-
-    class Counted(tuple[str, ...]):
-        def __iter__(self) -> Iterator[str]:
-            nonlocal looked
-            looked += 1
-            return super().__iter__()
-
-    world = World()
-    gv01(world)
-    plan = adopt(world)
-    confirm(world, plan, 0, 1, 2, 3, 4)
-    rows = [
-        replace(row, n=row.n + 5 * copy, after=Counted(str(int(n) + 5 * copy) for n in row.after),
-                lots=Counted(row.lots))
-        for copy in range(40)
-        for row in instructions(world, plan)
-    ]  # fmt: skip
-    stays_of(rows)
-    assert looked < 20 * len(rows)

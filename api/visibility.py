@@ -112,8 +112,9 @@ READERS: Final[Mapping[str, tuple[str, ...]]] = {
     "registration.search": (),
     "accessory.attach": (),
     "clearing.plan": (),
-    # One report tells of many payments, whose sides must not see one another.
-    "clearing.report": (),
+    # One report tells of many payments, whose sides must not see one another; its bank may
+    # see what was relayed in its name.
+    "clearing.report": ("bank",),
     "clearing.close": (),
     "clearing.fund": ("debtor",),
     "clearing.apportion": (),

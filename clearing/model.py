@@ -206,6 +206,8 @@ class InstructionRecord(Record, frozen=True, kw_only=True):
     """The instruction in the place of which it stands."""
     pays: str | None = None
     """What is owed because of that one, by its sort, if it pays that."""
+    relayed: PartyId | None = None
+    """The bank whose last word of it the operator relayed; none if a bank signed it itself."""
 
 
 class Order(Record, frozen=True, kw_only=True):

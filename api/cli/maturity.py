@@ -63,8 +63,10 @@ def _why(way: dict[str, Any]) -> str:
 
 
 def _outcome(ask: Reader, hop: dict[str, Any]) -> str:
-    """Returns what became of a hop, when, and why."""
+    """Returns what became of a hop, when, and why, and whether a bank has signed that itself."""
     words = said(STEPS, hop["status"])
+    if "relayed" in hop:
+        words = f"{words} 平台转递 relayed"
     if "posted_at" in hop:
         return f"{words} {ask.moment(hop['posted_at'])}"
     if "reason" in hop:

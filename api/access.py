@@ -70,6 +70,7 @@ ACCESS: Final[Mapping[str, Row]] = {
     "powers.list": Access.PARTY,
     "lots.payee": Access.PARTY,
     "lots.discharge": Access.PARTY,
+    "lots.claimable": Access.PARTY,
     "lots.priority": Access.PARTY,
     "parties.read": Access.PARTY,
     "parties.list": frozenset({Role.AUDITOR, Role.OPERATOR, Role.REGISTRAR}),

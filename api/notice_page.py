@@ -1,168 +1,82 @@
 """A notice of assignment as a page to print, in Chinese, in English, or in both.
 
-It is a letter of the assignor's about a claim, and looks like one: never like a bill
-(RG-30). Below the letter stands what proves it: the entry in which it arrived, that this
-entry is in the log, and the log's signed checkpoint. The page needs nothing from outside;
-printed on A4 from any browser, it is the PDF.
+Below the letter stands what proves it: the entry in which it arrived, that this entry is
+in the log, and the log's signed checkpoint. The page needs nothing from outside.
 
-Source: Civil Code, arts. 546, 696 and 764; UCC 12-106(b) for what a notice has to say
-(RG-42); docs/explanation/notices.md.
+Source: docs/explanation/notices.md.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from enum import StrEnum
+from collections.abc import Sequence
 from html import escape
 from typing import Final
 
+from api.notice_letter import Face, Language, Letter, Runs, Wording, word_letter
 from api.notice_proof import Proof, format_proof
-from api.notice_words import EN, ZH
-from registry.calendars import parse_offset
-from registry.inboxes import Capacity, Notice
-from registry.model import Voucher
-from registry.money import format_yuan
-
-
-class Language(StrEnum):
-    """In what the page is written."""
-
-    ZH = "zh"
-    EN = "en"
-    BOTH = "both"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
-    """Everything that the page says.
-
-    Attributes:
-        zone: Of the times shown, as `+08:00`.
-        currency: Of the amounts.
-        notice: The notice.
-        voucher: The voucher whose claim is assigned.
-        names: Of the parties, by their ids.
-        account: The account on which the assignee is to be paid, if it still holds the lot.
-        proof: Of its arrival.
-    """
-
-    zone: str
-    currency: str
-    notice: Notice
-    voucher: Voucher
-    names: Mapping[str, str]
-    account: str | None
-    proof: Proof
 
 
 def format_notice(letter: Letter, language: Language) -> str:
     """Writes the page as HTML that stands alone."""
-    languages = _LANGUAGES if language is Language.BOTH else (language,)
-    words = _WORDS[languages[0]]
-    letters = "\n".join(_letter(letter, each) for each in languages)
+    wordings = word_letter(letter, language)
+    first = wordings[0]
     return _PAGE.format(
-        lang="zh-CN" if languages[0] is Language.ZH else "en",
-        title=escape(f"{words['title']} {letter.notice.number}"),
+        lang=first.language,
+        title=escape(f"{first.title} {letter.notice.number}"),
         style=_STYLE,
-        letters=letters,
-        proof=_proof(letter, languages),
+        letters="\n".join(map(_letter, wordings)),
+        proof=_proof(letter.proof, wordings),
     )
 
 
-def _letter(letter: Letter, language: Language) -> str:
+def _letter(wording: Wording) -> str:
     """Writes the letter in one language."""
-    words, notice = _WORDS[language], letter.notice
-    secures = notice.capacity == Capacity.GUARANTOR
-    filled = {
-        "assignor": _party(letter, notice.assignor),
-        "assignee": _party(letter, notice.assignee),
-        "debtor": _party(letter, letter.voucher.debtor),
-    }
-    facts = [
-        ("voucher_no", escape(letter.voucher.voucher_no)),
-        ("debtor", filled["debtor"]),
-        ("assignor", filled["assignor"]),
-        ("assignee", filled["assignee"]),
-        ("amount", f"<b>{letter.currency} {format_yuan(notice.amount)}</b>"),
-        ("due_on", letter.voucher.due_on),
-        ("account", _id(letter.account) if letter.account else words["no_account"]),
-        ("transfer", _id(notice.transfer)),
-    ]
-    rows = "\n".join(f"<tr><th>{words[name]}</th><td>{value}</td></tr>" for name, value in facts)
+    facts = "\n".join(
+        f"<tr><th>{name}</th><td>{_text(runs)}</td></tr>" for name, runs in wording.facts
+    )
+    states = "\n".join(
+        f"<div><dt>{name}</dt><dd>{escape(said)}</dd></div>" for name, said in wording.states
+    )
+    revoked = wording.revoked and f"<p class=revoked>{escape(wording.revoked)}</p>"
     return _LETTER.format(
-        lang="zh-CN" if language is Language.ZH else "en",
-        title=words["title"],
-        number=words["number"].format(number=notice.number),
-        to=words["to"].format(recipient=_party(letter, notice.recipient)),
-        opening=words["secures" if secures else "owes"].format(**filled),
-        rows=rows,
-        request=words["secures_request" if secures else "owes_request"].format(**filled),
-        given=words[f"by_{notice.sender}"].format(**filled),
-        states=_states(letter, language),
-        revoked=_revoked(letter, language),
+        lang=wording.language,
+        title=wording.title,
+        number=wording.number,
+        to=_text(wording.to),
+        opening=_text(wording.opening),
+        rows=facts,
+        request=_text(wording.request),
+        given=_text(wording.given),
+        states=states,
+        revoked=revoked,
     )
 
 
-def _party(letter: Letter, party: str) -> str:
-    """Writes a party's name with its legal identifier."""
-    name = letter.names.get(party, "")
-    return f"{escape(name)} <span class=id>{escape(party)}</span>"
+def _text(runs: Runs) -> str:
+    """Writes runs of text; an identifier may break anywhere."""
+    return "".join(_FACES[face].format(escape(text)) for face, text in runs)
 
 
-def _id(text: str) -> str:
-    """Writes an identifier, which may break anywhere."""
-    return f"<span class=id>{escape(text)}</span>"
-
-
-def _time(letter: Letter, time_ms: int) -> str:
-    """Writes an instant in the ledger's zone, to the second."""
-    zone = timezone(timedelta(minutes=parse_offset(letter.zone)))
-    moment = datetime.fromtimestamp(time_ms // 1000, tz=zone)
-    return f"{moment:%Y-%m-%d %H:%M:%S} {escape(letter.zone)}"
-
-
-def _states(letter: Letter, language: Language) -> str:
-    """Writes the three things apart: arrival, receipt, acknowledgement."""
-    words, notice = _WORDS[language], letter.notice
-    answered = "refused" if notice.refused is not None else "silent"
-    states = (
-        ("arrived", _time(letter, notice.arrived)),
-        ("received", words["none"] if notice.received is None else _time(letter, notice.received)),
-        ("answer", words["acknowledged" if notice.acknowledged else answered]),
-    )
-    return "\n".join(f"<div><dt>{words[name]}</dt><dd>{said}</dd></div>" for name, said in states)
-
-
-def _revoked(letter: Letter, language: Language) -> str:
-    """Writes that the notice stands no longer, if it does not."""
-    at = letter.notice.revoked_at
-    if at is None:
-        return ""
-    said = _WORDS[language]["revoked"].format(time=_time(letter, at))
-    return f"<p class=revoked>{said}</p>"
-
-
-def _proof(letter: Letter, languages: Sequence[Language]) -> str:
+def _proof(proof: Proof, wordings: Sequence[Wording]) -> str:
     """Writes what proves the arrival, headed in each language."""
-    proof, notice = letter.proof, letter.notice
-    heads = " · ".join(_WORDS[each]["proof"] for each in languages)
-    says = "".join(
-        f"<p>{_WORDS[each]['proof_says'].format(entry=notice.entry, size=proof.size)}</p>"
-        for each in languages
-    )
-    return f"<h2>{heads}</h2>{says}{format_proof(proof)}"
+    heads = " · ".join(each.proof for each in wordings)
+    says = "".join(f"<p>{each.proof_says}</p>" for each in wordings)
+    entry = proof.entry and f'\n<pre id="entry">{escape(proof.entry)}</pre>'
+    text = f'<pre id="proof">{escape(format_proof(proof))}</pre>{entry or ""}'
+    return f"<h2>{heads}</h2>{says}{text}"
 
 
-_LANGUAGES: Final = (Language.ZH, Language.EN)
-
-_WORDS: Final[Mapping[Language, Mapping[str, str]]] = {Language.ZH: ZH, Language.EN: EN}
+_FACES: Final = {
+    Face.PLAIN: "{}",
+    Face.ID: "<span class=id>{}</span>",
+    Face.STRONG: "<b>{}</b>",
+}
 
 _STYLE: Final = """
 @page { size: A4; margin: 18mm 20mm; }
 * { box-sizing: border-box; }
 html { background: #eceae4; }
 body { margin: 0 auto; max-width: 210mm; padding: 12mm 0;
-  font: 10.5pt/1.65 "Noto Serif CJK SC", "Source Han Serif SC", "Songti SC", SimSun, Georgia, serif;
+  font: 10.5pt/1.65 "Noto Serif CJK SC", "Noto Serif SC", "Source Han Serif SC", "Songti SC",
+  SimSun, Georgia, serif;
   color: #1c1b19; }
 article, section { background: #fff; padding: 18mm 20mm; margin-bottom: 6mm;
   box-shadow: 0 1px 4px #0002; }
@@ -176,7 +90,7 @@ th, td { text-align: left; vertical-align: top; padding: 1.6mm 2mm;
   border-bottom: 0.3mm solid #d9d5cc; }
 tr:first-child > * { border-top: 0.5mm solid #1c1b19; }
 tr:last-child > * { border-bottom: 0.5mm solid #1c1b19; }
-th { width: 34mm; font-weight: 400; color: #6a655c; }
+th { width: 38mm; font-weight: 400; color: #6a655c; }
 td b { font-size: 1.15em; }
 dl { display: flex; gap: 8mm; margin: 8mm 0 0; }
 dl div { flex: 1; border-top: 0.3mm solid #d9d5cc; padding-top: 1.5mm; }

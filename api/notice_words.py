@@ -57,6 +57,7 @@ ZH: Final[Mapping[str, str]] = {
         "本通知的到达记录于日志第 {entry} 条（从 0 起）。按下列路径可验证该条目包含于规模"
         "为 {size} 的日志，日志检查点附签名；验证只需日志公钥，无须信任本系统。"
     ),
+    "attached": "上述证明另作为附件附于本文件，可离线验证。",
 }
 
 EN: Final[Mapping[str, str]] = {
@@ -120,5 +121,8 @@ EN: Final[Mapping[str, str]] = {
         "The path below shows that this entry is in the log of {size} entries whose "
         "checkpoint is signed. Checking that takes the log's public key, and no trust in "
         "this system."
+    ),
+    "attached": (
+        "This proof is also attached to this document as a file, and can be checked offline."
     ),
 }

@@ -2,31 +2,43 @@
 
 The one who is *entitled* to a lot and the one whom the debtor may *safely pay* are two
 questions. Both are answered here from the log, for any moment: the chain of assignments
-behind a lot, when each became effective, and when, if ever, the debtor was told.
+behind a lot, when each became effective, and when, if ever, the debtor was told. What is
+pledged and registered is safely paid into the account that the pledge names alone.
 
-Source: Civil Code, arts. 546 and 696; RG-24, RG-29, GV-09.
+Source: Civil Code, arts. 445, 546 and 696; RG-24, RG-29, GV-09; reference note 12.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from api.errors import NotFoundError
+from api.states import size_before
 from api.visibility import changes_of
-from registry.burdens import FILINGS, FREEZES, PLEDGES, FilingStatus, FreezeStatus, PledgeStatus
+from registry.burdens import (
+    FILINGS,
+    FREEZES,
+    PLEDGES,
+    FilingStatus,
+    FreezeStatus,
+    Pledge,
+    PledgeStatus,
+)
 from registry.canonical import Json
 from registry.discharge import Assignment
 from registry.entries import Entry, open_entry
 from registry.ids import LotId, PartyId, Sid, lot_id, notice_id, parse_lot_id
 from registry.inboxes import NOTICES, WITHHELD, Capacity, Notice, Withheld
-from registry.model import LOTS, VOUCHERS, Lot, Voucher
+from registry.model import ACCOUNTS, LOTS, VOUCHERS, Lot, Voucher
 from registry.notifying import RECIPIENTS_MAX
 from registry.people import WAITED
 from registry.ports import LedgerStore
 from registry.priority import Claim, priority, safe_payee
 from registry.tables import Get
 
-ASSIGNED = frozenset({"lot-offered", "lot-transferred"})
-"""Effects that name the lot which an offer consumes."""
+ASSIGNED = frozenset(
+    {"lot-offered", "lot-transferred", "financing-lot-reserved", "financing-title-passed"}
+)
+"""Effects that name the lot which an offer or a contract consumes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +214,7 @@ def claims_on(store: LedgerStore, lot: Lot, chain: Chain) -> list[Claim]:
             registered_at=_registered_at(store, row.pledge),
         )
         for row in store.select(PLEDGES, field="lot", value=lot.lot)
-        if row.status in (PledgeStatus.REGISTERED, PledgeStatus.ENFORCED)
+        if row.status in PLEDGED
     ]
     return [held, *pledges]
 
@@ -231,6 +243,26 @@ def shown_ranks(claims: Sequence[Claim]) -> dict[str, Json]:
         ]
         ranks.append(row)
     return {"ranks": ranks, **({} if safe is None else {"noticed_first": safe.name})}
+
+
+PLEDGED = frozenset({PledgeStatus.REGISTERED, PledgeStatus.ENFORCED})
+
+
+def pledge_of(store: LedgerStore, lot: str, *, at: int) -> Pledge | None:
+    """Returns the registered pledge of a lot at an instant: its account is paid (note 12)."""
+    if not any(store.select(PLEDGES, field="lot", value=lot)):
+        return None
+    size = size_before(store, at + 1)
+    rows = store.select(PLEDGES, field="lot", value=lot, as_of=size)
+    return next((row for row in rows if row.status in PLEDGED), None)
+
+
+def account_owner(store: LedgerStore, account: Sid) -> PartyId:
+    """Returns whose an account is."""
+    (row,) = store.fetch([Get(ACCOUNTS, ((account,),))])[0]
+    if row is None:
+        raise NotFoundError(what="account", name=account)
+    return PartyId(row.owner)
 
 
 def is_frozen(store: LedgerStore, lot: str) -> bool:

@@ -1,7 +1,7 @@
 """Problems: every refusal as RFC 9457 `application/problem+json`.
 
     {"type": "/problems/insufficient-holding", "title": "More was offered than the lot holds.",
-     "status": 422, "detail": "lot … holds 100 minor, requested 101 minor",
+     "status": 422, "detail": "lot … holds 1.00, requested 1.01",
      "instance": "/v1/transfer/offer", "code": "insufficient-holding", "retryable": false,
      "facts": {"lot": "…", "held": 100, "requested": 101}}
 
@@ -175,12 +175,22 @@ def problem_of(error: RegistryError, *, instance: str, language: str = "en") -> 
 
 def _pointers(error: RegistryError) -> Iterator[dict[str, str]]:
     """Points at what is wrong: in the statement's payload, or at a parameter."""
+    if isinstance(error, errors.MalformedError) and error.misfits:
+        yield from map(_misfit, error.misfits)
+        return
     what, detail = error.facts.get("what"), str(error.facts.get("reason", error))
     if isinstance(what, str) and what.partition("/")[0] in _ENVELOPE:
         yield {"pointer": f"/{what}", "detail": detail}
     parameter = error.facts.get("parameter")
     if isinstance(parameter, str):
         yield {"parameter": parameter, "detail": detail}
+
+
+def _misfit(misfit: errors.Misfit) -> dict[str, str]:
+    """Points at a member of the body, and says what would be right there."""
+    parts = (part.replace("~", "~0").replace("/", "~1") for part in misfit.place)
+    said = {"pointer": "".join(f"/{part}" for part in parts), "detail": misfit.reason}
+    return {**said, "expected": misfit.expected} if misfit.expected else said
 
 
 def headers_of(error: RegistryError) -> dict[str, str]:
@@ -223,8 +233,12 @@ _INTRODUCTION: Final = """\
 Every refusal is an RFC 9457 problem (`application/problem+json`). `code` is stable and is the
 last part of `type`; `title` comes in English or Chinese by `Accept-Language`; `detail` says
 what is the matter with the values at hand, which stand in `facts`; `errors` points at members
-of the statement (`pointer`, RFC 6901) or names a `parameter`. With `retryable` the same bytes
-may be sent again: a statement is never sealed twice.
+of the statement (`pointer`, RFC 6901) or names a `parameter`. Of a body it has all that is wrong,
+up to ten, each with what is `expected` there; `detail` and `facts` are those of the first. With
+`retryable` the same bytes may be sent again: a statement is never sealed twice.
+
+In the patterns of details below, `!y` is money in yuan, `!t` and `!u` are times in UTC; the facts
+have minor units, milliseconds and seconds.
 
 This page is written by `python -m api.problems`.
 

@@ -27,7 +27,19 @@ PROBLEM: Final = {
         "code": _TEXT,
         "retryable": {"type": "boolean"},
         "facts": {"type": "object"},
-        "errors": {"type": "array", "items": {"type": "object"}},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["detail"],
+                "properties": {
+                    "pointer": _TEXT,
+                    "parameter": _TEXT,
+                    "detail": _TEXT,
+                    "expected": _TEXT,
+                },
+            },
+        },
     },
 }
 RESULT: Final = {

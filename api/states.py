@@ -1,4 +1,4 @@
-"""Finds what stands where in the log: state entries, and the size at a date."""
+"""Finds what stands where in the log: state entries and what proves them; the size at a date."""
 
 import threading
 from collections import OrderedDict
@@ -68,7 +68,11 @@ class StateIndex:
 
 def size_at(store: LedgerStore, day: date, *, zone: str) -> int:
     """Returns the log's size when a day began in the ledger's zone."""
-    instant = start_of(day, offset_minutes=parse_offset(zone))
+    return size_before(store, start_of(day, offset_minutes=parse_offset(zone)))
+
+
+def size_before(store: LedgerStore, instant: int) -> int:
+    """Returns how many entries are older than an instant."""
     low, high = 0, store.size()
     while low < high:
         middle = (low + high) // 2

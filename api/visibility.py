@@ -8,14 +8,25 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from api.auth import Caller
-from clearing.model import InstructionRecord
+from clearing.model import InstructionRecord, Obligation
 from registry.burdens import Dispute, Filing, Pledge, Task
 from registry.canonical import Json, parse_object
 from registry.dealings import Early, Financing
 from registry.entries import Entry, open_entry
 from registry.ids import Sid
 from registry.inboxes import Notice, Power
-from registry.model import LOTS, Account, Consent, Lot, Offer, Party, Role, Voucher
+from registry.model import (
+    ACCOUNTS,
+    LOTS,
+    VOUCHERS,
+    Account,
+    Consent,
+    Lot,
+    Offer,
+    Party,
+    Role,
+    Voucher,
+)
 from registry.people import WAITED, Affiliation, Pending, WaitEnd
 from registry.ports import LedgerStore
 from registry.signing import split_jws
@@ -51,6 +62,7 @@ READERS: Final[Mapping[str, tuple[str, ...]]] = {
     "consent.withdraw": (),
     "voucher.issue": ("debtor", "creditor"),
     "voucher.accede": (),
+    "voucher.refuse-accession": ("debtor", "co_debtor"),
     "voucher.accept": ("creditor",),
     "voucher.refuse": (),
     "voucher.withdraw": (),
@@ -249,6 +261,19 @@ def sees_financing(caller: Caller, row: Financing) -> bool:
     return caller.is_auditor or any(map(caller.is_or_manages, parties))
 
 
+def has_a_word_in(caller: Caller, row: Financing, store: LedgerStore) -> bool:
+    """Tells whether a financing asks for a caller's own word: the debtor's, or a bank's receipt.
+
+    The debtor's is asked for in reverse mode; the bank that keeps the applicant's account may
+    confirm the payment once there is a contract.
+    """
+    asked = [Get(VOUCHERS, ((row.voucher,),)), Get(ACCOUNTS, ((row.account,),))]
+    (voucher,), (account,) = store.fetch(asked)
+    if row.rules.debtor_confirms and caller.is_or_manages(voucher.debtor):
+        return True
+    return row.contract is not None and caller.is_or_manages(account.bank)
+
+
 def sees_early(caller: Caller, row: Early) -> bool:
     """Tells whether a caller offers to pay early, or is offered it."""
     return caller.is_auditor or any(map(caller.is_or_manages, (row.debtor, row.holder)))
@@ -290,3 +315,8 @@ def sees_instruction(caller: Caller, record: InstructionRecord) -> bool:
     """Tells whether a caller pays, is paid, or keeps the payee's account."""
     parties = (record.payer, record.payee, record.bank)
     return caller.is_auditor or any(map(caller.is_or_manages, parties))
+
+
+def sees_obligation(caller: Caller, row: Obligation) -> bool:
+    """Tells whether a caller owes something because of an instruction, or is owed it."""
+    return caller.is_auditor or any(map(caller.is_or_manages, (row.owed_by, row.owed_to)))

@@ -27,11 +27,21 @@ PURPOSES: Final[Mapping[str, Words]] = {
     "securitise": ("入池", "securitise"),
 }
 
+CAPACITIES: Final[Mapping[str, Words]] = {
+    "debtor": ("债务人（开立人）", "debtor"),
+    "co-debtor": ("共同债务人", "co-debtor"),
+    "guarantee": ("保证人", "guarantor"),
+    "shortfall": ("差额支付承诺人", "shortfall promisor"),
+    "assignor": ("转让人（有追索权）", "assignor, with recourse"),
+}
+"""As what somebody may be asked to pay a lot."""
+
 PILES: Final[Mapping[str, Words]] = {
     "suspended": ("已暂停业务", "suspended: little can be signed"),
     "approvals": ("待复核", "to approve"),
     "vouchers-to-accept": ("待签收凭证", "vouchers to accept"),
     "offers-to-answer": ("待签收转让", "offers to answer"),
+    "voidings-to-answer": ("待答复作废申请", "vouchers that would be void"),
     "financings-to-quote": ("待报价融资申请", "applications for money to quote"),
     "financings-to-sign": ("待签约融资报价", "quotes to sign"),
     "financings-to-fulfil": ("待登记、待放款", "contracts to register or to pay"),
@@ -77,6 +87,7 @@ VERBS: Final[Mapping[str, str]] = {
     "approvals": "approve",
     "vouchers-to-accept": "voucher accept",
     "offers-to-answer": "transfer accept",
+    "voidings-to-answer": "voucher agree-void",
     "financings-to-quote": "financing quote",
     "financings-to-sign": "financing contract",
     "financings-to-fulfil": "financing show",
@@ -99,6 +110,7 @@ DAYS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("financings-to-fulfil", "financings-to-receive", "early-to-answer"), "by"),
     **dict.fromkeys(("pledges-to-register", "tasks", "all-tasks", "orders-to-pay-a-court"), "by"),
     **dict.fromkeys(("not-yet-accepted",), "by"),
+    "voidings-to-answer": "due",
     **dict.fromkeys(("unpaid", "paid-today", "paid-soon", "not-yet-acknowledged"), "due"),
     **dict.fromkeys(("overdue", "owed-today", "owed-soon"), "due"),
     **dict.fromkeys(("all-overdue", "matures-today", "matures-soon"), "due"),
@@ -234,6 +246,7 @@ KINDS: Final[Mapping[str, Words]] = {
     "issuance.resume": ("恢复开立", "a debtor may issue again"),
     "voucher.issue": ("开立凭证", "a debtor promises to pay"),
     "voucher.accede": ("债务加入", "a co-debtor joins the debt"),
+    "voucher.refuse-accession": ("拒绝债务加入", "the creditor does not want a co-debtor"),
     "voucher.accept": ("签收凭证", "the original creditor accepts"),
     "voucher.refuse": ("拒签凭证", "the original creditor refuses"),
     "voucher.withdraw": ("撤回凭证", "the debtor withdraws before a yes"),
@@ -279,10 +292,12 @@ KINDS: Final[Mapping[str, Words]] = {
     "financing.pay": ("放款", "the financier has paid"),
     "financing.receive": ("收款确认", "the applicant has the money"),
     "financing.end": ("终止融资", "a financing ends"),
+    "financing.cancel": ("融资取消", "a key that signed for a financing was revoked"),
     "financing.expire": ("融资逾期", "a financing's time is over"),
     "early.offer": ("提前兑付要约", "the debtor offers to pay before the due date"),
     "early.consent": ("同意提前兑付", "the holder agrees to be paid early"),
     "early.receive": ("提前兑付收款", "the holder has the money: the claim is discharged"),
+    "early.cancel": ("提前兑付取消", "the key that offered an early payment was revoked"),
     "early.expire": ("提前兑付逾期", "an early payment's time is over"),
     "snapshot.request": ("申请快照", "a state of everything is asked for"),
     "clearing.plan": ("清分方案", "a due date's plan is adopted"),

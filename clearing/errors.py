@@ -18,7 +18,7 @@ class NothingDueError(RefusalError):
 class PayDayNotBegunError(RefusalError):
     """A plan is adopted on the pay date or later, when nothing it rests on can move."""
 
-    template = "vouchers due on {due_on} are paid from {pay_on} at {begins}, and it is {now}"
+    template = "vouchers due on {due_on} are paid from {pay_on} at {begins!t}, and it is {now!t}"
 
 
 class PlanDiffersError(RefusalError):
@@ -36,7 +36,7 @@ class InstructionNotFoundError(RefusalError):
 class AmountDiffersError(RefusalError):
     """An instruction is posted in full or not at all."""
 
-    template = "instruction {instruction} is for {instructed} minor, reported {reported} minor"
+    template = "instruction {instruction} is for {instructed!y}, reported {reported!y}"
 
 
 class OutOfOrderError(RefusalError):

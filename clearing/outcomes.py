@@ -21,12 +21,11 @@ from clearing.model import (
     RunStatus,
 )
 from clearing.postings import JournalEntry, discharge, payment
-from registry.debts import owe
 from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
+from registry.extinction import pay_down
 from registry.ids import LotId, PartyId, Sid, parse_lot_id
-from registry.model import LOTS, VOUCHERS, Route, VoucherStatus
-from registry.rights import known_voucher
+from registry.model import LOTS, Route
 from registry.tables import Minor, MutableRows, replace
 
 
@@ -137,15 +136,10 @@ class LotPaidInPart(Effect, frozen=True, kw_only=True):
 
 def _consume(state: MutableRows, paid: LotDischarged | LotPaidInPart) -> None:
     """Ends a lot and its order, and takes what was paid from the debt."""
-    voucher = known_voucher(state, paid.voucher)
-    discharged = Minor(voucher.discharged + paid.amount)
-    is_settled = voucher.face == discharged + voucher.cancelled
-    status = VoucherStatus.SETTLED if is_settled else voucher.status
     state.delete(LOTS, paid.lot)
     if state.get(ORDERS, paid.lot) is not None:
         state.delete(ORDERS, paid.lot)
-    state.put(VOUCHERS, replace(voucher, discharged=discharged, status=status))
-    owe(state, voucher.debtor, -paid.amount)
+    pay_down(state, paid.voucher, paid.amount)
     book(state, discharge(paid.amount, debtor=paid.debtor, holder=paid.holder))
 
 

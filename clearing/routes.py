@@ -7,7 +7,7 @@ providers, `clearing.direct` and `clearing.tiered`, and both leave every account
 with the same net amount.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Final, Protocol
 
@@ -229,21 +229,3 @@ def instruct(
         )
         for n, step in enumerate(steps, first)
     ]
-
-
-Moved = RoutedStep | Instruction
-
-
-def net_by_account(moves: Iterable[Moved]) -> dict[tuple[PartyId, Sid], int]:
-    """Sums up what a route leaves on each account.
-
-    Returns:
-        Minor units by owner and account; accounts through which everything has passed
-        are left out.
-    """
-    net: dict[tuple[PartyId, Sid], int] = {}
-    for move in moves:
-        payer, payee = (move.payer, move.payer_account), (move.payee, move.payee_account)
-        net[payer] = net.get(payer, 0) - move.amount_minor
-        net[payee] = net.get(payee, 0) + move.amount_minor
-    return {account: amount for account, amount in net.items() if amount}

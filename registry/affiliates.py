@@ -3,10 +3,10 @@
 A group is what pairs connect, directly or through others (union-find). It is named after
 its smallest identifier, so that everybody names it alike, whatever order pairs come in.
 
-Source: SD-35 (affiliated debtors count once), EL-22, FR-05 (A → B → C → A).
+Source: SD-35 (affiliated debtors count once), EL-22, FR-05.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from registry.ids import PartyId
 
@@ -38,10 +38,3 @@ def group_of(party: PartyId, groups: Mapping[PartyId, PartyId]) -> PartyId:
 def count_groups(parties: Iterable[PartyId], groups: Mapping[PartyId, PartyId]) -> int:
     """Counts the unrelated among parties: each group once."""
     return len({group_of(party, groups) for party in parties})
-
-
-def comes_back(path: Sequence[PartyId], groups: Mapping[PartyId, PartyId]) -> bool:
-    """Tells whether a chain of holders leaves a group and comes back to it (A → B → C → A)."""
-    chain = [group_of(holder, groups) for holder in path]
-    stays = [group for place, group in enumerate(chain) if place == 0 or chain[place - 1] != group]
-    return len(set(stays)) < len(stays)

@@ -14,13 +14,10 @@ from typing import Final
 
 from registry.affiliates import group_of
 from registry.ids import PartyId
-from registry.policy import Splitting
+from registry.policy import AlertRule, Splitting
 
-BURST_TRANSFERS: Final = 5
-"""Transfers of one voucher within a window that nobody wonders at."""
-
-BURST_HOURS: Final = 24
-"""That window; no policy names one."""
+PLAIN_ALERTS: Final = AlertRule(burst_transfers=5, burst_hours=24)
+"""Where no policy says otherwise."""
 
 HOUR_MS: Final = 3_600_000
 
@@ -68,8 +65,8 @@ class Burst:
 def bursts_in(
     transfers: Iterable[tuple[str, int]],
     *,
-    more_than: int = BURST_TRANSFERS,
-    window_ms: int = BURST_HOURS * HOUR_MS,
+    more_than: int = PLAIN_ALERTS.burst_transfers,
+    window_ms: int = PLAIN_ALERTS.burst_hours * HOUR_MS,
 ) -> Iterator[Burst]:
     """Yields the vouchers that were transferred too often within a window, each once.
 

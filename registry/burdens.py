@@ -237,6 +237,19 @@ class Accessory(Record, frozen=True, kw_only=True):
     """Of trigger `unpaid-at`: of that day, from midnight in the ledger's zone."""
 
 
+class Accession(Record, frozen=True, kw_only=True):
+    """A joining of a voucher's debt, as far as it goes; none of it is left once it is refused."""
+
+    accession: Sid
+    voucher: Sid
+    co_debtor: PartyId
+    scope: str
+    cap: Minor | None = None
+    """Of scope `capped`."""
+    refuse_by: int
+    """The instant from which the creditor can no longer refuse it, in milliseconds."""
+
+
 def frozen_lots(freezes: Iterable[Freeze]) -> frozenset[LotId]:
     """Returns the lots that are withheld at maturity: those of which a freeze stands."""
     return frozenset(row.lot for row in freezes if row.status != FreezeStatus.LIFTED)
@@ -249,6 +262,7 @@ FILINGS = Table(name="filing", row=Filing, key=("filing",), indexes=("subject", 
 SEARCHES = Table(name="search", row=Search, key=("search",), indexes=("lot", "party"))
 TASKS = Table(name="task", row=Task, key=("task",), indexes=("subject", "party"))
 ACCESSORIES = Table(name="accessory", row=Accessory, key=("accessory",), indexes=("voucher",))
+ACCESSIONS = Table(name="accession", row=Accession, key=("accession",), indexes=("voucher",))
 
-TABLES = (PLEDGES, FREEZES, DISPUTES, FILINGS, SEARCHES, TASKS, ACCESSORIES)
+TABLES = (PLEDGES, FREEZES, DISPUTES, FILINGS, SEARCHES, TASKS, ACCESSORIES, ACCESSIONS)
 """In the order in which batches read them and digests hash them; they stand before lots."""

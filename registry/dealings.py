@@ -7,7 +7,7 @@ small machines of statuses like those of `registry.burdens`.
 from collections.abc import Mapping
 from enum import StrEnum
 
-from registry.ids import LotId, PartyId, Sid
+from registry.ids import Kid, LotId, PartyId, Sid
 from registry.tables import Minor, Record, Table
 from registry.words import Step
 
@@ -43,6 +43,8 @@ class Early(Record, frozen=True, kw_only=True):
     pay_by: int
     """The instant from which nothing comes of it any more, in milliseconds."""
     status: str
+    kid: Kid | None = None
+    """The key that signed it, while nobody has answered: it ends with the key."""
 
 
 class Mode(StrEnum):
@@ -94,7 +96,7 @@ any receivable: with recourse, and registered before it is paid for."""
 
 
 class FinancingStatus(StrEnum):
-    """Where a financing is; the last three are the ends without one."""
+    """Where a financing is; the last four are the ends without one."""
 
     APPLIED = "applied"
     QUOTED = "quoted"
@@ -106,22 +108,37 @@ class FinancingStatus(StrEnum):
     WITHDRAWN = "withdrawn"
     DECLINED = "declined"
     EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    """A key that had signed for a side was revoked before anything was done."""
 
 
-_ENDS = frozenset({FinancingStatus.WITHDRAWN, FinancingStatus.DECLINED, FinancingStatus.EXPIRED})
+_ENDS = frozenset(
+    {
+        FinancingStatus.WITHDRAWN,
+        FinancingStatus.DECLINED,
+        FinancingStatus.EXPIRED,
+        FinancingStatus.CANCELLED,
+    }
+)
 _OPEN = frozenset({FinancingStatus.CONTRACTED, FinancingStatus.TRANSFERRED})
 FINANCING_MOVES: Mapping[FinancingStatus, frozenset[FinancingStatus]] = {
     FinancingStatus.APPLIED: _ENDS | {FinancingStatus.QUOTED},
     # A further quote takes the place of the one before.
     FinancingStatus.QUOTED: _ENDS | _OPEN | {FinancingStatus.QUOTED},
     FinancingStatus.CONTRACTED: frozenset(
-        {FinancingStatus.TRANSFERRED, FinancingStatus.COMPLETED, FinancingStatus.EXPIRED}
+        {
+            FinancingStatus.TRANSFERRED,
+            FinancingStatus.COMPLETED,
+            FinancingStatus.EXPIRED,
+            FinancingStatus.CANCELLED,
+        }
     ),
     FinancingStatus.TRANSFERRED: frozenset({FinancingStatus.COMPLETED}),
     FinancingStatus.COMPLETED: frozenset(),
     FinancingStatus.WITHDRAWN: frozenset(),
     FinancingStatus.DECLINED: frozenset(),
     FinancingStatus.EXPIRED: frozenset(),
+    FinancingStatus.CANCELLED: frozenset(),
 }
 
 
@@ -146,6 +163,9 @@ class Financing(Record, frozen=True, kw_only=True):
         filing: The registration elsewhere.
         payer: Who has paid, if the price was stated as paid.
         reference: Digest of the bank's reference or of the bill.
+        kid: The key that signed for the applicant last, as long as the financing ends with it:
+            until it is paid for, the claim has passed, or nothing came of it.
+        quoted_by: The key that signed the quote, for as long.
     """
 
     financing: Sid
@@ -175,6 +195,8 @@ class Financing(Record, frozen=True, kw_only=True):
     filing: Sid | None = None
     payer: PartyId | None = None
     reference: str | None = None
+    kid: Kid | None = None
+    quoted_by: Kid | None = None
 
     @property
     def acquirer(self) -> PartyId:
@@ -188,10 +210,13 @@ class Financing(Record, frozen=True, kw_only=True):
 
 
 EARLY_PAYMENTS = Table(
-    name="early", row=Early, key=("early",), indexes=("lot", "voucher", "holder")
+    name="early", row=Early, key=("early",), indexes=("lot", "voucher", "holder", "kid")
 )
 FINANCINGS = Table(
-    name="financing", row=Financing, key=("financing",), indexes=("lot", "applicant", "financier")
+    name="financing",
+    row=Financing,
+    key=("financing",),
+    indexes=("lot", "applicant", "financier", "kid", "quoted_by"),
 )
 
 TABLES = (EARLY_PAYMENTS, FINANCINGS)

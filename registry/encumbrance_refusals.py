@@ -11,6 +11,12 @@ class MoveNotAllowedError(RefusalError):
 
     template = "{of} is {status}, and cannot become {to}"
 
+    def __init__(self, **facts: str | int) -> None:
+        """Says so where it is what it would become."""
+        super().__init__(**facts)
+        if facts["status"] == facts["to"]:
+            self.args = (f"{facts['of']} is {facts['status']} already",)
+
 
 class LotBurdenedError(RefusalError):
     """The lot is pledged or frozen."""
@@ -45,13 +51,13 @@ class FreezeNotFirstError(RefusalError):
 class AmountTooLargeError(RefusalError):
     """More is claimed or admitted than there can be."""
 
-    template = "{amount} minor is more than {limit} minor"
+    template = "{amount!y} is more than {limit!y}"
 
 
 class AheadOfTimeError(RefusalError):
     """Something is stated that would have happened later than now."""
 
-    template = "{what} at {at}, and the entry's time is {time}"
+    template = "{what} is {at!t}, and the entry's time is {time!t}"
 
 
 class RegistrationTermError(RefusalError):

@@ -2,15 +2,46 @@
 
 A leaf class is a name, a family and a message template. Its `code` is the class
 name in kebab case without `Error` (`NotHolderError` is `not-holder`), and its
-`facts` are the offending values, so that a caller never parses a message.
+`facts` are the offending values, so that a caller never parses a message. Facts are as the
+log has them, money in minor units and time in milliseconds; the message is for people.
 """
 
 import re
-from typing import ClassVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from string import Formatter
+from typing import Any, ClassVar, Final
 
 
 class InvariantBrokenError(AssertionError):
     """Our own bug: never caught, stops whatever was going on."""
+
+
+class _ForPeople(Formatter):
+    """Writes facts: `!y` money in yuan, `!t` milliseconds and `!u` seconds as time (UTC)."""
+
+    def convert_field(self, value: Any, conversion: Any) -> Any:
+        """Writes one fact; a text that stands in its place is left as it is."""
+        match conversion, value:
+            case "y", str() if value.isdecimal():
+                return self.convert_field(int(value), conversion)
+            case "y", int():
+                yuan, fen = divmod(abs(value), 100)
+                return f"{'-' * (value < 0)}{yuan:,}.{fen:02}"
+            case (("t" | "u"), int()):
+                seconds = value // 1000 if conversion == "t" else value
+                is_known = 0 <= seconds < _SECONDS_MAX
+                when = datetime.fromtimestamp(seconds, UTC) if is_known else None
+                return value if when is None else f"{when:%Y-%m-%d %H:%M:%S} UTC"
+            case (("y" | "t" | "u"), _):
+                return value
+            case _:
+                return super().convert_field(value, conversion)
+
+
+_SECONDS_MAX: Final = 253_402_300_800
+"""The year 10000 begins, of which no calendar here knows."""
+_FOR_PEOPLE: Final = _ForPeople()
 
 
 class RegistryError(Exception):
@@ -30,7 +61,7 @@ class RegistryError(Exception):
     def __init__(self, **facts: str | int) -> None:
         """Keeps the facts and renders the message from them."""
         self.facts = facts
-        super().__init__(self.template.format(**facts))
+        super().__init__(_FOR_PEOPLE.format(self.template, **facts))
 
 
 class InputError(RegistryError):
@@ -60,10 +91,40 @@ class CorruptionError(RegistryError):
 # --- InputError ---------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misfit:
+    """A value that does not fit its place.
+
+    Attributes:
+        place: The members on the way to it.
+        reason: What is wrong.
+        expected: What would be right, in words; empty where nothing is known of it.
+    """
+
+    place: tuple[str, ...]
+    reason: str
+    expected: str
+
+
 class MalformedError(InputError):
     """A value does not have the form that its place asks for."""
 
     template = "{what}: {reason}"
+
+    def __init__(
+        self, *, misfits: tuple[Misfit, ...] = (), more: int = 0, **facts: str | int
+    ) -> None:
+        """Keeps what else is wrong; message and facts are those of the first.
+
+        Args:
+            misfits: All, as far as they are told, the first among them.
+            more: How many there are beside the first.
+            facts: As everywhere.
+        """
+        super().__init__(**facts)
+        self.misfits = misfits
+        if more:
+            self.args = (f"{self.args[0]} (and {more} more)",)
 
 
 class NotCanonicalError(InputError):
@@ -122,13 +183,16 @@ class WrongAudienceError(InputError):
 class HeaderMismatchError(AuthenticationError):
     """The JWS header is not the one that key record and kind call for."""
 
-    template = "the header is not the one expected for {kind} by key {kid}"
+    template = (
+        "the header is not the one expected for {kind} by key {kid}: "
+        "{member} is {found}, not {expected}"
+    )
 
 
 class NotEnoughFreeError(InputError):
     """What is free does not make up the amount."""
 
-    template = "{held} minor are free in {lots} lots that may be given, {amount} are to be paid"
+    template = "{held!y} are free in {lots} lots that may be given, and {amount!y} are to be paid"
 
 
 class IdReusedError(InputError):
@@ -171,7 +235,7 @@ class StorageUnknownError(StorageError):
 class ClockUnsureError(StorageError):
     """The machine's clock has stepped back; nothing is written until it is right again."""
 
-    template = "the clock shows {now} after entries of {time}"
+    template = "the clock shows {now!t} after entries of {time!t}"
 
 
 class StaleWriterError(StorageError):

@@ -10,11 +10,11 @@ Source: reference note 15; FR-17.
 
 from enum import StrEnum
 
+from registry.cutting import cut
 from registry.debts import owe
 from registry.effects import Effect, Seal, Touch
-from registry.errors import InvariantBrokenError
-from registry.ids import LotId, PartyId, Sid, lot_id
-from registry.model import LOTS, VOUCHERS, LotStatus, VoucherStatus
+from registry.ids import LotId, PartyId, Sid
+from registry.model import VOUCHERS, VoucherStatus
 from registry.rights import known_voucher
 from registry.tables import Minor, MutableRows, replace
 
@@ -44,24 +44,24 @@ class LotExtinguished(Effect, frozen=True, kw_only=True):
         return (("voucher", self.voucher), ("holder", self.holder))
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Ends the lot; a voucher of which nothing is left is settled."""
-        lot, voucher = state.get(LOTS, self.lot), known_voucher(state, self.voucher)
-        if lot is None or lot.amount != self.amount + self.remainder:
-            raise InvariantBrokenError(f"entry {seal.index} does not conserve lot {self.lot}")
-        state.delete(LOTS, self.lot)
-        if self.remainder:
-            rest = replace(
-                lot,
-                lot=lot_id(self.statement, 0),
-                amount=self.remainder,
-                born=seal.index,
-                status=LotStatus.FREE,
-                salt=seal.lot_salt(0),
-                cuts=lot.cuts + 1,
-            )
-            state.add(LOTS, rest)
-        discharged = Minor(voucher.discharged + self.amount)
-        is_settled = voucher.face == discharged + voucher.cancelled
-        status = VoucherStatus.SETTLED if is_settled else voucher.status
-        state.put(VOUCHERS, replace(voucher, discharged=discharged, status=status))
-        owe(state, voucher.debtor, -self.amount)
+        """Ends the lot, and as much of the debt."""
+        cut(
+            state,
+            self.lot,
+            by=self.statement,
+            amount=self.amount,
+            remainder=self.remainder,
+            seal=seal,
+            rest=0,
+        )
+        pay_down(state, self.voucher, self.amount)
+
+
+def pay_down(state: MutableRows, voucher: Sid, amount: int) -> None:
+    """Ends so much of a debt; a voucher of which nothing is left is settled."""
+    row = known_voucher(state, voucher)
+    discharged = Minor(row.discharged + amount)
+    is_settled = row.face == discharged + row.cancelled
+    status = VoucherStatus.SETTLED if is_settled else row.status
+    state.put(VOUCHERS, replace(row, discharged=discharged, status=status))
+    owe(state, row.debtor, -amount)

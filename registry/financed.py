@@ -6,10 +6,11 @@
 from typing import Any
 
 from registry.assignment import assigned_lot
+from registry.cutting import cut, part_of
 from registry.dealings import FINANCINGS, Financing, FinancingStatus
 from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
-from registry.ids import LotId, PartyId, Sid, lot_id
+from registry.ids import Kid, LotId, PartyId, Sid
 from registry.model import LOTS, Lot, LotStatus
 from registry.tables import Minor, MutableRows, Rows, replace
 from registry.words import Step
@@ -39,6 +40,7 @@ class FinancingApplied(_OfFinancing, frozen=True, kw_only=True):
     account: Sid
     close_by: int
     policy: Sid
+    kid: Kid
     vehicle: PartyId | None = None
     asked: PartyId | None = None
     """The debtor, if its word is asked for."""
@@ -59,6 +61,7 @@ class FinancingApplied(_OfFinancing, frozen=True, kw_only=True):
             close_by=self.close_by,
             vehicle=self.vehicle,
             status=FinancingStatus.APPLIED,
+            kid=self.kid,
         )
         state.add(FINANCINGS, row)
 
@@ -71,6 +74,7 @@ class FinancingQuoted(_OfFinancing, frozen=True, kw_only=True):
     document: str
     payment: str
     collection_route: bool
+    kid: Kid
     payee: Sid | None = None
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
@@ -84,6 +88,7 @@ class FinancingQuoted(_OfFinancing, frozen=True, kw_only=True):
             payee=self.payee,
             collection_route=self.collection_route,
             status=FinancingStatus.QUOTED,
+            quoted_by=self.kid,
         )
         state.put(FINANCINGS, row)
 
@@ -106,6 +111,7 @@ class FinancingContracted(_OfFinancing, frozen=True, kw_only=True):
     contract: Sid
     order: tuple[str, ...]
     policy: Sid
+    kid: Kid
     search: Sid | None = None
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
@@ -117,6 +123,7 @@ class FinancingContracted(_OfFinancing, frozen=True, kw_only=True):
             search=self.search,
             salt=seal.lot_salt(2),
             status=FinancingStatus.CONTRACTED,
+            kid=self.kid,
         )
         state.put(FINANCINGS, row)
 
@@ -137,14 +144,8 @@ class FinancingLotReserved(_OfFinancing, frozen=True, kw_only=True):
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Replaces the lot by its parts."""
         lot = _cut(state, self, seal)
-        reserved = replace(
-            lot,
-            lot=lot_id(self.contract, 0),
-            amount=self.amount,
-            born=seal.index,
-            status=LotStatus.RESERVED,
-            salt=seal.lot_salt(0),
-            cuts=lot.cuts + (self.remainder > 0),
+        reserved = part_of(
+            lot, 0, by=self.contract, amount=self.amount, seal=seal, status=LotStatus.RESERVED
         )
         state.add(LOTS, reserved)
         row = known_financing(state, self.financing)
@@ -189,26 +190,20 @@ class FinancingTitlePassed(_OfFinancing, frozen=True, kw_only=True):
         )
         state.add(LOTS, assigned)
         done = (*row.done, Step.TITLE)
-        state.put(FINANCINGS, replace(row, lot=assigned.lot, done=done, status=self.status))
+        passed = replace(row, lot=assigned.lot, done=done, status=self.status)
+        state.put(FINANCINGS, _settled(passed))
 
 
 def _cut(state: MutableRows, part: FinancingLotReserved | FinancingTitlePassed, seal: Seal) -> Lot:
     """Consumes a lot and makes its remainder, if any; returns what was consumed."""
-    lot = state.get(LOTS, part.lot)
-    if lot is None or lot.amount != part.amount + part.remainder:
-        raise InvariantBrokenError(f"contract {part.contract} does not conserve lot {part.lot}")
-    state.delete(LOTS, lot.lot)
-    if part.remainder:
-        rest = replace(
-            lot,
-            lot=lot_id(part.contract, 1),
-            amount=part.remainder,
-            born=seal.index,
-            salt=seal.lot_salt(1),
-            cuts=lot.cuts + 1,
-        )
-        state.add(LOTS, rest)
-    return lot
+    return cut(
+        state,
+        part.lot,
+        by=part.contract,
+        amount=part.amount,
+        remainder=part.remainder,
+        seal=seal,
+    )
 
 
 class FinancingStepDone(_OfFinancing, frozen=True, kw_only=True):
@@ -235,7 +230,8 @@ class FinancingPaymentStated(_OfFinancing, frozen=True, kw_only=True):
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Notes what it says."""
         row = known_financing(state, self.financing)
-        state.put(FINANCINGS, replace(row, payer=self.payer, reference=self.reference))
+        stated = replace(row, payer=self.payer, reference=self.reference)
+        state.put(FINANCINGS, _settled(stated))
 
 
 class FinancingEnded(_OfFinancing, frozen=True, kw_only=True):
@@ -247,10 +243,15 @@ class FinancingEnded(_OfFinancing, frozen=True, kw_only=True):
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Sets the status, and frees the lot."""
         row = known_financing(state, self.financing)
-        state.put(FINANCINGS, replace(row, status=self.status))
+        state.put(FINANCINGS, _settled(replace(row, status=self.status)))
         lot = state.get(LOTS, self.lot)
         if row.contract is not None and lot is not None:
             state.put(LOTS, replace(lot, status=LotStatus.FREE))
+
+
+def _settled(row: Financing) -> Financing:
+    """Returns a financing that ends with no key any more."""
+    return replace(row, kid=None, quoted_by=None)
 
 
 def known_financing(state: Rows, financing: str) -> Financing:

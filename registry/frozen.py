@@ -15,25 +15,25 @@ from registry.tables import MutableRows, Rows, replace
 FINAL: Final = "lot.court-final"
 
 
-def _touches(freeze: Any) -> tuple[Touch, ...]:
-    """Names the buckets that a freeze concerns."""
-    return (("voucher", freeze.voucher), ("holder", freeze.holder))
-
-
-class LotFrozen(Effect, frozen=True, kw_only=True):
-    """A lot bears a freeze, behind those that it bears already."""
+class _OfFreeze(Effect, frozen=True, kw_only=True):
+    """Base of what becomes of a freeze."""
 
     freeze: Sid
     lot: LotId
     voucher: Sid
     holder: PartyId
-    authority: str
-    number: str
-    order: str
 
     def touched(self) -> tuple[Touch, ...]:
         """Touches the voucher and the holder."""
-        return _touches(self)
+        return (("voucher", self.voucher), ("holder", self.holder))
+
+
+class LotFrozen(_OfFreeze, frozen=True, kw_only=True):
+    """A lot bears a freeze, behind those that it bears already."""
+
+    authority: str
+    number: str
+    order: str
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Writes the freeze and burdens the lot."""
@@ -54,20 +54,12 @@ class LotFrozen(Effect, frozen=True, kw_only=True):
         state.put(LOTS, replace(lot, burdens=(*lot.burdens, self.freeze)))
 
 
-class LotUnfrozen(Effect, frozen=True, kw_only=True):
+class LotUnfrozen(_OfFreeze, frozen=True, kw_only=True):
     """A lot bears a freeze less; others stand."""
 
-    freeze: Sid
-    lot: LotId
-    voucher: Sid
-    holder: PartyId
     authority: str
     number: str
     order: str
-
-    def touched(self) -> tuple[Touch, ...]:
-        """Touches the voucher and the holder."""
-        return _touches(self)
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Marks the freeze and unburdens the lot, if it lives."""
@@ -79,13 +71,9 @@ class LotUnfrozen(Effect, frozen=True, kw_only=True):
             state.put(LOTS, replace(lot, burdens=burdens))
 
 
-class CourtPaymentOrdered(Effect, frozen=True, kw_only=True):
+class CourtPaymentOrdered(_OfFreeze, frozen=True, kw_only=True):
     """A court demands payment of a frozen lot; after `objection_ends` it is to be paid."""
 
-    freeze: Sid
-    lot: LotId
-    voucher: Sid
-    holder: PartyId
     debtor: PartyId
     basis: str
     authority: str
@@ -94,10 +82,6 @@ class CourtPaymentOrdered(Effect, frozen=True, kw_only=True):
     bank: PartyId
     account: str
     objection_ends: int | None = None
-
-    def touched(self) -> tuple[Touch, ...]:
-        """Touches the voucher and the holder."""
-        return _touches(self)
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Marks the freeze: payable at once, unless there is a time to object."""
@@ -112,18 +96,10 @@ class CourtPaymentOrdered(Effect, frozen=True, kw_only=True):
         state.put(FREEZES, row)
 
 
-class CourtPaymentObjected(Effect, frozen=True, kw_only=True):
+class CourtPaymentObjected(_OfFreeze, frozen=True, kw_only=True):
     """The debtor objected in time: the order is gone, and the freeze stays."""
 
-    freeze: Sid
-    lot: LotId
-    voucher: Sid
-    holder: PartyId
     debtor: PartyId
-
-    def touched(self) -> tuple[Touch, ...]:
-        """Touches the voucher and the holder."""
-        return _touches(self)
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Takes the order off the freeze."""
@@ -137,17 +113,8 @@ class CourtPaymentObjected(Effect, frozen=True, kw_only=True):
         state.put(FREEZES, row)
 
 
-class CourtPaymentFinal(Effect, frozen=True, kw_only=True):
+class CourtPaymentFinal(_OfFreeze, frozen=True, kw_only=True):
     """Nobody objected in time: the lot is to be paid to the court."""
-
-    freeze: Sid
-    lot: LotId
-    voucher: Sid
-    holder: PartyId
-
-    def touched(self) -> tuple[Touch, ...]:
-        """Touches the voucher and the holder."""
-        return _touches(self)
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Marks the freeze."""

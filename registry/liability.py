@@ -1,16 +1,18 @@
-"""Who may be asked to pay a voucher, and when: debtor, co-debtors, guarantors, promisors.
+"""Who may be asked to pay a voucher, when, and for how much: debtors, promisors, assignors.
 
 An acceding co-debtor owes with the debtor, in any order, from the start. A guarantor and
 a shortfall promisor owe only when what their promise names has come about. The kind is what
-was declared, never what the words of a letter suggest.
+was declared, never what the words of a letter suggest. Whoever assigned with recourse
+answers for the debtor: the factor asks either, and keeps no more than it is owed.
 
-Source: SD-61; Civil Code 552, 687, 688; reference notes 6 and 17.
+Source: SD-61, SD-71; Civil Code 552, 687, 688, 766, 767; reference notes 6 and 17.
 """
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from registry.errors import InvariantBrokenError
 from registry.ids import PartyId
 
 
@@ -65,6 +67,7 @@ def claimable_parties(
     co_debtors: Iterable[PartyId],
     promises: Iterable[Promise],
     progress: Progress,
+    assignor: PartyId | None = None,
     untold: Collection[str] = (),
 ) -> tuple[PartyId, ...]:
     """Returns who may be asked to pay now, each once: debtors first, then promisors.
@@ -78,6 +81,8 @@ def claimable_parties(
         co_debtors: Who has joined the debt.
         promises: Who stands in for them, and when.
         progress: What has come about.
+        assignor: Who assigned with recourse to whoever asks: asked like the debtor, in any
+            order; what it was told of is its own assignment.
         untold: Who was not told of the holder's assignment.
 
     Source: SD-61; Civil Code, arts. 546 and 696; RG-24.
@@ -96,4 +101,47 @@ def claimable_parties(
                 has_come = progress.calculation_short
         if has_come:
             asked.append(promise.promisor)
-    return tuple(dict.fromkeys(party for party in asked if party not in untold))
+    found = [party for party in asked if party not in untold]
+    if is_due and assignor is not None:
+        found.insert(len([party for party in (debtor, *co_debtors) if party in found]), assignor)
+    return tuple(dict.fromkeys(found))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recourse:
+    """What stands between factor and assignor once something was collected.
+
+    Attributes:
+        claimable_minor: What the factor may still ask for, of debtor or assignor.
+        surplus_minor: What it gives back to the assignor.
+    """
+
+    claimable_minor: int
+    surplus_minor: int
+
+
+def settle(
+    *,
+    principal_minor: int,
+    interest_minor: int,
+    costs_minor: int,
+    collected_minor: int,
+    recourse: bool,
+) -> Recourse:
+    """Returns what a factor may still ask the assignor for, and what it gives back.
+
+    With recourse it is owed the principal of the financing with interest and costs, from
+    whomever; what it collects beyond is the assignor's. Without, the claim is its own: it asks
+    the debtor alone, and keeps all.
+
+    Raises:
+        InvariantBrokenError: An amount is negative (caller bug).
+
+    Source: Civil Code, arts. 766 and 767; SD-71.
+    """
+    if min(principal_minor, interest_minor, costs_minor, collected_minor) < 0:
+        raise InvariantBrokenError("an amount is negative")
+    if not recourse:
+        return Recourse(claimable_minor=0, surplus_minor=0)
+    left = principal_minor + interest_minor + costs_minor - collected_minor
+    return Recourse(claimable_minor=max(left, 0), surplus_minor=max(-left, 0))

@@ -39,7 +39,7 @@ class DutyMissingError(RefusalError):
 class OverLimitError(RefusalError):
     """The amount is above what the key may sign for."""
 
-    template = "key {kid} signs for up to {limit} minor, requested {amount} minor"
+    template = "key {kid} signs for up to {limit!y}, requested {amount!y}"
 
 
 class PersonMissingError(RefusalError):

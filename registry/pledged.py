@@ -7,9 +7,10 @@ from enum import StrEnum
 from typing import Any
 
 from registry.burdens import PLEDGES, Pledge, PledgeStatus
+from registry.cutting import cut, part_of
 from registry.effects import DeadlineCleared, Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
-from registry.ids import Kid, LotId, PartyId, Sid, lot_id
+from registry.ids import Kid, LotId, PartyId, Sid
 from registry.model import LOTS
 from registry.tables import Minor, MutableRows, Rows, replace
 
@@ -23,19 +24,23 @@ class PledgeEnd(StrEnum):
     LAPSED = "lapsed"
 
 
-def _touches(pledge: Any) -> tuple[Touch, ...]:
-    """Names the buckets that a pledge concerns."""
-    return (("voucher", pledge.voucher), ("holder", pledge.pledgor), ("holder", pledge.pledgee))
-
-
-class LotPledged(Effect, frozen=True, kw_only=True):
-    """A lot is consumed: its pledged part is burdened, its remainder free."""
+class _OfPledge(Effect, frozen=True, kw_only=True):
+    """Base of what becomes of a pledge."""
 
     pledge: Sid
     lot: LotId
     voucher: Sid
     pledgor: PartyId
     pledgee: PartyId
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches the voucher, pledgor and pledgee."""
+        return (("voucher", self.voucher), ("holder", self.pledgor), ("holder", self.pledgee))
+
+
+class LotPledged(_OfPledge, frozen=True, kw_only=True):
+    """A lot is consumed: its pledged part is burdened, its remainder free."""
+
     amount: Minor
     remainder: Minor
     secured: Minor
@@ -43,34 +48,21 @@ class LotPledged(Effect, frozen=True, kw_only=True):
     register_by: int
     kid: Kid
 
-    def touched(self) -> tuple[Touch, ...]:
-        """Touches the voucher, pledgor and pledgee."""
-        return _touches(self)
-
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Replaces the lot by its parts and keeps the pledge."""
-        lot = state.get(LOTS, self.lot)
-        if lot is None or lot.amount != self.amount + self.remainder:
-            raise InvariantBrokenError(f"pledge {self.pledge} does not conserve lot {self.lot}")
-        state.delete(LOTS, lot.lot)
-        for n, amount, burdens in (
-            (0, self.amount, (self.pledge,)),
-            (1, self.remainder, ()),
-        ):
-            if amount:
-                part = replace(
-                    lot,
-                    lot=lot_id(self.pledge, n),
-                    amount=amount,
-                    born=seal.index,
-                    burdens=burdens,
-                    cuts=lot.cuts + bool(self.remainder),
-                    salt=seal.lot_salt(n),
-                )
-                state.add(LOTS, part)
+        lot = cut(
+            state,
+            self.lot,
+            by=self.pledge,
+            amount=self.amount,
+            remainder=self.remainder,
+            seal=seal,
+        )
+        part = part_of(lot, 0, by=self.pledge, amount=self.amount, seal=seal)
+        state.add(LOTS, replace(part, burdens=(self.pledge,)))
         row = Pledge(
             pledge=self.pledge,
-            lot=lot_id(self.pledge, 0),
+            lot=part.lot,
             voucher=self.voucher,
             pledgor=self.pledgor,
             pledgee=self.pledgee,
@@ -86,19 +78,10 @@ class LotPledged(Effect, frozen=True, kw_only=True):
         state.add(PLEDGES, row)
 
 
-class PledgeRegistered(Effect, frozen=True, kw_only=True):
+class PledgeRegistered(_OfPledge, frozen=True, kw_only=True):
     """The pledge has arisen: its lot is paid into its account, and directly."""
 
-    pledge: Sid
-    lot: LotId
-    voucher: Sid
-    pledgor: PartyId
-    pledgee: PartyId
     account: Sid
-
-    def touched(self) -> tuple[Touch, ...]:
-        """Touches the voucher, pledgor and pledgee."""
-        return _touches(self)
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Marks the pledge and redirects its lot."""
@@ -110,18 +93,8 @@ class PledgeRegistered(Effect, frozen=True, kw_only=True):
         state.put(LOTS, replace(lot, account=self.account, collection_route=False))
 
 
-class PledgeEnforced(Effect, frozen=True, kw_only=True):
+class PledgeEnforced(_OfPledge, frozen=True, kw_only=True):
     """The pledgee claims the proceeds."""
-
-    pledge: Sid
-    lot: LotId
-    voucher: Sid
-    pledgor: PartyId
-    pledgee: PartyId
-
-    def touched(self) -> tuple[Touch, ...]:
-        """Touches the voucher, pledgor and pledgee."""
-        return _touches(self)
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Marks the pledge."""
@@ -129,19 +102,10 @@ class PledgeEnforced(Effect, frozen=True, kw_only=True):
         state.put(PLEDGES, replace(row, status=PledgeStatus.ENFORCED))
 
 
-class PledgeEnded(Effect, frozen=True, kw_only=True):
+class PledgeEnded(_OfPledge, frozen=True, kw_only=True):
     """The lot, if it has not been paid, is its holder's again as it was, but for a new id."""
 
-    pledge: Sid
-    lot: LotId
-    voucher: Sid
-    pledgor: PartyId
-    pledgee: PartyId
     end: str
-
-    def touched(self) -> tuple[Touch, ...]:
-        """Touches the voucher, pledgor and pledgee."""
-        return _touches(self)
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Marks the pledge and unburdens its lot."""

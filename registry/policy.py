@@ -87,6 +87,13 @@ class NoticeSilence(Body):
     working_days: Annotated[tuple[WorkingDays, ...], LENIENT, Field(min_length=1, max_length=3)]
 
 
+class AccessionRule(Body):
+    """Working days within which a creditor can at least refuse a co-debtor (RG-23)."""
+
+    calendar: MachineText
+    working_days: WorkingDays
+
+
 class FinancingRule(Body):
     """In which order money is given for a lot, and what comes before it (note 13, SD-16).
 
@@ -114,6 +121,18 @@ class TopUp(Body):
     unpaid_after: Annotated[int, Field(ge=0, le=30)]
 
 
+class AlertRule(Body):
+    """What of a voucher's transfers somebody should look at; it stops nothing (FR-05, RG-06).
+
+    More than `burst_transfers` of one voucher within `burst_hours`; a claim that comes back
+    within `circle_hops` assignments, or after any number without it.
+    """
+
+    burst_transfers: Annotated[int, Field(ge=1, le=1_000)]
+    burst_hours: Annotated[int, Field(ge=1, le=720)]
+    circle_hops: Annotated[int, Field(ge=2, le=64)] | None = None
+
+
 class PayDay(Body):
     """The calendar by which a pay date rolls on to a working day; the due date never moves."""
 
@@ -125,6 +144,8 @@ class Rules(Body):
 
     acceptance: Annotated[tuple[Mode, ...], LENIENT, Field(max_length=3)] | None = None
     """The ways in which an offer may become effective (PF-01); an explicit one always may."""
+    accession: AccessionRule | None = None
+    alerts: AlertRule | None = None
     blackout: Blackout | None = None
     direct_only: OnlyTrue | None = None
     """No voucher is issued that clears tier by tier."""
@@ -147,7 +168,7 @@ class Rules(Body):
     @property
     def calendars(self) -> tuple[str, ...]:
         """The calendars that the rules name, sorted."""
-        rules = (self.blackout, self.notices, self.pay_day, self.top_up)
+        rules = (self.accession, self.blackout, self.notices, self.pay_day, self.top_up)
         named = {rule.calendar for rule in rules if rule is not None}
         return tuple(sorted(name for name in named if name is not None))
 

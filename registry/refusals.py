@@ -10,7 +10,7 @@ from registry.errors import RefusalError
 class LifetimeError(RefusalError):
     """The statement is not, or no longer, or too long valid."""
 
-    template = "the entry's time {time} is not in [iat - 300, exp) = [{first}, {end})"
+    template = "the entry's time {time!u} is not in [iat - 300 s, exp) = [{first!u}, {end!u})"
 
 
 class SeenDiffersError(RefusalError):
@@ -61,7 +61,7 @@ class ClockNotManualError(RefusalError):
 class ClockBackError(RefusalError):
     """Time in the log never goes back."""
 
-    template = "the clock shows {now}, which is not before {time}"
+    template = "the clock shows {now!t}, which is not before {time!t}"
 
 
 class AlreadyAdmittedError(RefusalError):
@@ -142,7 +142,7 @@ class BlackoutError(RefusalError):
 class LotTooSmallError(RefusalError):
     """The part is smaller than the policy allows."""
 
-    template = "{amount} minor of lot {lot} is below {minimum} minor"
+    template = "{amount!y} of lot {lot} is below {minimum!y}"
 
 
 class TooManyPartsError(RefusalError):
@@ -214,7 +214,7 @@ class DueTooSoonError(RefusalError):
 class DeadlinePassedError(RefusalError):
     """The last moment for this is over, or would come too late."""
 
-    template = "the deadline {deadline} is past, or not before the due date"
+    template = "the deadline {deadline!t} is past, or not before the due date"
 
 
 class VoucherNumberTakenError(RefusalError):
@@ -232,7 +232,7 @@ class VoucherStatusError(RefusalError):
 class LedgerFullError(RefusalError):
     """The faces of all vouchers together would pass the largest sum of the format."""
 
-    template = "{face} minor on top of {total} would pass {limit}"
+    template = "{face!y} on top of {total!y} would pass {limit!y}"
 
 
 class NotCreditorError(RefusalError):
@@ -268,21 +268,21 @@ class VoucherDueError(RefusalError):
 class InvoiceDiffersError(RefusalError):
     """An invoice has one amount, whoever names it."""
 
-    template = "invoice {invoice} was stated at {total} minor, now at {stated}"
+    template = "invoice {invoice} was stated at {total!y}, now at {stated!y}"
 
 
 class InvoiceUsedError(RefusalError):
     """An invoice backs vouchers up to its amount, and no further."""
 
-    template = "invoice {invoice} has {left} minor left, {requested} are asked for"
+    template = "invoice {invoice} has {left!y} left, {requested!y} are asked for"
 
 
 class DebtorLimitError(RefusalError):
     """The debtor would owe more on vouchers than its limit."""
 
     template = (
-        "{debtor} owes {outstanding} minor and has allocated {allocated}; {requested} more "
-        "would pass its limit {limit}"
+        "{debtor} owes {outstanding!y} and has allocated {allocated!y}; {requested!y} more "
+        "would pass its limit {limit!y}"
     )
 
 
@@ -307,19 +307,19 @@ class LimitSourceError(RefusalError):
 class AllocationError(RefusalError):
     """A limit cannot be allocated so."""
 
-    template = "{amount} minor cannot be allocated to {member}: {reason}"
+    template = "{amount!y} cannot be allocated to {member}: {reason}"
 
 
 class ExposureLimitError(RefusalError):
     """The financier would hold more of the debtor's vouchers than it wants to."""
 
-    template = "{financier} holds {held} minor of {debtor}; {requested} more would pass {limit}"
+    template = "{financier} holds {held!y} of {debtor}; {requested!y} more would pass {limit!y}"
 
 
 class NotSoleHolderError(RefusalError):
-    """Only who holds all of a voucher can agree to void it."""
+    """Only who holds all of a voucher can agree to void it, or refuse a co-debtor."""
 
-    template = "{by} does not hold all of voucher {voucher}, in parts that one entry can end"
+    template = "{by} does not hold all of voucher {voucher}, or has not named all of it"
 
 
 # --- transfers and notices --------------------------------------
@@ -346,7 +346,7 @@ class LotLockedError(RefusalError):
 class InsufficientHoldingError(RefusalError):
     """More was offered than the lot holds."""
 
-    template = "lot {lot} holds {held} minor, requested {requested} minor"
+    template = "lot {lot} holds {held!y}, requested {requested!y}"
 
 
 class AssigneeRefusedError(RefusalError):

@@ -1,12 +1,17 @@
 """Checks that several groups of rules share: whose account, which mandate, what day."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
+from typing import Annotated
+
+from pydantic import Field
 
 from registry.calendars import DAY_MS, date_at, parse_offset, start_of
+from registry.dealings import EARLY_PAYMENTS, FINANCINGS
 from registry.effects import DeadlineSet
 from registry.encumbrance_refusals import LotBurdenedError
-from registry.errors import InvariantBrokenError
+from registry.errors import InvariantBrokenError, MalformedError
+from registry.fields import LENIENT, LotField
 from registry.ids import Kid, LotId, PartyId, Sid
 from registry.model import (
     ACCOUNTS,
@@ -30,9 +35,17 @@ from registry.refusals import (
     MandateMissingError,
     NotHolderError,
     NotOwnerError,
+    NotSoleHolderError,
 )
 from registry.statements import Now
 from registry.tables import ReadPlan, Rows, where
+
+LOTS_MAX = 256
+"""Lots that one statement can name as all of a voucher."""
+
+CANCEL_EARLY = "early.cancel"
+CANCEL_FINANCING = "financing.cancel"
+"""Kinds of the deadlines at which a revoked key's offers and financings end."""
 
 CANCELLED_AT_ONCE = 400
 """Deadlines that one entry sets after a revocation."""
@@ -57,6 +70,27 @@ def own_free_lot(state: Rows, lot: LotId, *, by: PartyId) -> Lot:
     if row.burdens:
         raise LotBurdenedError(lot=row.lot, burden=row.burdens[0])
     return row
+
+
+Lots = Annotated[tuple[LotField, ...], LENIENT, Field(max_length=LOTS_MAX)]
+"""All lots of a voucher, as who holds them names them: so nobody has to look for them."""
+
+
+def require_all(state: Rows, voucher: Voucher, lots: Sequence[str], *, by: PartyId) -> None:
+    """Checks that lots are all that is owed on a voucher, and the signer's to do what it likes.
+
+    Raises:
+        MalformedError: They are not sorted and unique.
+        LotNotFoundError, NotHolderError, LotLockedError, LotBurdenedError: One is not.
+        NotSoleHolderError: One is another voucher's, or they are not all.
+    """
+    if [*lots] != sorted({*lots}):
+        raise MalformedError(what="lots", reason="not sorted, or one stands twice")
+    found = [own_free_lot(state, LotId(lot), by=by) for lot in lots]
+    owed = voucher.face - voucher.discharged - voucher.cancelled
+    is_all = sum(lot.amount for lot in found) == owed
+    if not is_all or any(lot.voucher != voucher.voucher for lot in found):
+        raise NotSoleHolderError(voucher=voucher.voucher, by=by)
 
 
 def require_account(state: Rows, account: Sid, *, owner: PartyId) -> Account:
@@ -89,11 +123,14 @@ def require_mandate(state: Rows, mandate: Sid, *, account: Sid) -> None:
 
 
 def reads_signed(kid: str) -> ReadPlan:
-    """Asks for what ends with a key: approvals, consents, offers and what it made wait."""
+    """Asks for what ends with a key: what it made wait, and what nobody has acted on."""
     yield from where(PENDING, "kid", kid)
     yield from where(APPROVALS, "kid", kid)
-    yield from where(CONSENTS, "kid", kid)
     yield from where(OFFERS, "kid", kid)
+    yield from where(CONSENTS, "kid", kid)
+    yield from where(EARLY_PAYMENTS, "kid", kid)
+    yield from where(FINANCINGS, "kid", kid)
+    yield from where(FINANCINGS, "quoted_by", kid)
 
 
 def cancel_signed(state: Rows, kid: Kid, *, at: int) -> tuple[DeadlineSet, ...]:
@@ -111,9 +148,13 @@ def cancel_signed(state: Rows, kid: Kid, *, at: int) -> tuple[DeadlineSet, ...]:
     consents = sorted(row.consent for row in state.where(CONSENTS, "kid", kid))
     waiting = sorted(row.statement for row in state.where(PENDING, "kid", kid))
     offers = sorted(row.offer for row in state.where(OFFERS, "kid", kid))
+    early = sorted(row.early for row in state.where(EARLY_PAYMENTS, "kid", kid))
+    financed = (*state.where(FINANCINGS, "kid", kid), *state.where(FINANCINGS, "quoted_by", kid))
     # In the order in which deadlines of one instant come.
     ends = [("approval.cancel", approval) for approval in approvals]
     ends += [("consent.cancel", consent) for consent in consents]
+    ends += [(CANCEL_EARLY, offer) for offer in early]
+    ends += [(CANCEL_FINANCING, made) for made in sorted({row.financing for row in financed})]
     ends += [("pending.cancel", statement) for statement in waiting]
     ends += [("transfer.cancel", offer) for offer in offers]
     deadlines = [DeadlineSet(at=at, kind=kind, id=sid) for kind, sid in ends[:CANCELLED_AT_ONCE]]

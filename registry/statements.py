@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from registry.canonical import Json, b64url_decode, b64url_encode, format_json, parse_object
 from registry.effects import Due, Effect
 from registry.errors import (
-    HeaderMismatchError,
     KeyUnknownError,
     MalformedError,
     TooLargeError,
@@ -24,6 +23,7 @@ from registry.errors import (
 )
 from registry.ids import Kid, Origin, PartyId, Sid, parse_party_id, parse_sid, parse_uuid7
 from registry.merkle import TreeHead
+from registry.misfits import header_mismatch, malformed
 from registry.model import Ledger, Role
 from registry.people import Duty, KeyUse
 from registry.signing import (
@@ -242,8 +242,9 @@ def read_statement(
     if key is None:
         raise KeyUnknownError(kid=kid)
     # 3. The header's bytes, built from the key record and never read from the header.
-    if jws.header != header_bytes(key.suite, kid=key.kid, typ=typ):
-        raise HeaderMismatchError(kind=kind.name, kid=key.kid)
+    expected = header_bytes(key.suite, kid=key.kid, typ=typ)
+    if jws.header != expected:
+        raise header_mismatch(kind.name, key.kid, found=jws.header, expected=expected)
     return Unverified(
         statement=statement, key=key, message=jws.signing_input, signature=jws.signature
     )
@@ -317,16 +318,12 @@ def parse_body(model: type[B], body: Json) -> B:
     in canonical form is the model's own form.
 
     Raises:
-        MalformedError: A member is missing, unknown or has a wrong form.
+        MalformedError: Members are missing, unknown or have a wrong form; it tells them all.
     """
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = "/".join(str(part) for part in ("body", *first["loc"]))
-        raise MalformedError(
-            what=where, reason=first["msg"].removeprefix("Value error, ")
-        ) from None
+        raise malformed(model, error) from None
 
 
 def _text(value: Json, what: str) -> str:

@@ -47,8 +47,6 @@ REGISTER_AFTER_PRICE: Final = Term(days=20, by_working_days=True)
 """Of a transfer, from the day the assignor has its price: what deals agree on (SD-16)."""
 DEREGISTER: Final = Term(days=10, by_working_days=True)
 """From the end of the right that is registered (RG-36)."""
-SATISFACTION_IN_INDIA: Final = Term(days=10, by_working_days=False, grace_days=10)
-"""At CERSAI, of an assignment or its satisfaction (RG-43)."""
 
 
 def last_day(term: Term, *, since: date, calendar: Calendar) -> date:

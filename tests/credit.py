@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from registry.canonical import Json
+from registry.model import LOTS
 from tests.builders import World
 from tests.draft import Draft
 from tests.encumbered import FILE
@@ -11,6 +12,12 @@ from tests.encumbered import FILE
 def limit_body(world: World, name: str, amount: int) -> dict[str, Json]:
     """Returns a debtor's limit."""
     return {"party": world.ids[name], "amount": str(amount), "basis": FILE}
+
+
+def all_of(world: World, voucher: str) -> dict[str, Json]:
+    """Returns all lots of a voucher, as whoever holds them names them."""
+    lots = world.store.select(LOTS, field="voucher", value=voucher)
+    return {"lots": [*sorted(lot.lot for lot in lots)]}
 
 
 def affiliate(world: World, one: str, other: str) -> None:
@@ -47,8 +54,9 @@ def _voucher_void(world: World) -> Draft:
 
 
 def _voucher_agree_void(world: World) -> Draft:
-    voiding = world.do("core", "voucher.void", {"ground": FILE}, re=world.issue()).sid
-    return Draft(by="s1", kind="voucher.agree-void", re=voiding)
+    voucher = world.issue()
+    voiding = world.do("core", "voucher.void", {"ground": FILE}, re=voucher).sid
+    return Draft(by="s1", kind="voucher.agree-void", body=all_of(world, voucher), re=voiding)
 
 
 CREDIT: Mapping[str, Callable[[World], Draft]] = {

@@ -64,9 +64,17 @@ class CreditFolds:
     def issuance_resumed(self: Rows, party: str, reason: str, **_: Any) -> None:
         del self.rows["issuance_stop"][party, reason]
 
-    def co_debtor_joined(self: Rows, voucher: str, co_debtor: str) -> None:
+    def co_debtor_joined(self: Rows, voucher: str, co_debtor: str, **row: Any) -> None:
         joined = [*self.get("voucher", voucher)["co_debtors"], co_debtor]
         self.change("voucher", voucher, co_debtors=joined)
+        self.put("accession", voucher=voucher, co_debtor=co_debtor, **row)
+
+    def accession_refused(
+        self: Rows, accession: str, voucher: str, co_debtor: str, **_: Any
+    ) -> None:
+        left = [each for each in self.get("voucher", voucher)["co_debtors"] if each != co_debtor]
+        self.change("voucher", voucher, co_debtors=left)
+        del self.rows["accession"][accession,]
 
     def voucher_closed(self: Rows, voucher: str, status: str, **_: Any) -> None:
         self.cancel(voucher, status)

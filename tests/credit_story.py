@@ -21,8 +21,10 @@ def tell_credit(world: World) -> None:
     body = world.issue_body(voucher_no="TAKEN-BACK", face="1000")
     taken = world.do("core", "voucher.issue", body).sid
     joining: dict[str, Json] = {"scope": "full", "addressee": "holders", "resolution": FILE}
-    world.do("s3", "voucher.accede", joining, re=taken)
+    joined = world.do("s3", "voucher.accede", joining, re=taken).sid
+    world.do("s1", "voucher.refuse-accession", {"lots": []}, re=joined)
+    world.do("s3", "voucher.accede", {**joining, "scope": "capped", "cap": "700"}, re=taken)
     world.do("core", "voucher.withdraw", {}, re=taken)
     held_by_s1 = world.issue(voucher_no="VOIDED", face="2000")
     voiding = world.do("core", "voucher.void", {"ground": FILE}, re=held_by_s1).sid
-    world.do("s1", "voucher.agree-void", {}, re=voiding)
+    world.do("s1", "voucher.agree-void", {"lots": [f"{held_by_s1}.0"]}, re=voiding)

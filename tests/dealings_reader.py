@@ -52,7 +52,7 @@ class DealingFolds:
 
     def early_moved(self: Rows, early: str, lot: str, status: str, **_: Any) -> None:
         before = self.get("early", early)["status"]
-        self.change("early", early, status=status)
+        self.change("early", early, status=status, kid=None)
         if (lot,) in self.rows["lot"]:
             if status == "agreed":
                 self.change("lot", lot, status="reserved")
@@ -67,17 +67,18 @@ class DealingFolds:
         self.put("financing", **applied, status="applied", collection_route=False, order=[],
                  done=[])  # fmt: skip
 
-    def financing_quoted(self: Rows, financing: str, payee: str | None = None,
+    def financing_quoted(self: Rows, financing: str, kid: str, payee: str | None = None,
                          **quoted: Any) -> None:  # fmt: skip
-        self.change("financing", financing, **quoted, payee=payee, status="quoted")
+        self.change("financing", financing, **quoted, payee=payee, status="quoted",
+                    quoted_by=kid)  # fmt: skip
 
     def financing_confirmed(self: Rows, financing: str, confirmation: str, **_: Any) -> None:
         self.change("financing", financing, confirmed=confirmation)
 
     def financing_contracted(self: Rows, financing: str, contract: str, order: list[str],
-                             search: str | None = None, **_: Any) -> None:  # fmt: skip
+                             kid: str, search: str | None = None, **_: Any) -> None:  # fmt: skip
         self.change("financing", financing, contract=contract, order=order, search=search,
-                    salt=lot_salt(self.statement, 2), status="contracted")  # fmt: skip
+                    salt=lot_salt(self.statement, 2), status="contracted", kid=kid)  # fmt: skip
 
     def cut(self: Rows, contract: str, lot: str, remainder: str) -> Row:
         row = self.rows["lot"].pop((lot,))
@@ -102,7 +103,7 @@ class DealingFolds:
                       collection_route=collection_route, recourse=recourse, acknowledged=False,
                       status="free", salt=made["salt"])  # fmt: skip
         self.change("financing", financing, lot=f"{contract}.2", status=status,
-                    done=[*made["done"], "title"])  # fmt: skip
+                    done=[*made["done"], "title"], kid=None, quoted_by=None)  # fmt: skip
 
     def financing_step_done(self: Rows, financing: str, step: str, status: str,
                             filing: str | None = None, **_: Any) -> None:  # fmt: skip
@@ -112,10 +113,11 @@ class DealingFolds:
 
     def financing_payment_stated(self: Rows, financing: str, payer: str, reference: str,
                                  **_: Any) -> None:  # fmt: skip
-        self.change("financing", financing, payer=payer, reference=reference)
+        self.change("financing", financing, payer=payer, reference=reference, kid=None,
+                    quoted_by=None)  # fmt: skip
 
     def financing_ended(self: Rows, financing: str, lot: str, status: str, **_: Any) -> None:
         row = self.get("financing", financing)
-        self.change("financing", financing, status=status)
+        self.change("financing", financing, status=status, kid=None, quoted_by=None)
         if "contract" in row and (lot,) in self.rows["lot"]:
             self.change("lot", lot, status="free")

@@ -23,7 +23,8 @@ from registry.model import Role
 from registry.rights import CANCELLED_AT_ONCE
 from registry.statements import Kind
 from tests.builders import World, key_of
-from tests.encumbered import filing
+from tests.dealings import contracted, early
+from tests.encumbered import external, filing
 from tests.faults import documented
 from tests.golden import story
 from tests.people import approve, done, hand_key, offer_waits, rule, say, staffed
@@ -45,6 +46,8 @@ WITHOUT_STATEMENT = {
     "transfer.cancel": "The key that signed an open offer was revoked.",
     "transfer.cancel-more": "A revoked key had signed more of these than fit one entry.",
     "notice.escalate": "A recipient has been silent about a notice for so many working days.",
+    "early.cancel": "The key that signed an unanswered offer to pay early was revoked.",
+    "financing.cancel": "A key that signed an application, a quote or a contract was revoked.",
     "early.expire": "The last day for paying early is over.",
     "financing.expire": "The last day of a financing is over, and title has not passed.",
     "pledge.lapse": "The last day for registering a pledge is over.",
@@ -126,8 +129,12 @@ def _with_a_revocation() -> World:
     lot = f"{world.issue()}.0"
     for _ in range(CANCELLED_AT_ONCE + 1):
         lot = f"{world.offer(lot, 5, by='s1', to='s2')}.1"
-    world.do("s1", "key.revoke", {"kid": key_of("s1").public.kid})
-    world.engine.submit([])
+    made = contracted(world)
+    world.do("factor", "financing.register", external(world), re=made)
+    early(world)
+    for name in ("s1", "core"):
+        world.do(name, "key.revoke", {"kid": key_of(name).public.kid})
+        world.engine.submit([])
     return world
 
 

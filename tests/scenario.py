@@ -277,6 +277,12 @@ def _voucher_accede(world: World) -> Draft:
     return Draft(by="s3", kind="voucher.accede", body=body, re=pending_voucher(world))
 
 
+def _voucher_refuse_accession(world: World) -> Draft:
+    joining = _voucher_accede(world)
+    made = world.do("s3", joining.kind, joining.body, re=joining.re)
+    return Draft(by="s1", kind="voucher.refuse-accession", body={"lots": []}, re=made.sid)
+
+
 def _payee(world: World, name: str) -> dict[str, Json]:
     return {"account": world.accounts[name], "collection_route": True}
 
@@ -342,6 +348,7 @@ GOOD: dict[str, Callable[[World], Draft]] = {
     "consent.withdraw": _consent_withdraw,
     "voucher.issue": _voucher_issue,
     "voucher.accede": _voucher_accede,
+    "voucher.refuse-accession": _voucher_refuse_accession,
     "voucher.accept": _voucher_accept,
     "voucher.refuse": _voucher_refuse,
     "voucher.withdraw": _voucher_withdraw,

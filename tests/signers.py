@@ -41,6 +41,7 @@ WHO: dict[str, set[str]] = {
     "issuance.resume": {"registrar"},
     "voucher.issue": {"participant"},
     "voucher.accede": {"participant"},
+    "voucher.refuse-accession": HOLDERS,
     "voucher.void": {"participant"},
     "voucher.agree-void": HOLDERS,
     "voucher.accept": HOLDERS,

@@ -38,7 +38,7 @@ from registry.encumbrance_refusals import (
     MoveNotAllowedError,
 )
 from registry.tables import Table
-from tests.builders import DIGEST, World, instant
+from tests.builders import DIGEST, World, instant, key_of
 from tests.dealings import PAID, SIGNED, apply, early, quote_body, receipt
 from tests.encumbered import (
     FILE,
@@ -52,6 +52,7 @@ from tests.encumbered import (
     freeze,
     pledge,
 )
+from tests.people import key_body
 from tests.scenario import RULEBOOK, Draft, attempt, cast_world, refusal, verify_everything
 
 Move = Callable[[World, str], Draft]
@@ -160,6 +161,14 @@ def _title_first(world: World, of: str) -> None:
     _after(*SIGN)(world, of)
 
 
+def _key_ends(world: World, _of: str) -> None:
+    """Ends a financing with the key that applied for it; the applicant goes on with another."""
+    world.do("s1", "key.add", key_body(world, "s1", "s1 next"))
+    world.do("s1", "key.revoke", {"kid": world.keys["s1"].public.kid})
+    world.keys["s1"] = key_of("s1 next")
+    world.engine.submit([])
+
+
 def _in_reverse(world: World) -> str:
     return apply(world, mode="reverse")
 
@@ -190,6 +199,7 @@ REACHES: Mapping[str, Callable[[World, str], None]] = {
     "financing: withdrawn": _after(FINANCING["financing.end"]),
     "financing: declined": _after(_by("factor", "financing.end")),
     "financing: expired": _until(date(2025, 10, 1)),
+    "financing: cancelled": _key_ends,
     "standing": _after(),
     "cancelled": _after(FILING["registration.cancel"]),
     "expired": _until(date(2026, 7, 2)),

@@ -26,9 +26,9 @@ VECTORS = Path(__file__).resolve().parent / "vectors" / "formats"
 TABLES = (
     "ledger", "key_record", "pending", "approval", "waited", "suspension", "affiliation",
     "registration", "offer", "consent_grant", "policy", "consent", "calendar", "pledge",
-    "freeze", "dispute", "filing", "search", "task", "accessory", "power", "revocation",
-    "withheld", "notice", "early", "financing", "lot", "voucher_number", "voucher", "mandate",
-    "account", "party", "approval_rule", "inbox", "deadline", "state_request", "bucket",
+    "freeze", "dispute", "filing", "search", "task", "accessory", "accession", "power",
+    "revocation", "withheld", "notice", "early", "financing", "lot", "voucher_number", "voucher",
+    "mandate", "account", "party", "approval_rule", "inbox", "deadline", "state_request", "bucket",
     "history", "committed", "invoice", "backing", "debtor", "exposure", "issuance_stop",
     "voiding", "fund", "run", "instruction", "order", "obligation", "balance",
 )  # fmt: skip

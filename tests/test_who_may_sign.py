@@ -108,7 +108,11 @@ def _register_only(world: World) -> None:
 def test_the_key_in_the_body_is_the_one_that_signs(kind: str) -> None:
     world, draft = good(kind)
     draft.key = key_of("somebody else")
-    assert isinstance(refusal(world, draft), HeaderMismatchError)
+    found = refusal(world, draft)
+    assert isinstance(found, HeaderMismatchError)
+    assert found.facts["member"] == "kid"
+    assert found.facts["found"] == key_of("somebody else").public.kid
+    assert str(found).endswith(f"kid is {found.facts['found']}, not {found.facts['expected']}")
 
 
 def test_there_is_one_genesis() -> None:

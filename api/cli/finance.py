@@ -11,12 +11,13 @@ from typing import Annotated
 import typer
 
 from api.cli.common import AsJson, print_json, told
-from api.cli.connect import LogKey, Party, ReadKey, Url, open_client, refused
+from api.cli.connect import LogKey, Party, ReadKey, Url
+from api.cli.lots import reader
 from api.cli.read import Name, print_object
-from api.client import RefusedError
 from api.quotes import read_quote
 from registry.calendars import parse_date
 from registry.errors import InvariantBrokenError, MalformedError
+from registry.liability import settle
 from registry.money import parse_amount
 from registry.pricing import Fee, format_terms
 
@@ -62,12 +63,35 @@ def check(
     name: Name, url: Url, party: Party, read_key: ReadKey, log_key: LogKey, as_json: AsJson = False
 ) -> None:
     """Computes a quote again: what does not follow to the fen is not to be signed."""
-    with told(), open_client(url, log_key, party=party, read_key=read_key) as client:
-        try:
-            terms, _ = read_quote(client, name, by=party)
-        except RefusedError as error:
-            raise refused(error) from None
-    print_object(terms, as_json=as_json)
+    with reader(url, log_key, party, read_key) as ask:
+        terms, _ = read_quote(ask.client, name, by=party)
+        print_object(ask, terms, as_json=as_json)
 
 
-COMMANDS = (("financing", "figures", figures), ("financing", "check", check))
+def recourse(
+    principal: Annotated[str, typer.Option(help="What was financed, in fen.")],
+    interest: Annotated[str, typer.Option(help="Its interest and fees, in fen.")],
+    collected: Annotated[str, typer.Option(help="What was collected of anybody, in fen.")],
+    costs: Annotated[str, typer.Option(help="What collecting cost, in fen.")] = "0",
+) -> None:
+    """Settles a financing with recourse: what the assignor still owes, and what it gets back."""
+    with told(malformed=2):
+        amounts = [
+            0 if each == "0" else parse_amount(each)
+            for each in (principal, interest, costs, collected)
+        ]
+    found = settle(
+        principal_minor=amounts[0],
+        interest_minor=amounts[1],
+        costs_minor=amounts[2],
+        collected_minor=amounts[3],
+        recourse=True,
+    )
+    print_json({"claimable": str(found.claimable_minor), "surplus": str(found.surplus_minor)})
+
+
+COMMANDS = (
+    ("financing", "recourse", recourse),
+    ("financing", "figures", figures),
+    ("financing", "check", check),
+)

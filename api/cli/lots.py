@@ -14,7 +14,7 @@ from api.answers import RefusedError
 from api.cli.common import AsJson, print_json, told
 from api.cli.connect import LogKey, Party, ReadKey, Url, open_client, refused
 from api.cli.screen import Reader, out, short, show_facts, show_table
-from api.words import PURPOSES, STATUSES, Words, said
+from api.words import CAPACITIES, PURPOSES, STATUSES, Words, said
 from registry.money import format_yuan
 
 Name = Annotated[str, typer.Argument(help="Its id.")]
@@ -57,7 +57,8 @@ def show_lot(
         if as_json:
             print_json(lot)
             return
-        show_facts([*_lot_facts(ask, lot, when), *_burdens(ask, lot), *_securities(ask, lot)])
+        facts = [*_lot_facts(ask, lot, when), *_burdens(ask, lot), *_securities(ask, lot)]
+        show_facts([*facts, *([] if as_of else _claimable(ask, name))])
 
 
 def _lot_facts(ask: Reader, lot: Mapping[str, Any], when: Mapping[str, str]) -> Iterator[Fact]:
@@ -121,6 +122,18 @@ def _securities(ask: Reader, lot: Mapping[str, Any]) -> Iterator[Fact]:
     for row in lot["registrations"]:
         words = f"{row['number']}, until {row['expires_on']}, {said(STATUSES, row['status'])}"
         yield ("外部登记", "registered"), words
+
+
+def _claimable(ask: Reader, name: str) -> Iterator[Fact]:
+    """Yields whom the holder may ask to pay now, in any order."""
+    try:
+        found = ask.get(f"/v1/lots/{quote(name, safe='')}/claimable")
+    except RefusedError:
+        return
+    for row in found["now"]:
+        cap = f", up to {money(row, 'cap')}" if "cap" in row else ""
+        words = f"{ask.name(row['party'])}, {said(CAPACITIES, row['as'])}{cap}"
+        yield ("可请求付款", "may be asked to pay"), words
 
 
 # --- Its lineage ----------------------------------------------------------------------

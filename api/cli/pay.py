@@ -4,8 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.common import KeyFile, print_json, talk, told
+from api.answers import Result
+from api.cli.common import AsJson, KeyFile, print_json, talk, told
 from api.cli.connect import LogKey, Party, ReadKey, Url, open_client, refused
+from api.cli.outcome import tell_result
 from api.client import Client, RefusedError
 from registry.canonical import Json
 from registry.ids import LotId
@@ -26,6 +28,7 @@ def pay(
     dry_run: Annotated[
         bool, typer.Option("--print", help="Print the signed offers, and send nothing.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Pays a party with what you hold: lots due earlier go first, the last is split.
 
@@ -45,18 +48,30 @@ def pay(
                 results = client.submit_many(texts)
             except RefusedError as error:
                 raise refused(error) from None
-    print_json(
-        [
-            {"sid": result.sid, "index": result.index}
-            if not result.problem
-            else {"sid": result.sid, "problem": dict(result.problem)}
-            for result in results
-        ]
-    )
+            if as_json:
+                print_json([_as_data(result) for result in results])
+            else:
+                for result in results:
+                    _tell(client, party, result)
     failed = sum(bool(result.problem) for result in results)
     if failed:
         talk.print(f"{failed} of {len(results)} offers were refused; the others stand", style="red")
         raise typer.Exit(1)
+
+
+def _as_data(result: Result) -> dict[str, Any]:
+    """Returns what became of an offer, as data."""
+    if result.problem:
+        return {"sid": result.sid, "problem": dict(result.problem)}
+    return {"sid": result.sid, "index": result.index}
+
+
+def _tell(client: Client, party: str, result: Result) -> None:
+    """Tells what became of an offer."""
+    if result.problem:
+        refused(RefusedError(result.problem))
+    else:
+        tell_result(client, party, "transfer.offer", result)
 
 
 def _offers(

@@ -1,55 +1,29 @@
 """Commands that read: lots, vouchers, offers, notices, parties, clearing."""
 
+import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
-from rich.console import Console, JustifyMethod
+from rich.cells import cell_len
+from rich.console import JustifyMethod
 from rich.table import Table
+from rich.text import Text
 
-from api.cli.common import AsJson, print_json, told
-from api.cli.connect import LogKey, Party, ReadKey, Url, open_client, reading, refused
+from api.cli.common import USAGE, AsJson, print_json, talk, told
+from api.cli.connect import LogKey, Party, ReadKey, Url, open_client, refused
+from api.cli.facts import is_party, party_of, show_object, text_of, words_of
+from api.cli.lots import reader
+from api.cli.screen import Reader, out
 from api.client import RefusedError
-from registry.money import format_yuan
+from api.members import MONEY
 
-out = Console(highlight=False, markup=False)
+At = Annotated[
+    str, typer.Option(help="2025-07-01T14:59 in the ledger's zone, or milliseconds; else now.")
+]
 Name = Annotated[str, typer.Argument(help="Its id.")]
-_MONEY = frozenset(
-    {
-        "amount",
-        "face",
-        "discharged",
-        "cancelled",
-        "minimum",
-        "total",
-        "gross",
-        "secured",
-        "owed",
-        "cap",
-        "cap_of_lot",
-        "discount",
-        "net",
-        "financed",
-    }
-)
-_INSTANTS = frozenset(
-    {
-        "at",
-        "arrived",
-        "received",
-        "noticed_at",
-        "registered_at",
-        "revoked_at",
-        "accept_by",
-        "close_by",
-        "pay_by",
-    }
-)
-_EARLIEST = 10**12
-"""Milliseconds; what is less, under one of these names, is no instant but an entry's index."""
-
 _HELP = {
     "/v1/lots": "Lists the lots that you hold.",
     "/v1/vouchers": "Lists the vouchers that you owe, hold or are offered.",
@@ -74,7 +48,6 @@ _HELP = {
     "/v1/financings/{}": "Shows a financing: what was asked for, quoted, signed and done 融资.",
     "/v1/policies/{}": "Shows a policy and its rules; `current` is the one in force.",
     "/v1/calendars/{}": "Shows a calendar's newest version.",
-    "/v1/lots/{}/payee": "Says who is entitled to a lot, and whom its debtor may safely pay.",
     "/v1/lots/{}/priority": "Orders the claims to a lot: its holder's and its pledgees'.",
     "/v1/notices/{}": "Shows a notice and what was answered to it.",
     "/v1/inboxes/{}": "Shows a party's inbox: how many notices, and which system it designated.",
@@ -98,9 +71,9 @@ def _show(path: str) -> Callable[..., None]:
         log_key: LogKey,
         as_json: AsJson = False,
     ) -> None:
-        with told():
-            found = reading(url, log_key, party, read_key, path.format(quote(name, safe="")))
-        print_object(found, as_json=as_json)
+        with reader(url, log_key, party, read_key) as ask:
+            found = ask.get(path.format(quote(name, safe="")))
+            print_object(ask, found, as_json=as_json)
 
     show.__doc__ = _HELP[path]
     return show
@@ -112,17 +85,13 @@ def _list(path: str, *columns: str, **fixed: str) -> Callable[..., None]:
     def list_all(
         url: Url, party: Party, read_key: ReadKey, log_key: LogKey, as_json: AsJson = False
     ) -> None:
-        with told():
+        with reader(url, log_key, party, read_key) as ask:
             params = {name: value.format(party=party) for name, value in fixed.items()}
-            with open_client(url, log_key, party=party, read_key=read_key) as client:
-                try:
-                    rows = list(client.pages(path, by=party, **params))
-                except RefusedError as error:
-                    raise refused(error) from None
-        if as_json:
-            print_json(rows)
-        else:
-            _tabulate(rows, columns)
+            rows = list(ask.rows(path, **params))
+            if as_json:
+                print_json(rows)
+            else:
+                _tabulate(ask, rows, columns)
 
     list_all.__doc__ = _HELP[path]
     return list_all
@@ -135,15 +104,30 @@ def discharge(
     party: Party,
     read_key: ReadKey,
     log_key: LogKey,
-    at: Annotated[int | None, typer.Option(help="Milliseconds; else now.")] = None,
+    at: At = "",
     as_json: AsJson = False,
 ) -> None:
     """Says whether the debtor is discharged if it pays a party."""
-    path = f"/v1/lots/{quote(name, safe='')}/discharge"
-    params = {} if at is None else {"at": at}
-    with told():
-        found = reading(url, log_key, party, read_key, path, payee=payee, **params)
-    print_object(found, as_json=as_json)
+    with reader(url, log_key, party, read_key) as ask:
+        params = {"at": ask.instant(at)} if at else {}
+        found = ask.get(f"/v1/lots/{quote(name, safe='')}/discharge", payee=payee, **params)
+        print_object(ask, found, as_json=as_json)
+
+
+def payee(
+    name: Name,
+    url: Url,
+    party: Party,
+    read_key: ReadKey,
+    log_key: LogKey,
+    at: At = "",
+    as_json: AsJson = False,
+) -> None:
+    """Says who is entitled to a lot, and whom its debtor may safely pay."""
+    with reader(url, log_key, party, read_key) as ask:
+        params = {"at": ask.instant(at)} if at else {}
+        found = ask.get(f"/v1/lots/{quote(name, safe='')}/payee", **params)
+        print_object(ask, found, as_json=as_json)
 
 
 def page(
@@ -153,64 +137,66 @@ def page(
     read_key: ReadKey,
     log_key: LogKey,
     language: Annotated[str, typer.Option(help="zh, en or both.")] = "both",
+    form: Annotated[str, typer.Option("--format", help="html or pdf.")] = "html",
+    file: Annotated[Path | None, typer.Option("--output", "-o", help="Where to save it.")] = None,
 ) -> None:
-    """Prints a notice as HTML, with the proof of its arrival: save it, and print it on A4."""
+    """Prints a notice as HTML or PDF, with the proof of its arrival: save it, and print it."""
+    if form == "pdf" and file is None and sys.stdout.isatty():
+        talk.print("a PDF is nothing for a terminal: name a file with --output")
+        raise typer.Exit(USAGE)
     path = f"/v1/notices/{quote(name, safe='')}/page"
     with told(), open_client(url, log_key, party=party, read_key=read_key) as client:
         try:
-            print(client.get_bytes(path, by=party, language=language).decode(), end="")
+            data = client.get_bytes(path, by=party, language=language, format=form)
         except RefusedError as error:
             raise refused(error) from None
+        if file is not None:
+            file.write_bytes(data)
+            talk.print(f"saved {file}")
+        elif form == "pdf":
+            sys.stdout.buffer.write(data)
+        else:
+            print(data.decode(), end="")
 
 
-def print_object(found: Any, *, as_json: bool) -> None:
+def print_object(ask: Reader, found: Any, *, as_json: bool) -> None:
     """Prints one object."""
     if as_json or not isinstance(found, dict):
         print_json(found)
-        return
-    table = Table(box=None, show_header=False, padding=(0, 2))
-    for name, value in found.items():
-        table.add_row(name, _text(name, value))
-    out.print(table)
+    else:
+        show_object(ask, found)
 
 
-def _text(name: str, value: Any) -> str:
-    """Returns a value for people."""
-    if name in _MONEY and isinstance(value, str):
-        return format_yuan(int(value))
-    if name in _INSTANTS and isinstance(value, int) and value > _EARLIEST:
-        return f"{value}  {datetime.fromtimestamp(value / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
-    if isinstance(value, list):
-        between = "\n" if any(isinstance(item, dict) for item in value) else ", "
-        return between.join(_text("", item) for item in value) or "none"
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_text(key, each)}" for key, each in value.items())
-    return str(value)
-
-
-def _tabulate(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
-    """Prints a list: in full what a command takes, and the rest as far as there is room."""
+def _tabulate(ask: Reader, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+    """Prints a list: in full what a command takes, the rest in as many lines as it needs."""
     if not rows:
         out.print("none  无")
         return
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for place, name in enumerate(columns):
-        is_id = place == 0
-        justify: JustifyMethod = "right" if name in _MONEY else "left"
+        justify: JustifyMethod = "right" if name in MONEY else "left"
+        is_whole = place == 0 or name in MONEY or name in _DAYS
+        head = "\n".join(filter(None, words_of(name)))
+        longest = max(map(cell_len, head.split()))
         table.add_column(
-            name.replace("_", " "),
-            justify=justify,
-            no_wrap=True,
-            overflow="fold" if is_id else "ellipsis",
-            min_width=max(len(str(row.get(name, ""))) for row in rows) if is_id else None,
+            head, justify=justify, no_wrap=is_whole, overflow="fold", min_width=longest
         )
     for row in rows:
         # Nobody can pass on what is pledged or frozen, whatever its status.
         row = {**row, "status": "burdened"} if row.get("burdens") else row
-        table.add_row(*(_text(name, row.get(name, "")) for name in columns))
+        cells = (_cell(ask, name, row.get(name)) for name in columns[1:])
+        table.add_row(Text(str(row.get(columns[0], ""))), *map(Text, cells))
     out.print(table)
 
 
+def _cell(ask: Reader, name: str, value: Any) -> str:
+    """Returns a cell: of parties the names alone, which are read; `show` has the ids too."""
+    if isinstance(value, str) and name != "party" and is_party(value):
+        return party_of(ask, value).removesuffix(f"  {value}")
+    return "" if value is None else text_of(ask, name, value)
+
+
+_DAYS = frozenset({"due_on", "expires_on", "effective_on", "first", "last"})
 COMMANDS = (
     ("lot", "list", _list("/v1/lots", "lot", "amount", "due_on", "status", holder="{party}")),
     ("voucher", "list", _list("/v1/vouchers", "voucher", "voucher_no", "face", "status")),
@@ -240,7 +226,7 @@ COMMANDS = (
     ("calendar", "show", _show("/v1/calendars/{}")),
     ("calendar", "list", _list("/v1/calendars", "name", "version", "first", "last")),
     ("consent", "list", _list("/v1/consents", "consent", "purpose", "mode", "minimum")),
-    ("lot", "payee", _show("/v1/lots/{}/payee")),
+    ("lot", "payee", payee),
     ("lot", "discharge", discharge),
     ("lot", "priority", _show("/v1/lots/{}/priority")),
     ("notice", "show", _show("/v1/notices/{}")),

@@ -1,10 +1,11 @@
 """What commands print for people: facts by name, tables, days, names of parties."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import quote
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -12,6 +13,7 @@ from rich.text import Text
 from api.client import Client, RefusedError
 from api.words import Words
 from registry.calendars import parse_offset
+from registry.errors import RegistryError
 
 out = Console(highlight=False, markup=False)
 
@@ -27,27 +29,42 @@ def short(name: str) -> str:
 class Reader:
     """Reads for one party, and remembers the names that it has met."""
 
-    def __init__(self, client: Client, party: str) -> None:
-        """Reads over a client, as a party."""
-        self._client = client
+    def __init__(self, client: Client, party: str, *, can_read: bool = True) -> None:
+        """Reads over a client, as a party; without a key to read with it knows no names."""
+        self.client = client
         self._party = party
+        self._can_read = can_read
         self._names: dict[str, str] = {}
         self._vouchers: dict[str, dict[str, Any]] = {}
-        self._offset = timedelta(minutes=parse_offset(self.get("/v1/ledger")["zone"]))
+        self._offset = timedelta(minutes=parse_offset(client.get("/v1/ledger")["zone"]))
 
     def get(self, path: str, **params: str | int) -> Any:
         """Reads an object."""
-        return self._client.get(path, by=self._party, **params)
+        return self.client.get(path, by=self._party, **params)
 
     def rows(self, path: str, **params: str | int) -> Iterable[dict[str, Any]]:
         """Reads a list, page by page."""
-        return self._client.pages(path, by=self._party, **params)
+        return self.client.pages(path, by=self._party, **params)
 
     def name(self, party: str) -> str:
         """Returns a party's name."""
         if party not in self._names:
             self._names[party] = str(self.get(f"/v1/parties/{quote(party, safe='')}")["name"])
         return self._names[party]
+
+    def known(self, party: str) -> str:
+        """Returns a party's name; empty where it cannot be read."""
+        if not self._can_read:
+            return ""
+        try:
+            return self.name(party)
+        except (RefusedError, RegistryError):
+            return ""
+
+    def named(self, party: str) -> str:
+        """Returns a party's name and id as a sentence has them; the id where that is all."""
+        name = self.known(party)
+        return f"{name} ({party})" if name else party
 
     def voucher(self, sid: str, **params: str | int) -> dict[str, Any]:
         """Returns a voucher; only its id where the reader may not see it."""
@@ -63,6 +80,23 @@ class Reader:
     def day(self, time: int) -> str:
         """Returns the day of an instant in the ledger's zone."""
         return f"{datetime.fromtimestamp(time / 1000, UTC) + self._offset:%Y-%m-%d}"
+
+    def instant(self, text: str) -> int:
+        """Reads an instant in the ledger's zone, or milliseconds.
+
+        Raises:
+            typer.BadParameter: It is neither.
+        """
+        if text.isascii() and text.isdigit():
+            return int(text)
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            form = f"{text}: neither milliseconds nor as 2025-07-01T14:59"
+            raise typer.BadParameter(form, param_hint="--at") from None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=timezone(self._offset))
+        return int(moment.timestamp() * 1000)
 
     def moment(self, time: int) -> str:
         """Returns an instant in the ledger's zone, to the second."""

@@ -9,7 +9,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from api.cli.common import USAGE, AsJson, LogKey, OriginText, pinned, print_json, talk
-from api.notice_proof import verify_page
+from api.notice_proof import read_proof, verify_proof
 from clearing.rulebook import RULEBOOK
 from registry.audit import Audit, audit_export
 from registry.audit_state import SavedState, load_state, save_state
@@ -272,22 +272,25 @@ def _accept(holding: Holding, *, as_json: bool) -> None:
 
 
 def notice_verify(
-    file: Annotated[Path, typer.Argument(help="A notice's page, as it was saved.")],
+    file: Annotated[Path, typer.Argument(help="A notice's page or PDF, as it was saved.")],
     log_key: LogKey,
     origin: OriginText = "",
     as_json: AsJson = False,
 ) -> None:
-    """Verifies the page of a notice offline, by the entry that stands on it.
+    """Verifies the page or PDF of a notice offline, by the entry that stands in it.
 
-    Exit codes: 0 verified, 10 invalid, 13 if the page shows the entry's hash alone.
+    Exit codes: 0 verified, 10 invalid, 13 if it shows the entry's hash alone.
     """
     name, key = pinned(origin, log_key)
     try:
-        found = verify_page(file.read_text(encoding="utf-8"), origin=name, key=key)
-    except (OSError, UnicodeDecodeError) as error:
+        found = verify_proof(read_proof(file.read_bytes()), origin=name, key=key)
+    except OSError as error:
         talk.print(str(error))
         raise typer.Exit(1) from None
     except RegistryError as error:
+        if isinstance(error, MissingFileError) and not as_json:
+            talk.print("It proves that something has arrived, and does not show the entry: who has")
+            talk.print("the paper of either side of the transfer, or of an auditor, sees what.")
         _refuse(error, as_json=as_json)
     else:
         said: dict[str, Any] = {

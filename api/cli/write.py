@@ -12,8 +12,9 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.common import USAGE, KeyFile, print_json, talk, told
-from api.cli.connect import LogKey, Party, ReadKey, Url, open_client, refused
+from api.cli.common import USAGE, AsJson, KeyFile, print_json, talk, told
+from api.cli.connect import LogKey, MayReadKey, Party, ReadKey, Url, open_client, refused
+from api.cli.outcome import as_data, tell_result
 from api.client import Client, RefusedError
 from clearing.rulebook import RULEBOOK
 from registry.canonical import Json, b64url_encode, salted_digest
@@ -46,12 +47,18 @@ def _write(kind: Kind[Any]) -> Callable[..., None]:
         log_key: LogKey,
         body: Text = "{}",
         re: Re = None,
+        read_key: MayReadKey = None,
         dry_run: Print = False,
+        as_json: AsJson = False,
     ) -> None:
         with told():
             value = _read_body(body)
-            with open_client(url, log_key, party=party, key=key) as client:
-                _send(client, kind, party, value, re=re, dry_run=dry_run)
+            with open_client(url, log_key, party=party, key=key, read_key=read_key) as client:
+                text = _sign(client, kind, party, value, re=re)
+                if dry_run:
+                    print(text)
+                else:
+                    _send(client, kind, party, text, as_json=as_json)
 
     write.__doc__ = f"{kind.summary}\n\nSigned by: {kind.relation}."
     return write
@@ -67,7 +74,9 @@ def _publish(kind: Kind[Any], pack_of: Callable[[str], dict[str, Json]]) -> Call
         log_key: LogKey,
         pack: Pack = None,
         body: Text = "{}",
+        read_key: MayReadKey = None,
         dry_run: Print = False,
+        as_json: AsJson = False,
     ) -> None:
         with told():
             value = _read_body(body)
@@ -78,8 +87,12 @@ def _publish(kind: Kind[Any], pack_of: Callable[[str], dict[str, Json]]) -> Call
                     known = ", ".join((*POLICY_PACKS, *CALENDAR_PACKS))
                     talk.print(f"there is no pack {pack} for this; there are {known}")
                     raise typer.Exit(2) from None
-            with open_client(url, log_key, party=party, key=key) as client:
-                _send(client, kind, party, value, re=None, dry_run=dry_run)
+            with open_client(url, log_key, party=party, key=key, read_key=read_key) as client:
+                text = _sign(client, kind, party, value, re=None)
+                if dry_run:
+                    print(text)
+                else:
+                    _send(client, kind, party, text, as_json=as_json)
 
     publish.__doc__ = f"{kind.summary}\n\nSigned by: {kind.relation}."
     return publish
@@ -105,34 +118,26 @@ def _command(kind: Kind[Any]) -> Callable[..., None]:
     return _write(kind) if pack_of is None else _publish(kind, pack_of)
 
 
-def _send(
-    client: Client,
-    kind: Kind[Any],
-    party: str,
-    body: dict[str, Json],
-    *,
-    re: str | None,
-    dry_run: bool,
-) -> None:
-    """Signs a statement and sends it, or prints it."""
+def _sign(
+    client: Client, kind: Kind[Any], party: str, body: dict[str, Json], *, re: str | None
+) -> str:
+    """Signs a statement."""
     try:
-        text = client.sign(kind.name, by=party, body=body, re=re)
-        if dry_run:
-            print(text)
-            return
+        return client.sign(kind.name, by=party, body=body, re=re)
+    except RefusedError as error:
+        raise refused(error) from None
+
+
+def _send(client: Client, kind: Kind[Any], party: str, text: str, *, as_json: bool) -> None:
+    """Sends a statement and tells what has become of it."""
+    try:
         result = client.submit(text)
     except RefusedError as error:
         raise refused(error) from None
-    print_json(
-        {
-            "sid": result.sid,
-            "index": result.index,
-            "leaf_hash": result.leaf_hash,
-            "time": result.time,
-            "effects": result.effects,
-            **({"approval": result.approval} if result.approval else {}),
-        }
-    )
+    if as_json:
+        print_json(as_data(result))
+    else:
+        tell_result(client, party, kind.name, result)
 
 
 def _members_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from api.morning.piles import NEAR_PERCENT, SHOWN_MAX, Line, Morning, Pile, first
 from registry.burdens import DISPUTES, FREEZES, PLEDGES, TASKS, DisputeStatus, PledgeStatus
-from registry.credit import EXPOSURES
+from registry.credit import EXPOSURES, VOIDINGS
 from registry.model import LOTS, OFFERS, VOUCHERS, Lot, VoucherStatus
 from registry.people import PENDING
 
@@ -84,6 +84,29 @@ def offers_to_answer(morning: Morning) -> Pile | None:
     return Pile(
         kind="offers-to-answer", count=len(rows), amount=sum(r.amount for r in rows), lines=lines
     )
+
+
+def voidings_to_answer(morning: Morning) -> Pile | None:
+    """Vouchers that their debtors would have void, and of which the reader holds all (作废)."""
+    proposed = list(morning.rows(VOIDINGS))
+    vouchers = morning.named(VOUCHERS, (row.voucher for row in proposed))
+    asked = [row for row in proposed if vouchers[row.voucher].status == VoucherStatus.ACTIVE]
+    if not asked:
+        return None
+    mine: set[tuple[str, int]] = set()
+    for party in morning.holders:
+        held = morning.store.totals(
+            LOTS, ("voucher",), sums=("amount",), field="holder", value=party
+        )
+        mine |= {(str(voucher), amount) for voucher, _, amount in held}
+    lines = [
+        Line(id=row.voiding, about=of.voucher_no, party=of.debtor, amount=of.face, on=of.due_on)
+        for row in asked
+        if ((of := vouchers[row.voucher]).voucher, of.face) in mine
+    ]
+    amount = sum(line.amount or 0 for line in lines)
+    pile = Pile(kind="voidings-to-answer", count=len(lines), amount=amount, lines=first(lines))
+    return pile if lines else None
 
 
 # --- What is held -----------------------------------------------------------------

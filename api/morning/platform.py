@@ -121,7 +121,10 @@ def all_stops(morning: Morning) -> Pile | None:
 
 def to_admit(morning: Morning) -> Pile | None:
     """Requests to be admitted."""
-    rows = list(morning.rows(REGISTRATIONS))
+    asked = list(morning.rows(REGISTRATIONS))
+    # Whoever has asked twice is admitted once; the other request can come to nothing any more.
+    admitted = morning.named(PARTIES, (row.party for row in asked))
+    rows = [row for row in asked if row.party not in admitted]
     lines = first(Line(id=row.statement, about=row.name, party=row.party) for row in rows)
     return Pile(kind="to-admit", count=len(rows), lines=lines) if rows else None
 

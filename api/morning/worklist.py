@@ -20,6 +20,7 @@ _OWN: Final[tuple[Finder, ...]] = (holders.suspended, holders.approvals)
 _HOLDER: Final[tuple[Finder, ...]] = (
     holders.vouchers_to_accept,
     holders.offers_to_answer,
+    holders.voidings_to_answer,
     dealings.to_sign,
     dealings.to_receive,
     dealings.early_to_answer,

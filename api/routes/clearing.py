@@ -8,11 +8,11 @@ from fastapi.responses import JSONResponse
 
 from api.errors import NotFoundError, RequestInvalidError
 from api.money import certificate_of, exposure_of, way_of_lot
-from api.pages import LIMIT_DEFAULT, Ask, page_of
-from api.requests import GUARDS, AsOf, CallerOf, ServiceOf, answer
-from api.routes.reading import Cursor, Limit, LongLimit, listed
+from api.pages import Ask, page_of
+from api.requests import GUARDS, CallerOf, ServiceOf, answer
+from api.routes.lists import ListingOf, LongListingOf, everybody
 from api.service import Service
-from api.visibility import sees_instruction
+from api.visibility import sees_instruction, sees_obligation
 from clearing.model import (
     FUNDS,
     INSTRUCTIONS,
@@ -38,51 +38,26 @@ router = APIRouter(prefix="/v1/clearing", dependencies=GUARDS)
 
 @router.get("/runs", operation_id="clearing.runs")
 async def list_runs(
-    service: ServiceOf,
-    caller: CallerOf,
-    as_of: AsOf,
+    listing: ListingOf,
     due_on: str | None = None,
-    limit: Limit = LIMIT_DEFAULT,
-    cursor: Cursor = "",
 ) -> JSONResponse:
     """Lists clearing runs: one per adopted plan."""
-    ask = Ask(
-        table=RUNS,
-        caller=caller,
-        sees=lambda _: True,
-        equal={"due_on": due_on},
-        limit=limit,
-        cursor=cursor,
-        as_of=as_of,
-    )
-    return await listed(service, ask)
+    return await listing.of(RUNS, everybody, due_on=due_on)
 
 
 @router.get("/instructions", operation_id="clearing.instructions")
 async def list_instructions(
-    service: ServiceOf,
-    caller: CallerOf,
-    as_of: AsOf,
+    listing: LongListingOf,
     plan: str | None = None,
     bank: str | None = None,
     status: Annotated[str | None, Query(pattern="^[a-z]{1,20}$")] = None,
-    limit: LongLimit = LIMIT_DEFAULT,
-    cursor: Cursor = "",
 ) -> JSONResponse:
     """Lists instructions of which the caller is payer, payee, or the payee's bank.
 
     `ready` tells whether everything that must be posted before has been, at any bank.
     """
-    ask = Ask(
-        table=INSTRUCTIONS,
-        caller=caller,
-        sees=lambda record: sees_instruction(caller, record),
-        equal={"plan": plan, "bank": bank, "status": status},
-        limit=limit,
-        cursor=cursor,
-        as_of=as_of,
-    )
-    return answer(await asyncio.to_thread(_with_readiness, service, ask))
+    ask = listing.ask(INSTRUCTIONS, sees_instruction, plan=plan, bank=bank, status=status)
+    return answer(await asyncio.to_thread(_with_readiness, listing.service, ask))
 
 
 def _with_readiness(service: Service, ask: Ask[InstructionRecord]) -> dict[str, Any]:
@@ -207,22 +182,6 @@ async def explain_lot(service: ServiceOf, caller: CallerOf, lot: str) -> JSONRes
 
 
 @router.get("/obligations", operation_id="clearing.obligations")
-async def list_obligations(
-    service: ServiceOf,
-    caller: CallerOf,
-    as_of: AsOf,
-    limit: Limit = LIMIT_DEFAULT,
-    cursor: Cursor = "",
-) -> JSONResponse:
+async def list_obligations(listing: ListingOf) -> JSONResponse:
     """Lists what the caller owes, or is owed, because of instructions."""
-    ask = Ask(
-        table=OBLIGATIONS,
-        caller=caller,
-        sees=lambda row: (
-            caller.is_auditor or any(map(caller.is_or_manages, (row.owed_by, row.owed_to)))
-        ),
-        limit=limit,
-        cursor=cursor,
-        as_of=as_of,
-    )
-    return await listed(service, ask)
+    return await listing.of(OBLIGATIONS, sees_obligation)

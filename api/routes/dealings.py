@@ -7,10 +7,10 @@ from fastapi.responses import JSONResponse
 
 from api.errors import NotFoundError
 from api.find import find_row
-from api.pages import LIMIT_DEFAULT, Ask, shown
+from api.pages import shown
 from api.requests import GUARDS, AsOf, CallerOf, ServiceOf, answer
-from api.routes.reading import HIDDEN, Cursor, Limit, listed
-from api.visibility import sees_early, sees_financing
+from api.routes.lists import HIDDEN, ListingOf
+from api.visibility import has_a_word_in, sees_early, sees_financing
 from registry.dealings import EARLY_PAYMENTS, FINANCINGS
 
 router = APIRouter(prefix="/v1", dependencies=GUARDS)
@@ -18,28 +18,22 @@ router = APIRouter(prefix="/v1", dependencies=GUARDS)
 
 @router.get("/financings", operation_id="financings.list")
 async def list_financings(
-    service: ServiceOf,
-    caller: CallerOf,
-    as_of: AsOf,
+    listing: ListingOf,
     lot: str | None = None,
     applicant: str | None = None,
     financier: str | None = None,
     status: str | None = None,
-    limit: Limit = LIMIT_DEFAULT,
-    cursor: Cursor = "",
 ) -> JSONResponse:
     """Lists financings that the caller asks for, gives, or has the claim of."""
-    ask = Ask(
-        table=FINANCINGS,
-        caller=caller,
-        sees=lambda row: sees_financing(caller, row),
-        equal={"lot": lot, "applicant": applicant, "financier": financier, "status": status},
-        limit=limit,
-        cursor=cursor,
-        as_of=as_of,
+    return await listing.of(
+        FINANCINGS,
+        sees_financing,
         hidden=HIDDEN,
+        lot=lot,
+        applicant=applicant,
+        financier=financier,
+        status=status,
     )
-    return await listed(service, ask)
 
 
 @router.get("/financings/{financing}", operation_id="financings.read")
@@ -48,7 +42,10 @@ async def read_financing(
 ) -> JSONResponse:
     """Shows a financing, with the steps that are still open in their order."""
     row = await asyncio.to_thread(find_row, service.store, FINANCINGS, (financing,), as_of=as_of)
-    if row is None or not sees_financing(caller, row):
+    if row is None or not (
+        sees_financing(caller, row)
+        or await asyncio.to_thread(has_a_word_in, caller, row, service.store)
+    ):
         raise NotFoundError(what="financing", name=financing)
     missing = [step for step in row.order if step not in row.done]
     return answer({**shown(row, hidden=HIDDEN), "missing": missing})
@@ -56,23 +53,10 @@ async def read_financing(
 
 @router.get("/early-payments", operation_id="early-payments.list")
 async def list_early_payments(
-    service: ServiceOf,
-    caller: CallerOf,
-    as_of: AsOf,
+    listing: ListingOf,
     lot: str | None = None,
     voucher: str | None = None,
     status: str | None = None,
-    limit: Limit = LIMIT_DEFAULT,
-    cursor: Cursor = "",
 ) -> JSONResponse:
     """Lists early payments that the caller offers or is offered."""
-    ask = Ask(
-        table=EARLY_PAYMENTS,
-        caller=caller,
-        sees=lambda row: sees_early(caller, row),
-        equal={"lot": lot, "voucher": voucher, "status": status},
-        limit=limit,
-        cursor=cursor,
-        as_of=as_of,
-    )
-    return await listed(service, ask)
+    return await listing.of(EARLY_PAYMENTS, sees_early, lot=lot, voucher=voucher, status=status)

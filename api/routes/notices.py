@@ -1,21 +1,34 @@
 """Notices one by one, and what follows from them: whom to pay, and who comes first."""
 
 import asyncio
+from enum import StrEnum
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from api.auth import Caller
+from api.claimable import claimable_of
+from api.encumbrances import pledges_of
 from api.errors import NotFoundError
 from api.find import find_row
-from api.notice_page import Language, Letter, format_notice
+from api.notice_letter import Language, Letter
+from api.notice_page import format_notice
+from api.notice_pdf import MEDIA_TYPE, format_pdf
 from api.notice_proof import Proof
-from api.pages import LIMIT_DEFAULT, Ask, shown
-from api.payees import Chain, chain_of, claims_on, is_frozen, shown_ranks
-from api.requests import GUARDS, AsOf, CallerOf, ServiceOf, answer
+from api.pages import shown
+from api.payees import (
+    Chain,
+    account_owner,
+    chain_of,
+    claims_on,
+    is_frozen,
+    pledge_of,
+    shown_ranks,
+)
+from api.requests import GUARDS, CallerOf, ServiceOf, answer
 from api.results import inclusion_path
-from api.routes.reading import Cursor, Limit, listed
+from api.routes.lists import ListingOf
 from api.service import Service
 from api.visibility import sees_lot, sees_notice, sees_power, sees_statement
 from registry.canonical import Json, b64url_encode
@@ -30,6 +43,14 @@ from registry.notifying import recipients_of
 from registry.tables import Get
 
 router = APIRouter(prefix="/v1", dependencies=GUARDS)
+
+
+class Form(StrEnum):
+    """As what a notice is shown to be printed."""
+
+    HTML = "html"
+    PDF = "pdf"
+
 
 At = Annotated[int | None, Query(ge=0, lt=2**48, description="Milliseconds; now without it.")]
 
@@ -56,18 +77,37 @@ async def read_notice(service: ServiceOf, caller: CallerOf, notice: str) -> JSON
     return answer(shown(await asyncio.to_thread(_notice, service, caller, notice)))
 
 
-@router.get("/notices/{notice}/page", operation_id="notices.page", response_class=HTMLResponse)
+Accept = Annotated[str, Header(include_in_schema=False)]
+
+
+@router.get(
+    "/notices/{notice}/page",
+    operation_id="notices.page",
+    response_class=HTMLResponse,
+    responses={200: {"content": {MEDIA_TYPE: {}}}},
+)
 async def read_notice_page(
-    service: ServiceOf, caller: CallerOf, notice: str, language: Language = Language.BOTH
-) -> HTMLResponse:
-    """Shows a notice as a page to print, with the proof of its arrival."""
+    service: ServiceOf,
+    caller: CallerOf,
+    notice: str,
+    language: Language = Language.BOTH,
+    format: Form | None = None,
+    accept: Accept = "",
+) -> Response:
+    """Shows a notice as a page to print, or as a PDF, with the proof of its arrival.
+
+    Without a format, it is the PDF for who accepts that and no HTML.
+    """
     row = await asyncio.to_thread(_notice, service, caller, notice)
     note = await asyncio.wrap_future(service.writer.wait_checkpoint(row.entry + 1))
     letter = await asyncio.to_thread(_letter, service, caller, row, note)
-    headers = {
-        "Cache-Control": "private, no-store",
-        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
-    }
+    headers = {"Cache-Control": "private, no-store", "Vary": "Accept"}
+    wants_pdf = MEDIA_TYPE in accept and "text/html" not in accept
+    if format is Form.PDF or (format is None and wants_pdf):
+        headers["Content-Disposition"] = f'inline; filename="notice-{row.number}.pdf"'
+        data = await asyncio.to_thread(format_pdf, letter, language)
+        return Response(data, media_type=MEDIA_TYPE, headers=headers)
+    headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
     return HTMLResponse(format_notice(letter, language), headers=headers)
 
 
@@ -84,7 +124,6 @@ def _letter(service: Service, caller: Caller, row: Notice, note: str) -> Letter:
             Get(LOTS, ((lot_id(row.transfer, 2),),)),
         ]
     )
-    size = int(note.split("\n")[1])
     data = next(iter(store.entries(row.entry, row.entry + 1)))
     entry = open_entry(data)
     is_shown = caller.is_auditor or (bool(entry.statement) and sees_statement(caller, entry, store))
@@ -100,9 +139,8 @@ def _letter(service: Service, caller: Caller, row: Notice, note: str) -> Letter:
             notice=row.notice,
             index=row.entry,
             leaf_hash=b64url_encode(hash_leaf(data)),
-            path=inclusion_path(store, index=row.entry, size=size),
+            path=inclusion_path(store, index=row.entry, size=int(note.split("\n")[1])),
             note=note,
-            size=size,
             entry=data.decode() if is_shown else None,
         ),
     )
@@ -119,25 +157,12 @@ async def read_inbox(service: ServiceOf, caller: CallerOf, party: str) -> JSONRe
 
 @router.get("/powers", operation_id="powers.list")
 async def list_powers(
-    service: ServiceOf,
-    caller: CallerOf,
-    as_of: AsOf,
+    listing: ListingOf,
     assignor: str | None = None,
     attorney: str | None = None,
-    limit: Limit = LIMIT_DEFAULT,
-    cursor: Cursor = "",
 ) -> JSONResponse:
     """Lists powers of attorney for notices to whoever is named in them."""
-    ask = Ask(
-        table=POWERS,
-        caller=caller,
-        sees=lambda power: sees_power(caller, power),
-        equal={"assignor": assignor, "attorney": attorney},
-        limit=limit,
-        cursor=cursor,
-        as_of=as_of,
-    )
-    return await listed(service, ask)
+    return await listing.of(POWERS, sees_power, assignor=assignor, attorney=attorney)
 
 
 # --- Whom to pay ------------------------------------------------------------------
@@ -151,8 +176,9 @@ def _now(service: Service, at: int | None) -> int:
 def _chain(service: Service, caller: Caller, lot: str) -> tuple[Chain, bool]:
     """Returns a lot's chain, and whether the caller may know who is entitled.
 
-    Its holder, who assigned it to that holder, and auditors may. Who owes or secures the
-    voucher is told whom it may pay: who is entitled without its knowledge is no concern of it.
+    Its holder, its pledgee, who assigned it to that holder, and auditors may. Who owes or
+    secures the voucher is told whom it may pay: who is entitled without its knowledge is no
+    concern of it.
 
     Raises:
         NotFoundError: The lot is none of the caller's business.
@@ -161,7 +187,10 @@ def _chain(service: Service, caller: Caller, lot: str) -> tuple[Chain, bool]:
         chain = chain_of(service.store, lot)
     except RegistryError:
         raise NotFoundError(what="lot", name=lot) from None
+    pledges = pledges_of(service.store, lot, as_of=None)
     if caller.is_auditor or any(map(caller.is_or_manages, chain.holders[-2:])):
+        return chain, True
+    if any(caller.is_or_manages(pledge.pledgee) for pledge in pledges):
         return chain, True
     if any(map(caller.is_or_manages, recipients_of(chain.voucher))):
         return chain, False
@@ -185,6 +214,11 @@ def _payee(service: Service, caller: Caller, lot: str, at: int | None) -> dict[s
         "safe_payee_for_debtor": safe_payee(first, chain.assignments, at=moment),
         "frozen": is_frozen(service.store, lot),
     }
+    pledge = pledge_of(service.store, lot, at=moment)
+    if pledge is not None:
+        said["safe_payee_for_debtor"] = account_owner(service.store, pledge.account)
+        said["account"] = pledge.account
+        said["pledge"] = pledge.pledge
     if knows:
         last = chain.transfers[-1:]
         untold: list[Json] = [*sorted(name for each in last for name in each.untold(moment))]
@@ -204,11 +238,17 @@ async def read_discharge(
 def _discharge(
     service: Service, caller: Caller, lot: str, payee: str, at: int | None
 ) -> dict[str, Json]:
-    """Answers; to who need not know who is entitled, by what it was told alone."""
+    """Answers; to who need not know who is entitled, by what it was told alone.
+
+    Of a pledged lot no payment but the one into the pledge's account is called a discharge.
+    """
     party = parse_party_id(payee)
     chain, knows = _chain(service, caller, lot)
     moment, first = _now(service, at), chain.voucher.creditor
-    if knows:
+    pledge = pledge_of(service.store, lot, at=moment)
+    if pledge is not None:
+        free = party == account_owner(service.store, pledge.account)
+    elif knows:
         free = is_discharged(first, chain.assignments, payee=party, at=moment)
     else:
         free = party == safe_payee(first, chain.assignments, at=moment)
@@ -220,6 +260,32 @@ def _discharge(
         "is_discharged": free and not frozen,
         "frozen": frozen,
     }
+
+
+@router.get("/lots/{lot}/claimable", operation_id="lots.claimable")
+async def read_claimable(
+    service: ServiceOf, caller: CallerOf, lot: str, at: At = None
+) -> JSONResponse:
+    """Says whom a live lot's holder may ask to pay, and who only comes later (SD-61, SD-71)."""
+    return answer(await asyncio.to_thread(_claimable, service, caller, lot, at))
+
+
+def _claimable(service: Service, caller: Caller, lot: str, at: int | None) -> dict[str, Json]:
+    """Answers for who may see the lot."""
+    row, ledger = find_row(service.store, LOTS, (lot,), as_of=None), service.ledger
+    if row is None or ledger is None or not sees_lot(caller, row):
+        raise NotFoundError(what="live lot", name=lot)
+    voucher = find_row(service.store, VOUCHERS, (row.voucher,), as_of=None)
+    if voucher is None:
+        raise NotFoundError(what="live lot", name=lot)
+    return claimable_of(
+        service.store,
+        service.rulebook.tables,
+        ledger,
+        lot=row,
+        voucher=voucher,
+        time=_now(service, at),
+    )
 
 
 @router.get("/lots/{lot}/priority", operation_id="lots.priority")

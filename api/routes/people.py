@@ -6,15 +6,16 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
+from api.auth import Caller
 from api.pages import LIMIT_DEFAULT, Ask, page_of
-from api.requests import GUARDS, AsOf, CallerOf, ServiceOf, answer
-from api.routes.reading import Cursor, Limit, LongLimit, listed
+from api.requests import GUARDS, CallerOf, ServiceOf, answer
+from api.routes.lists import Cursor, Limit, LongListingOf, everybody
 from api.service import Service
 from api.visibility import sees_affiliation, sees_pending
 from registry.canonical import Json, parse_object
 from registry.ids import PartyId
 from registry.model import PARTIES
-from registry.people import AFFILIATIONS, APPROVALS, PENDING
+from registry.people import AFFILIATIONS, APPROVALS, PENDING, Affiliation
 from registry.signing import split_jws
 
 router = APIRouter(prefix="/v1", dependencies=GUARDS)
@@ -58,44 +59,18 @@ def _with_words(service: Service, ask: Ask[Any]) -> dict[str, Any]:
 
 @router.get("/parties", operation_id="parties.list")
 async def list_parties(
-    service: ServiceOf,
-    caller: CallerOf,
-    as_of: AsOf,
+    listing: LongListingOf,
     manual_review: bool | None = None,
-    limit: LongLimit = LIMIT_DEFAULT,
-    cursor: Cursor = "",
 ) -> JSONResponse:
     """Lists the register of parties: for whoever admits them, runs this or audits it."""
-    ask = Ask(
-        table=PARTIES,
-        caller=caller,
-        sees=lambda _: True,
-        equal={"manual_review": manual_review},
-        limit=limit,
-        cursor=cursor,
-        as_of=as_of,
-    )
-    return await listed(service, ask)
+    return await listing.of(PARTIES, everybody, manual_review=manual_review)
 
 
 @router.get("/affiliations", operation_id="affiliations.list")
-async def list_affiliations(
-    service: ServiceOf,
-    caller: CallerOf,
-    as_of: AsOf,
-    party: PartyId | None = None,
-    limit: LongLimit = LIMIT_DEFAULT,
-    cursor: Cursor = "",
-) -> JSONResponse:
+async def list_affiliations(listing: LongListingOf, party: PartyId | None = None) -> JSONResponse:
     """Lists declared pairs of affiliates: all, or of one party."""
-    ask = Ask(
-        table=AFFILIATIONS,
-        caller=caller,
-        sees=lambda pair: (
-            sees_affiliation(caller, pair) and party in (None, pair.first, pair.second)
-        ),
-        limit=limit,
-        cursor=cursor,
-        as_of=as_of,
-    )
-    return await listed(service, ask)
+
+    def sees(caller: Caller, pair: Affiliation) -> bool:
+        return sees_affiliation(caller, pair) and party in (None, pair.first, pair.second)
+
+    return await listing.of(AFFILIATIONS, sees)

@@ -7,36 +7,24 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from api.errors import NotFoundError
-from api.pages import LIMIT_DEFAULT, Ask, page_of, shown
+from api.pages import Ask, page_of, shown
 from api.requests import GUARDS, AsOf, CallerOf, ServiceOf, answer
-from api.routes.reading import Cursor, Limit, listed
+from api.routes.lists import ListingOf, everybody
 from api.service import Service
 from registry.canonical import Json, parse_object
-from registry.model import CALENDARS, LEDGER, POLICIES, CalendarRecord, Policy
+from registry.model import CALENDARS, LEDGER, POLICIES, Policy
 
 router = APIRouter(prefix="/v1", dependencies=GUARDS)
 
 
 @router.get("/policies", operation_id="policies.list")
 async def list_policies(
-    service: ServiceOf,
-    caller: CallerOf,
-    as_of: AsOf,
+    listing: ListingOf,
     name: str | None = None,
-    limit: Limit = LIMIT_DEFAULT,
-    cursor: Cursor = "",
 ) -> JSONResponse:
     """Lists published policies, with their rules; one of them is in force."""
-    ask = Ask(
-        table=POLICIES,
-        caller=caller,
-        sees=lambda _: True,
-        equal={"name": name},
-        limit=limit,
-        cursor=cursor,
-        as_of=as_of,
-    )
-    return answer(await asyncio.to_thread(_list_policies, service, ask))
+    ask = listing.ask(POLICIES, everybody, name=name)
+    return answer(await asyncio.to_thread(_list_policies, listing.service, ask))
 
 
 def _list_policies(service: Service, ask: Ask[Policy]) -> dict[str, Any]:
@@ -78,23 +66,10 @@ def _read_policy(service: Service, policy: str, as_of: int | None) -> dict[str, 
 
 @router.get("/calendars", operation_id="calendars.list")
 async def list_calendars(
-    service: ServiceOf,
-    caller: CallerOf,
-    as_of: AsOf,
-    limit: Limit = LIMIT_DEFAULT,
-    cursor: Cursor = "",
+    listing: ListingOf,
 ) -> JSONResponse:
     """Lists published calendars, each in its newest version."""
-    ask: Ask[CalendarRecord] = Ask(
-        table=CALENDARS,
-        caller=caller,
-        sees=lambda _: True,
-        equal={},
-        limit=limit,
-        cursor=cursor,
-        as_of=as_of,
-    )
-    return await listed(service, ask)
+    return await listing.of(CALENDARS, everybody)
 
 
 @router.get("/calendars/{name}", operation_id="calendars.read")

@@ -1,25 +1,19 @@
 """Reading objects and lists: what the caller may see, now or as of a size or date."""
 
 import asyncio
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
+from api.auth import Caller
 from api.encumbrances import encumbrances_of, pledges_of
 from api.errors import NotFoundError, RequestInvalidError
 from api.find import find_lot, find_row
-from api.pages import (
-    LIMIT_DEFAULT,
-    LIMIT_MAX,
-    LIMIT_MAX_LONG,
-    Ask,
-    page_of,
-    shown,
-)
+from api.pages import LIMIT_DEFAULT, shown
 from api.requests import GUARDS, AsOf, CallerOf, ServiceOf, answer
 from api.results import approval_of, suspicion_of
-from api.service import Service
+from api.routes.lists import HIDDEN, Cursor, ListingOf, LongLimit, LongListingOf
 from api.visibility import (
     changes_of,
     has_held,
@@ -43,23 +37,11 @@ from registry.people import KEYS
 
 R = TypeVar("R")
 
-Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
-LongLimit = Annotated[int, Query(ge=1, le=LIMIT_MAX_LONG)]
-Cursor = Annotated[str, Query(max_length=1024)]
-
-HIDDEN = frozenset({"lot_salt", "salt"})
-"""Salts open commitments; a holder gets its lots' own salts and nobody else's."""
-
 PARTY_FILE = frozenset(
     {"contact_from", "duty", "evidence", "limit", "manual_review", "person", "policy"}
 )
 
 router = APIRouter(prefix="/v1", dependencies=GUARDS)
-
-
-async def listed(service: Service, ask: Ask[Any]) -> JSONResponse:
-    """Answers with a page, which may be of many rows: in a thread."""
-    return answer(await asyncio.to_thread(page_of, service, ask))
 
 
 @router.get("/statements/{sid}", operation_id="statements.read")
@@ -92,27 +74,14 @@ async def read_statement(
 
 @router.get("/lots", operation_id="lots.list")
 async def list_lots(
-    service: ServiceOf,
-    caller: CallerOf,
-    as_of: AsOf,
+    listing: ListingOf,
     holder: str | None = None,
     voucher: str | None = None,
-    limit: Limit = LIMIT_DEFAULT,
-    cursor: Cursor = "",
 ) -> JSONResponse:
     """Lists live lots: the caller's own, of a voucher if one is named."""
-    if holder is None and voucher is None and not caller.is_auditor:
-        holder = caller.party
-    ask = Ask(
-        table=LOTS,
-        caller=caller,
-        sees=lambda lot: sees_lot(caller, lot),
-        equal={"voucher": voucher, "holder": holder},
-        limit=limit,
-        cursor=cursor,
-        as_of=as_of,
-    )
-    return await listed(service, ask)
+    if holder is None and voucher is None and not listing.caller.is_auditor:
+        holder = listing.caller.party
+    return await listing.of(LOTS, sees_lot, voucher=voucher, holder=holder)
 
 
 @router.get("/lots/{lot}", operation_id="lots.read")
@@ -130,33 +99,20 @@ async def read_lot(service: ServiceOf, caller: CallerOf, as_of: AsOf, lot: str) 
 
 @router.get("/vouchers", operation_id="vouchers.list")
 async def list_vouchers(
-    service: ServiceOf,
-    caller: CallerOf,
-    as_of: AsOf,
-    debtor: str | None = None,
-    status: str | None = None,
-    limit: Limit = LIMIT_DEFAULT,
-    cursor: Cursor = "",
+    listing: ListingOf, debtor: str | None = None, status: str | None = None
 ) -> JSONResponse:
     """Lists vouchers that the caller owes, was the first holder of, or holds lots of."""
-    size = service.store.size() if as_of is None else as_of
-    held = await asyncio.to_thread(
-        lambda: {
-            lot.voucher
-            for lot in service.store.select(LOTS, field="holder", value=caller.party, as_of=size)
-        }
+    store, party = listing.service.store, listing.caller.party
+    size = store.size() if listing.as_of is None else listing.as_of
+    lots = await asyncio.to_thread(
+        lambda: [*store.select(LOTS, field="holder", value=party, as_of=size)]
     )
-    ask = Ask(
-        table=VOUCHERS,
-        caller=caller,
-        sees=lambda voucher: voucher.voucher in held or sees_voucher(caller, voucher),
-        equal={"debtor": debtor, "status": status},
-        limit=limit,
-        cursor=cursor,
-        as_of=as_of,
-        hidden=HIDDEN,
-    )
-    return await listed(service, ask)
+    held = {lot.voucher for lot in lots}
+
+    def sees(caller: Caller, voucher: Voucher) -> bool:
+        return voucher.voucher in held or sees_voucher(caller, voucher)
+
+    return await listing.of(VOUCHERS, sees, hidden=HIDDEN, debtor=debtor, status=status)
 
 
 @router.get("/vouchers/{sid}", operation_id="vouchers.read")
@@ -175,74 +131,34 @@ async def read_voucher(service: ServiceOf, caller: CallerOf, as_of: AsOf, sid: s
 
 @router.get("/offers", operation_id="offers.list")
 async def list_offers(
-    service: ServiceOf,
-    caller: CallerOf,
-    as_of: AsOf,
+    listing: ListingOf,
     assignee: str | None = None,
     assignor: str | None = None,
-    limit: Limit = LIMIT_DEFAULT,
-    cursor: Cursor = "",
 ) -> JSONResponse:
     """Lists open offers to the caller or by it."""
-    ask = Ask(
-        table=OFFERS,
-        caller=caller,
-        sees=lambda offer: sees_offer(caller, offer),
-        equal={"assignee": assignee, "assignor": assignor},
-        limit=limit,
-        cursor=cursor,
-        as_of=as_of,
-        hidden=HIDDEN,
-    )
-    return await listed(service, ask)
+    return await listing.of(OFFERS, sees_offer, hidden=HIDDEN, assignee=assignee, assignor=assignor)
 
 
 @router.get("/consents", operation_id="consents.list")
 async def list_consents(
-    service: ServiceOf,
-    caller: CallerOf,
-    as_of: AsOf,
+    listing: ListingOf,
     party: str | None = None,
     purpose: str | None = None,
-    limit: Limit = LIMIT_DEFAULT,
-    cursor: Cursor = "",
 ) -> JSONResponse:
     """Lists the caller's own standing consents."""
-    ask = Ask(
-        table=CONSENTS,
-        caller=caller,
-        sees=lambda consent: sees_consent(caller, consent),
-        equal={"party": party, "purpose": purpose},
-        limit=limit,
-        cursor=cursor,
-        as_of=as_of,
-    )
-    return await listed(service, ask)
+    return await listing.of(CONSENTS, sees_consent, party=party, purpose=purpose)
 
 
 @router.get("/notices", operation_id="notices.list")
 async def list_notices(
-    service: ServiceOf,
-    caller: CallerOf,
-    as_of: AsOf,
+    listing: LongListingOf,
     recipient: str | None = None,
     acknowledged: bool | None = None,
-    limit: LongLimit = LIMIT_DEFAULT,
-    cursor: Cursor = "",
 ) -> JSONResponse:
     """Lists the notices of assignment in the caller's inbox."""
-    if recipient is None and not caller.is_auditor:
-        recipient = caller.party
-    ask = Ask(
-        table=NOTICES,
-        caller=caller,
-        sees=lambda notice: sees_notice(caller, notice),
-        equal={"recipient": recipient, "acknowledged": acknowledged},
-        limit=limit,
-        cursor=cursor,
-        as_of=as_of,
-    )
-    return await listed(service, ask)
+    if recipient is None and not listing.caller.is_auditor:
+        recipient = listing.caller.party
+    return await listing.of(NOTICES, sees_notice, recipient=recipient, acknowledged=acknowledged)
 
 
 @router.get("/parties/{party}", operation_id="parties.read")
@@ -261,25 +177,12 @@ async def read_party(service: ServiceOf, caller: CallerOf, as_of: AsOf, party: s
 
 @router.get("/accounts", operation_id="accounts.list")
 async def list_accounts(
-    service: ServiceOf,
-    caller: CallerOf,
-    as_of: AsOf,
+    listing: ListingOf,
     owner: str | None = None,
     bank: str | None = None,
-    limit: Limit = LIMIT_DEFAULT,
-    cursor: Cursor = "",
 ) -> JSONResponse:
     """Lists accounts that the caller owns or keeps."""
-    ask = Ask(
-        table=ACCOUNTS,
-        caller=caller,
-        sees=lambda account: sees_account(caller, account),
-        equal={"owner": owner, "bank": bank},
-        limit=limit,
-        cursor=cursor,
-        as_of=as_of,
-    )
-    return await listed(service, ask)
+    return await listing.of(ACCOUNTS, sees_account, owner=owner, bank=bank)
 
 
 @router.get("/states", operation_id="states.list")

@@ -10,9 +10,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from registry.effects import Effect, Seal, Touch
-from registry.encumbrance_refusals import (
-    MoveNotAllowedError,
-)
+from registry.encumbrance_refusals import MoveNotAllowedError
 from registry.errors import InvariantBrokenError
 from registry.fields import LENIENT, Digest, FileRef, PartyField, PlainText, SidField
 from registry.ids import PartyId, Sid
@@ -54,20 +52,20 @@ class AccountVerify(Body):
     """The bank's word that the account exists and bears its owner's name."""
 
 
-class AccountFreeze(Body):
+class _Order(Body):
+    """What a court orders of an account; the case number is salted."""
+
+    authority: PlainText
+    number: Digest
+    order: FileRef
+
+
+class AccountFreeze(_Order):
     """The bank's word that a court has frozen the account; the case number is salted."""
 
-    authority: PlainText
-    number: Digest
-    order: FileRef
 
-
-class AccountUnfreeze(Body):
+class AccountUnfreeze(_Order):
     """The bank's word that the account is free again."""
-
-    authority: PlainText
-    number: Digest
-    order: FileRef
 
 
 class MandateGrant(Body):
@@ -110,8 +108,8 @@ class AccountVerified(Effect, frozen=True, kw_only=True):
         state.put(ACCOUNTS, replace(account, verified=True))
 
 
-class AccountFrozen(Effect, frozen=True, kw_only=True):
-    """An account cannot pay; the claims that are paid into it are not frozen with it."""
+class _OfOrder(Effect, frozen=True, kw_only=True):
+    """Base of what a court's order does to an account."""
 
     account: Sid
     owner: PartyId
@@ -122,24 +120,18 @@ class AccountFrozen(Effect, frozen=True, kw_only=True):
     def touched(self) -> tuple[Touch, ...]:
         """Touches the owner."""
         return (("holder", self.owner),)
+
+
+class AccountFrozen(_OfOrder, frozen=True, kw_only=True):
+    """An account cannot pay; the claims that are paid into it are not frozen with it."""
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Marks the account."""
         state.put(ACCOUNTS, replace(_known(state, self.account), frozen=True))
 
 
-class AccountUnfrozen(Effect, frozen=True, kw_only=True):
+class AccountUnfrozen(_OfOrder, frozen=True, kw_only=True):
     """An account can pay again."""
-
-    account: Sid
-    owner: PartyId
-    authority: str
-    number: str
-    order: str
-
-    def touched(self) -> tuple[Touch, ...]:
-        """Touches the owner."""
-        return (("holder", self.owner),)
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Marks the account."""
@@ -217,6 +209,17 @@ def _kept(state: Rows, statement: Statement[Any]) -> Account:
     return account
 
 
+def _ordered(account: Account, order: _Order) -> dict[str, Any]:
+    """Returns what an effect says of a court's order."""
+    return {
+        "account": account.account,
+        "owner": account.owner,
+        "authority": order.authority,
+        "number": order.number,
+        "order": order.order.digest,
+    }
+
+
 def decide_account_freeze(
     state: Rows, statement: Statement[AccountFreeze], _now: Now
 ) -> tuple[Effect, ...]:
@@ -229,14 +232,7 @@ def decide_account_freeze(
     account, body = _kept(state, statement), statement.body
     if account.frozen:
         raise MoveNotAllowedError(of=account.account, status="frozen", to="frozen")
-    frozen = AccountFrozen(
-        account=account.account,
-        owner=account.owner,
-        authority=body.authority,
-        number=body.number,
-        order=body.order.digest,
-    )
-    return (frozen,)
+    return (AccountFrozen(**_ordered(account, body)),)
 
 
 def decide_account_unfreeze(
@@ -251,14 +247,7 @@ def decide_account_unfreeze(
     account, body = _kept(state, statement), statement.body
     if not account.frozen:
         raise MoveNotAllowedError(of=account.account, status="open", to="open")
-    unfrozen = AccountUnfrozen(
-        account=account.account,
-        owner=account.owner,
-        authority=body.authority,
-        number=body.number,
-        order=body.order.digest,
-    )
-    return (unfrozen,)
+    return (AccountUnfrozen(**_ordered(account, body)),)
 
 
 def reads_mandate_grant(statement: Statement[MandateGrant], _now: Now) -> ReadPlan:

@@ -19,7 +19,7 @@ from registry.dealings import (
     Mode,
     PaymentForm,
 )
-from registry.effects import DeadlineSet, Due, Effect
+from registry.effects import DeadlineCleared, DeadlineSet, Due, Effect
 from registry.encumbrance_refusals import MoveNotAllowedError
 from registry.errors import MalformedError
 from registry.fields import (
@@ -58,7 +58,14 @@ from registry.refusals import (
     NotDebtorError,
     VoucherDueError,
 )
-from registry.rights import end_instant, known_voucher, own_free_lot, require_account, today_at
+from registry.rights import (
+    CANCEL_FINANCING,
+    end_instant,
+    known_voucher,
+    own_free_lot,
+    require_account,
+    today_at,
+)
 from registry.statements import Body, Kind, Now, Statement, TimedKind
 from registry.tables import Minor, ReadPlan, Rows, get, get_many
 
@@ -180,6 +187,7 @@ def decide_financing_apply(
         close_by=close_by,
         asked=voucher.debtor if mode.debtor_confirms else None,
         policy=now.facts.policy,
+        kid=statement.kid,
     )
     return (applied, DeadlineSet(at=close_by, kind=EXPIRE, id=statement.sid))
 
@@ -242,6 +250,7 @@ def decide_financing_quote(
         payment=body.payment,
         payee=body.account,
         collection_route=body.collection_route,
+        kid=statement.kid,
     )
     return (quoted,)
 
@@ -333,11 +342,12 @@ KINDS = (
         relation="the applicant or the financier",
         answers=_ANSWERS,
         decide=decide_financing_end,
+        while_suspended=True,
     ),
 )
 
 
-def reads_financing_expire(due: Due, _now: Now) -> ReadPlan:
+def reads_financing_end(due: Due, _now: Now) -> ReadPlan:
     """Asks for the financing, its lot, and registrations of the transfer it was to be."""
     row = yield from get(FINANCINGS, due.id)
     if row is None:
@@ -349,11 +359,25 @@ def reads_financing_expire(due: Due, _now: Now) -> ReadPlan:
 
 def decide_financing_expire(state: Rows, due: Due, now: Now) -> tuple[Effect, ...]:
     """Ends a financing whose claim has not passed in time; who registered it deregisters it."""
+    return _over(state, due, now, FinancingStatus.EXPIRED)
+
+
+def decide_financing_cancel(state: Rows, due: Due, now: Now) -> tuple[Effect, ...]:
+    """Ends a financing that a key just revoked had signed for, before anybody acted on it."""
+    met = DeadlineCleared(at=due.at, kind=due.kind, id=due.id)
+    return (*_over(state, due, now, FinancingStatus.CANCELLED), met)
+
+
+def _over(state: Rows, due: Due, now: Now, to: FinancingStatus) -> tuple[Effect, ...]:
+    """Returns what follows when time or a revocation ends a financing, with its contract or not."""
     row = known_financing(state, due.id)
-    effects = ended(row, FinancingStatus.EXPIRED)
+    effects = ended(row, to)
     if row.contract is None:
         return effects
     return (*effects, *extinct(state, now, subject=row.contract, ended_by=row.financing))
 
 
-TIMED = (TimedKind(name=EXPIRE, reads=reads_financing_expire, decide=decide_financing_expire),)
+TIMED = (
+    TimedKind(name=EXPIRE, reads=reads_financing_end, decide=decide_financing_expire),
+    TimedKind(name=CANCEL_FINANCING, reads=reads_financing_end, decide=decide_financing_cancel),
+)

@@ -109,6 +109,7 @@ def decide_financing_contract(
         order=tuple(order),
         search=search,
         policy=now.facts.policy,
+        kid=statement.kid,
     )
     signed = replace(row, contract=statement.sid, order=tuple(order))
     if passes_with(signed, ()):

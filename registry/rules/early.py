@@ -18,7 +18,7 @@ from registry.encumbrance_refusals import LotBurdenedError
 from registry.errors import InvariantBrokenError
 from registry.extinction import Ground, LotExtinguished
 from registry.fields import Amount, BodyAmount, BusinessDate, Digest, FileRef, LotField
-from registry.ids import LotId, PartyId, Sid
+from registry.ids import Kid, LotId, PartyId, Sid
 from registry.model import HOLDER_ROLES, LOTS, PARTIES, VOUCHERS, Lot, LotStatus, Role
 from registry.refusals import (
     DeadlinePassedError,
@@ -29,7 +29,7 @@ from registry.refusals import (
     NotHolderError,
     VoucherDueError,
 )
-from registry.rights import end_instant, known_voucher, today_at
+from registry.rights import CANCEL_EARLY, end_instant, known_voucher, today_at
 from registry.statements import Body, Kind, Now, Statement, TimedKind
 from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, replace
 
@@ -66,6 +66,7 @@ class EarlyOffered(Effect, frozen=True, kw_only=True):
     amount: Minor
     terms: str
     pay_by: int
+    kid: Kid
 
     def touched(self) -> tuple[Touch, ...]:
         """Touches the voucher and the holder."""
@@ -83,6 +84,7 @@ class EarlyOffered(Effect, frozen=True, kw_only=True):
             terms=self.terms,
             pay_by=self.pay_by,
             status=EarlyStatus.OFFERED,
+            kid=self.kid,
         )
         state.add(EARLY_PAYMENTS, row)
 
@@ -104,7 +106,8 @@ class EarlyMoved(Effect, frozen=True, kw_only=True):
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Sets the status, and reserves the lot or frees it."""
         row = _known(state, self.early)
-        state.put(EARLY_PAYMENTS, replace(row, status=self.status))
+        # Answered or over: it ends with no key any more.
+        state.put(EARLY_PAYMENTS, replace(row, status=self.status, kid=None))
         lot = state.get(LOTS, self.lot)
         if self.status == EarlyStatus.AGREED and lot is not None:
             state.put(LOTS, replace(lot, status=LotStatus.RESERVED))
@@ -184,6 +187,7 @@ def decide_early_offer(
         amount=Minor(body.amount),
         terms=body.terms,
         pay_by=pay_by,
+        kid=statement.kid,
     )
     return (offered, DeadlineSet(at=pay_by, kind=EXPIRE, id=statement.sid))
 
@@ -273,7 +277,7 @@ def decide_early_receive(
     )
 
 
-def reads_early_expire(due: Due, _now: Now) -> ReadPlan:
+def reads_early_end(due: Due, _now: Now) -> ReadPlan:
     """Asks for the early payment and its lot."""
     row = yield from get(EARLY_PAYMENTS, due.id)
     if row is not None:
@@ -284,6 +288,16 @@ def decide_early_expire(state: Rows, due: Due, _now: Now) -> tuple[Effect, ...]:
     """Ends an early payment that did not come; a lot that waited for it is free again."""
     met = DeadlineCleared(at=due.at, kind=due.kind, id=due.id)
     return (_moved(_known(state, due.id), EarlyStatus.LAPSED), met)
+
+
+def decide_early_cancel(state: Rows, due: Due, _now: Now) -> tuple[Effect, ...]:
+    """Ends an offer that nobody has answered, signed with a key that was just revoked."""
+    row = _known(state, due.id)
+    return (
+        _moved(row, EarlyStatus.LAPSED),
+        DeadlineCleared(at=row.pay_by, kind=EXPIRE, id=row.early),
+        DeadlineCleared(at=due.at, kind=due.kind, id=due.id),
+    )
 
 
 def _amount(state: Rows, statement: Statement[Any]) -> int:
@@ -322,6 +336,10 @@ KINDS = (
         reads=reads_early_receive,
         decide=decide_early_receive,
         amount=_amount,
+        while_suspended=True,
     ),
 )
-TIMED = (TimedKind(name=EXPIRE, reads=reads_early_expire, decide=decide_early_expire),)
+TIMED = (
+    TimedKind(name=EXPIRE, reads=reads_early_end, decide=decide_early_expire),
+    TimedKind(name=CANCEL_EARLY, reads=reads_early_end, decide=decide_early_cancel),
+)

@@ -292,5 +292,6 @@ KINDS = (
         reads=reads_financing_receive,
         decide=decide_financing_receive,
         amount=amount_of,
+        while_suspended=True,
     ),
 )

@@ -172,22 +172,26 @@ def decide_key_add(state: Rows, statement: Statement[KeyAdd], now: Now) -> tuple
 
 
 def reads_key_revoke(statement: Statement[KeyRevoke], _now: Now) -> ReadPlan:
-    """Asks for the key and what it signed and ends with it."""
+    """Asks for the key, what it signed and ends with it, the party's other keys and rules."""
     yield from get(KEYS, statement.body.kid)
+    yield from where(KEYS, "party", statement.by)
     yield from reads_signed(statement.body.kid)
+    yield from where(APPROVAL_RULES, "party", statement.by)
 
 
 def decide_key_revoke(state: Rows, statement: Statement[KeyRevoke], now: Now) -> tuple[Effect, ...]:
     """Revokes a key of the signer; whatever it signed and still depends on it is cancelled.
 
-    These are its consents, unanswered offers, approvals and statements that wait. The
-    cancellations are entries of their own, directly after this one: deadlines that have
-    already come.
+    These are its consents, unanswered offers, approvals and statements that wait, and
+    financings that nobody has paid for yet. The cancellations are entries of their own,
+    directly after this one: deadlines that have already come.
 
     Raises:
         KeyUnknownError: The key is not a live key of the signer.
         KeyUseError: A recovery key is ended by itself, and ends no other here.
         MalformedError: `suspect_from` lies ahead.
+        TooFewPeopleError: A maker would end another person's key, and too few people were left
+            to meet the party's rules: who is to be looked over does not send away who looks.
     """
     key = state.get(KEYS, statement.body.kid)
     signing = state.get(KEYS, statement.kid)
@@ -196,6 +200,9 @@ def decide_key_revoke(state: Rows, statement: Statement[KeyRevoke], now: Now) ->
     if KeyUse.RECOVERY in (key.use, signing.use) and key.kid != signing.kid:
         raise KeyUseError(kid=signing.kid, use=signing.use, needed=key.use)
     suspect_from = _suspect_from(statement.body.suspect_from, now)
+    if signing.duty == Duty.MAKER and key.person != signing.person:
+        left = [each for each in state.where(KEYS, "party", key.party) if each.kid != key.kid]
+        require_people(key.party, left, state.where(APPROVAL_RULES, "party", key.party))
     revoked = KeyRevoked(kid=key.kid, party=key.party, suspect_from=suspect_from)
     return (revoked, *cancel_signed(state, key.kid, at=now.time))
 

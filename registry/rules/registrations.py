@@ -351,6 +351,7 @@ KINDS = (
         answers=_ANSWERS,
         reads=reads_filing,
         decide=decide_registration_cancel,
+        while_suspended=True,
     ),
 )
 

@@ -1,8 +1,9 @@
 """Suspension: a party signs nothing new until the registrar reinstates it.
 
 What it owes and holds stands, and others' statements about it do too. It may still sign
-what only takes back or confirms: receipts, acknowledgements, revocations, objections, and
-a bank's reports. Which kinds these are is said by the kind itself.
+what only takes back or confirms: receipts, acknowledgements, revocations, objections, a
+bank's reports, and what ends its own duties: the end of an application for
+money, and of a registration elsewhere. Which kinds these are is said by the kind itself.
 
 Source: 77号 art. 15 for debtors that failed to pay; FR-12 for keys in wrong hands.
 """

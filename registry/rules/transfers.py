@@ -14,9 +14,10 @@ from typing import Annotated
 from pydantic import Field
 
 from registry.assignment import assigned_lot, require_assignee
+from registry.cutting import cut, part_of
 from registry.debts import has_room, moved, reads_held
 from registry.effects import DeadlineSet, Effect, Seal, Touch
-from registry.errors import InvariantBrokenError, MalformedError
+from registry.errors import MalformedError
 from registry.fields import (
     LENIENT,
     Amount,
@@ -27,7 +28,7 @@ from registry.fields import (
     LotField,
     PartyField,
 )
-from registry.ids import Kid, LotId, PartyId, Sid, lot_id
+from registry.ids import Kid, LotId, PartyId, Sid
 from registry.limits import (
     ask_limits_of_transfer,
     blackout_from,
@@ -61,7 +62,7 @@ from registry.refusals import (
 from registry.rights import end_instant, known_voucher, own_free_lot, today_at
 from registry.standing import OfferSilenceBegun, ask_consent, covering, silent_at
 from registry.statements import Body, Kind, Now, Statement
-from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many, replace
+from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, get_many
 from registry.words import AcceptanceMode
 
 
@@ -122,15 +123,9 @@ class LotOffered(Effect, frozen=True, kw_only=True):
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Replaces the lot by its parts and keeps the offer."""
-        lot = _split(state, self, seal)
-        offered = replace(
-            lot,
-            lot=lot_id(self.offer, 0),
-            amount=self.amount,
-            born=seal.index,
-            status=LotStatus.OFFERED,
-            salt=seal.lot_salt(0),
-            cuts=lot.cuts + (self.remainder > 0),
+        lot = _cut(state, self, seal)
+        offered = part_of(
+            lot, 0, by=self.offer, amount=self.amount, seal=seal, status=LotStatus.OFFERED
         )
         state.add(LOTS, offered)
         offer = Offer(
@@ -174,7 +169,7 @@ class LotTransferred(Effect, frozen=True, kw_only=True):
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Moves the claim; the remainder stays the assignor's."""
         assigned = assigned_lot(
-            _split(state, self, seal),
+            _cut(state, self, seal),
             offer=self.offer,
             assignee=self.assignee,
             amount=self.amount,
@@ -188,23 +183,16 @@ class LotTransferred(Effect, frozen=True, kw_only=True):
         state.add(LOTS, assigned)
 
 
-def _split(state: MutableRows, offered: LotOffered | LotTransferred, seal: Seal) -> Lot:
+def _cut(state: MutableRows, offered: LotOffered | LotTransferred, seal: Seal) -> Lot:
     """Consumes an offer's lot and makes its remainder, if any; returns what was consumed."""
-    lot = state.get(LOTS, offered.lot)
-    if lot is None or lot.amount != offered.amount + offered.remainder:
-        raise InvariantBrokenError(f"offer {offered.offer} does not conserve lot {offered.lot}")
-    state.delete(LOTS, lot.lot)
-    if offered.remainder:
-        rest = replace(
-            lot,
-            lot=lot_id(offered.offer, 1),
-            amount=offered.remainder,
-            born=seal.index,
-            salt=seal.lot_salt(1),
-            cuts=lot.cuts + 1,
-        )
-        state.add(LOTS, rest)
-    return lot
+    return cut(
+        state,
+        offered.lot,
+        by=offered.offer,
+        amount=offered.amount,
+        remainder=offered.remainder,
+        seal=seal,
+    )
 
 
 def reads_transfer_offer(statement: Statement[TransferOffer], now: Now) -> ReadPlan:

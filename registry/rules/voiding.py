@@ -7,30 +7,27 @@ party's, that party would have to sign too, so nobody can void it over a holder'
 Source: RG-27, PF-01.
 """
 
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from registry.backing import free_invoices, reads_backing
 from registry.credit import VOIDINGS, Voiding
 from registry.debts import moved, owe, reads_debtor, reads_held
 from registry.effects import Effect, Seal, Touch
-from registry.encumbrance_refusals import LotBurdenedError
 from registry.errors import InvariantBrokenError
 from registry.fields import FileRef
 from registry.ids import PartyId, Sid
-from registry.model import HOLDER_ROLES, LOTS, PARTIES, VOUCHERS, LotStatus, Role, VoucherStatus
+from registry.model import HOLDER_ROLES, LOTS, PARTIES, VOUCHERS, Role, VoucherStatus
 from registry.refusals import (
-    LotLockedError,
     NotDebtorError,
     NotSoleHolderError,
     VoucherDueError,
     VoucherStatusError,
 )
-from registry.rights import known_voucher, today_at
+from registry.rights import Lots, known_voucher, require_all, today_at
 from registry.statements import Body, Kind, Now, Statement
-from registry.tables import MutableRows, ReadPlan, Rows, get, replace, where
-
-LOTS_MAX = 256
-"""Parts of a voucher that one entry can end."""
+from registry.tables import MutableRows, ReadPlan, Rows, get, get_many, replace
 
 
 class VoucherVoid(Body):
@@ -40,7 +37,13 @@ class VoucherVoid(Body):
 
 
 class VoucherAgreeVoid(Body):
-    """The sole holder's agreement: nothing is owed on the voucher any more."""
+    """The sole holder's agreement: nothing is owed on the voucher any more.
+
+    `lots` are all of it. The signer names them, so that nobody has to look through the lots
+    of a voucher that was split a thousand times to refuse what only one holder may sign.
+    """
+
+    lots: Annotated[Lots, Field(min_length=1)]
 
 
 class VoidProposed(Effect, frozen=True, kw_only=True):
@@ -111,11 +114,11 @@ def decide_voucher_void(
 
 
 def reads_voucher_agree_void(statement: Statement[VoucherAgreeVoid], _now: Now) -> ReadPlan:
-    """Asks for the voucher, all its lots, and what it counts for."""
+    """Asks for the lots, the voucher, and what it counts for."""
     voiding = yield from get(VOIDINGS, statement.re or "")
     if voiding is None:
         return
-    yield from where(LOTS, "voucher", voiding.voucher)
+    yield from get_many(LOTS, statement.body.lots)
     voucher = yield from get(VOUCHERS, voiding.voucher)
     holder = yield from get(PARTIES, statement.by)
     yield from reads_backing(voiding.voucher)
@@ -131,10 +134,12 @@ def decide_voucher_agree_void(
 
     Raises:
         VoucherStatusError: The voucher is not active any more.
-        NotSoleHolderError: Somebody else holds a part, a part is paid, or the parts are
-            too many for one entry.
-        LotLockedError: A part is offered to somebody.
-        LotBurdenedError: A part is pledged or frozen.
+        MalformedError: The lots are not sorted and unique.
+        LotNotFoundError: There is no such live lot.
+        NotHolderError: The signer does not hold it.
+        LotLockedError: It is offered to somebody.
+        LotBurdenedError: It is pledged or frozen.
+        NotSoleHolderError: They are not all of the voucher, or a part is paid.
         VoucherDueError: The voucher is due.
     """
     voiding = state.get(VOIDINGS, statement.re or "")
@@ -145,16 +150,9 @@ def decide_voucher_agree_void(
         raise VoucherStatusError(
             voucher=voucher.voucher, status=voucher.status, kind=statement.kind
         )
-    lots = state.where(LOTS, "voucher", voucher.voucher)
-    is_alone = all(lot.holder == statement.by for lot in lots)
-    if not is_alone or voucher.discharged or len(lots) > LOTS_MAX:
+    require_all(state, voucher, statement.body.lots, by=statement.by)
+    if voucher.discharged:
         raise NotSoleHolderError(voucher=voucher.voucher, by=statement.by)
-    for lot in lots:
-        if lot.status != LotStatus.FREE:
-            raise LotLockedError(lot=lot.lot, status=lot.status)
-    for lot in lots:
-        if lot.burdens:
-            raise LotBurdenedError(lot=lot.lot, burden=lot.burdens[0])
     if today_at(now).isoformat() >= voucher.due_on:
         raise VoucherDueError(voucher=voucher.voucher, due_on=voucher.due_on)
 
@@ -163,7 +161,7 @@ def decide_voucher_agree_void(
         voiding=voiding.voiding,
         voucher=voucher.voucher,
         holder=statement.by,
-        lots=tuple(lot.lot for lot in lots),
+        lots=statement.body.lots,
     )
     return (
         voided,

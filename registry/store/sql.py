@@ -177,10 +177,6 @@ class SqlStore(ColumnReads):
             cursor.execute(self._log.delete_note, (self._ledger_id,))
             cursor.execute(self._log.insert_note, (self._ledger_id, note))
 
-    def checkpoint_wal(self) -> None:
-        """Shortens what the next commits have to do; to be called between commits."""
-        self._database.checkpoint()
-
     def _verify_head(self, connection: Connection, *, expected_size: int, epoch: int) -> None:
         """Refuses a writer without the lease, and one that has another log in mind."""
         ledger = (self._ledger_id,)

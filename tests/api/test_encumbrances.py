@@ -1,5 +1,6 @@
 """Reading what burdens and secures a claim: who is told what."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from api.client import RefusedError
 from registry.canonical import Json
 from tests.api.served import DIGEST, Street
+from tests.builders import instant
 from tests.encumbered import PROMISE
 
 FILE: dict[str, Json] = {"digest": DIGEST, "name": "paper.pdf"}
@@ -117,15 +119,63 @@ def test_sd_18_each_lot_shows_its_part_of_a_guarantees_cap(town: Street) -> None
     assert kept["cap"] == passed["cap"] == "100000000"
 
 
+def test_sd_61_a_holder_sees_whom_it_may_ask_to_pay(town: Street) -> None:
+    voucher = town.issue()
+    joining: dict[str, Json] = {"addressee": "holders", "resolution": FILE, "scope": "capped"}
+    joined = town.do("s3", "voucher.accede", {**joining, "cap": "700"}, re=voucher).sid
+    lot = f"/v1/lots/{voucher}.0/claimable"
+    found = town.client.get(lot, by=town.ids["s1"])
+    assert (found["now"], [row["as"] for row in found["later"]]) == ([], ["debtor", "co-debtor"])
+    found = town.client.get(lot, by=town.ids["s1"], at=found["due"])
+    debtor = {"as": "debtor", "party": town.ids["core"]}
+    # Neither policy nor accession gives less time to refuse it than until the due date.
+    time: dict[str, Json] = {"accession": joined, "refuse_by": found["due"]}
+    joint = {"as": "co-debtor", "cap": "700", "party": town.ids["s3"], **time}
+    assert (found["now"], found["later"], found["untold"]) == ([debtor, joint], [], [])
+    # It is nobody else's business.
+    not_found(town, "s2", lot)
+
+
+def test_sd_71_with_recourse_the_assignor_may_be_asked_too(town: Street) -> None:
+    voucher = town.issue()
+    body = town.offer_body(f"{voucher}.0", 60_000_000, "factor", purpose="finance", terms=DIGEST)
+    offer = town.do("s1", "transfer.offer", {**body, "recourse": True}).sid
+    town.accept("factor", offer)
+    lot = f"/v1/lots/{offer}.2/claimable"
+    due = town.client.get(lot, by=town.ids["factor"])["due"]
+    found = town.client.get(lot, by=town.ids["factor"], at=due)
+    assert found["now"] == [
+        {"as": "debtor", "party": town.ids["core"]},
+        {"as": "assignor", "party": town.ids["s1"]},
+    ]
+
+
+def test_sd_61_a_promise_is_asked_for_at_its_own_instant(town: Street) -> None:
+    voucher = town.issue()
+    terms: dict[str, Json] = {**PROMISE, "trigger": "unpaid-at"}
+    body: dict[str, Json] = {
+        "right": "shortfall", "cap": "100000000", "document": FILE,
+        "promise": {**terms, "working_days_before": 1, "minute": 900},
+    }  # fmt: skip
+    town.do("s3", "accessory.attach", body, re=voucher)
+    lot = f"/v1/lots/{voucher}.0/claimable"
+    (_, later) = town.client.get(lot, by=town.ids["s1"])["later"]
+    assert (later["as"], later["trigger"]) == ("shortfall", "unpaid-at")
+    # Thursday, 2025-12-18, at 15:00: the working day before a Friday (SD-27).
+    assert later["from"] == instant(date(2025, 12, 18), hour=15)
+    (now,) = town.client.get(lot, by=town.ids["s1"], at=later["from"])["now"]
+    assert now["party"] == town.ids["s3"]
+
+
 def test_sd_06_a_subsidiarys_voucher_is_flagged_until_the_head_of_its_group_joins_the_debt(
     town: Street,
 ) -> None:
-    limit: dict[str, Json] = {"party": town.ids["s3"], "amount": "900000000", "basis": FILE}
+    limit: dict[str, Json] = {"party": town.ids["s3"], "amount": "9000000000", "basis": FILE}
     town.do("registrar", "limit.set", limit)
     first, second = sorted((town.ids["s3"], town.ids["core"]))
     pair: dict[str, Json] = {"first": first, "second": second, "basis": "control"}
     town.do("registrar", "affiliation.declare", {**pair, "evidence": FILE})
-    part: dict[str, Json] = {"member": town.ids["core"], "amount": "900000000"}
+    part: dict[str, Json] = {"member": town.ids["core"], "amount": "9000000000"}
     town.do("s3", "limit.allocate", part)
     voucher = town.issue()
     assert "group-head-not-joined" in lot_of(town, "s1", f"{voucher}.0")["flags"]
@@ -133,7 +183,7 @@ def test_sd_06_a_subsidiarys_voucher_is_flagged_until_the_head_of_its_group_join
     town.do("s3", "voucher.accede", joining, re=voucher)
     assert "group-head-not-joined" not in lot_of(town, "s1", f"{voucher}.0")["flags"]
     # Who has its limit from the registrar stands alone.
-    own: dict[str, Json] = {"party": town.ids["s2"], "amount": "900000000", "basis": FILE}
+    own: dict[str, Json] = {"party": town.ids["s2"], "amount": "9000000000", "basis": FILE}
     town.do("registrar", "limit.set", own)
 
 

@@ -11,6 +11,7 @@ from registry.canonical import Json, b64url_encode, salted_digest
 from registry.errors import MalformedError, ProofFailedError
 from registry.pricing import Fee, QuoteDiffersError, format_terms
 from tests.api.served import DIGEST, Street
+from tests.dealings import SIGNED, apply_body, quote_body
 
 FILE: dict[str, Json] = {"digest": DIGEST, "name": "paper.pdf"}
 SALT = bytes(range(16))
@@ -95,6 +96,24 @@ def test_a_financing_is_between_its_parties_and_auditors(town: Street) -> None:
             town.client.get(f"/v1/statements/{financing}", by=town.ids[by])
     rows = town.client.pages("/v1/financings", by=town.ids["factor"], status="applied")
     assert financing in {row["financing"] for row in rows}
+
+
+def test_whose_word_is_asked_for_reads_a_financing(town: Street) -> None:
+    body = apply_body(town, f"{town.issue()}.0", mode="reverse")
+    made = town.do("s1", "financing.apply", body).sid
+    # The debtor's word comes before the contract, the bank's receipt after it.
+    assert shown(town, "core", made)["mode"] == "reverse"
+    for by in ("bank", "s2", "s3"):
+        with pytest.raises(RefusedError):
+            shown(town, by, made)
+    town.do("core", "financing.confirm", {"document": FILE}, re=made)
+    town.do("factor", "financing.quote", quote_body(town), re=made)
+    town.do("s1", "financing.contract", SIGNED, re=made)
+    assert shown(town, "bank", made)["missing"] == ["pay", "title"]
+    assert shown(town, "core", made)["confirmed"] is not None
+    for by in ("s2", "s3"):
+        with pytest.raises(RefusedError):
+            shown(town, by, made)
 
 
 def test_an_early_payment_is_seen_by_debtor_and_holder(town: Street) -> None:

@@ -134,7 +134,7 @@ def test_every_refusal_arrives_with_its_facts(leaf: type[RegistryError]) -> None
 
 def _fields(template: str) -> list[str]:
     """Returns the names of the facts in a template."""
-    return [part.partition("}")[0] for part in template.split("{")[1:]]
+    return [part.partition("}")[0].partition("!")[0] for part in template.split("{")[1:]]
 
 
 def test_of_a_bug_nothing_arrives_but_that_there_was_one() -> None:

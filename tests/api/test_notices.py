@@ -6,42 +6,21 @@ from typing import Any
 import pytest
 
 from api.client import RefusedError
-from api.notice_page import Language, Letter, format_notice
-from api.notice_proof import Proof, verify_page
+from api.notice_letter import Language, Letter
+from api.notice_page import format_notice
+from api.notice_proof import Proof, read_proof, verify_proof
 from api.notice_words import EN, ZH
 from registry.canonical import Json, b64url_encode
 from registry.errors import MissingFileError, RegistryError
 from registry.inboxes import Capacity, Notice, Sender
 from registry.model import Voucher
 from registry.tables import Minor
+from tests.api.paying import HOUR, get, not_found, now, paying, wait
 from tests.api.served import DIGEST, Street
 from tests.builders import ORIGIN, key_of
 
 FILE: dict[str, Json] = {"digest": DIGEST, "name": "paper.pdf"}
-HOUR = 3_600_000
 BILL = ("汇票", "承兑", "背书", "出票", "票据", "endors", "bill of exchange", "draft", "extend")
-
-
-def get(town: Street, by: str, path: str, **params: Any) -> dict[str, Any]:
-    return dict(town.client.get(path, by=town.ids[by], **params))
-
-
-def not_found(town: Street, by: str, path: str, **params: Any) -> None:
-    with pytest.raises(RefusedError) as refused:
-        town.client.get(path, by=town.ids[by], **params)
-    assert refused.value.code == "not-found"
-
-
-def now(town: Street) -> int:
-    return int(town.client.get("/v1/ledger")["time"])
-
-
-def wait(town: Street, time_ms: int) -> int:
-    """Moves the ledger's clock on, and the client's; returns the time then."""
-    time = now(town) + time_ms
-    town.do("operator", "clock.set", {"time": time})
-    town.client._clock = lambda: time
-    return time
 
 
 def withheld(town: Street) -> str:
@@ -61,11 +40,6 @@ def give(town: Street, transfer: str) -> None:
         "evidence": [FILE],
     }
     town.do("factor", "notice.give", body, re=transfer)
-
-
-def paying(town: Street, by: str, lot: str, payee: str, **params: Any) -> bool:
-    found = get(town, by, f"/v1/lots/{lot}/discharge", payee=town.ids[payee], **params)
-    return bool(found["is_discharged"])
 
 
 def test_gv_09_the_debtor_is_discharged_by_paying_who_held_it_until_the_notice_arrives(
@@ -222,7 +196,7 @@ def told(town: Street) -> tuple[str, str]:
 
 
 def verify(text: str, key: str = "log") -> Any:
-    return verify_page(text, origin=ORIGIN, key=key_of(key).public)
+    return verify_proof(read_proof(text.encode()), origin=ORIGIN, key=key_of(key).public)
 
 
 def test_a_page_proves_by_itself_what_arrived_and_when(town: Street) -> None:
@@ -321,8 +295,7 @@ def letter(**changes: Any) -> Letter:
             index=3,
             leaf_hash=b64url_encode(bytes(32)),
             path=(),
-            note="note\n",
-            size=9,
+            note="note\n9\n",
         ),
     )
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from api import problems
 from api.errors import TokenMissingError
 from api.titles import TITLES
-from registry.errors import LogCorruptError, MalformedError, RegistryError
+from registry.errors import LogCorruptError, MalformedError, Misfit, RegistryError
 from registry.refusals import InsufficientHoldingError, LotLockedError
 from registry.writer import WriterBusyError
 
@@ -42,7 +42,7 @@ def test_a_problem_holds_code_detail_and_facts() -> None:
         "type": "/problems/insufficient-holding",
         "title": "More was offered than the lot holds.",
         "status": 422,
-        "detail": "lot L.0 holds 100 minor, requested 101 minor",
+        "detail": "lot L.0 holds 1.00, requested 1.01",
         "instance": "/v1/transfer/offer",
         "code": "insufficient-holding",
         "retryable": False,
@@ -59,6 +59,21 @@ def test_a_wrong_member_of_the_body_is_pointed_at() -> None:
     error = MalformedError(what="body/face", reason="not an amount")
     problem = problems.problem_of(error, instance="/")
     assert problem["errors"] == [{"pointer": "/body/face", "detail": "not an amount"}]
+
+
+def test_all_that_is_wrong_with_a_body_is_pointed_at() -> None:
+    misfits = (
+        Misfit(place=("body", "face"), reason="not an amount", expected="a text"),
+        Misfit(place=("body", "a/b~c"), reason="unknown", expected=""),
+    )
+    error = MalformedError(what="body/face", reason="not an amount", misfits=misfits, more=1)
+    problem = problems.problem_of(error, instance="/")
+    assert problem["detail"] == "body/face: not an amount (and 1 more)"
+    assert problem["facts"] == {"what": "body/face", "reason": "not an amount"}
+    assert problem["errors"] == [
+        {"pointer": "/body/face", "detail": "not an amount", "expected": "a text"},
+        {"pointer": "/body/a~1b~0c", "detail": "unknown"},
+    ]
 
 
 def test_corruption_says_nothing_about_itself() -> None:

@@ -173,8 +173,9 @@ def a_day(town: Street) -> None:
     voucher = accepted(town, face="1000")
     town.transfer(f"{voucher}.0", 600, by="s1", to="s2")
     town.do("core", "voucher.issue", town.issue_body(face="9"))
-    proposed = town.do("core", "voucher.void", {"ground": FILE}, re=accepted(town, face="40"))
-    town.do("s1", "voucher.agree-void", {}, re=proposed.sid)
+    held = accepted(town, face="40")
+    proposed = town.do("core", "voucher.void", {"ground": FILE}, re=held)
+    town.do("s1", "voucher.agree-void", {"lots": [f"{held}.0"]}, re=proposed.sid)
 
 
 class TestDaily:
@@ -332,6 +333,28 @@ class TestAlerts:
             lot = f"{offer}.1"
         (row,) = report(town, "alerts")["data"]
         assert (row["alert"], row["id"], row["count"]) == ("burst", voucher, 6)
+
+    def test_rg_06_fr_05_the_policy_says_what_is_abnormal(self, town: Street) -> None:
+        voucher = accepted(town, face="1000")
+        first = town.transfer(f"{voucher}.0", 600, by="s1", to="s2")
+        second = town.transfer(f"{first}.2", 500, by="s2", to="s3")
+        third = town.transfer(f"{second}.2", 400, by="s3", to="s1")
+        assert {row["alert"] for row in report(town, "alerts")["data"]} == {"circle"}
+        for version, hops in ((2, 2), (3, 3)):
+            alerts: dict[str, Json] = {"burst_transfers": 2, "burst_hours": 1, "circle_hops": hops}
+            day = f"2025-07-0{version}"
+            rules: dict[str, Json] = {"alerts": alerts, "pay_day": {"calendar": "tests"}}
+            policy: dict[str, Json] = {"name": "plain", "version": version, "effective_on": day}
+            town.do("operator", "policy.publish", {**policy, "rules": rules})
+            move_to(town, day)
+            # What takes effect is sealed with the next statement.
+            accepted(town, face="1")
+            found = report(town, "alerts")
+            told = {(row["alert"], row["id"]) for row in found["data"]}
+            circle = {("circle", f"{third}.2")} if hops == 3 else set()
+            assert told == {("burst", voucher)} | circle
+            assert found["totals"]["burst_transfers"] == 2
+            assert found["totals"]["burst_hours"] == 1
 
 
 class TestWhoAsks:

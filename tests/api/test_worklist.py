@@ -13,7 +13,7 @@ from registry.canonical import Json
 from registry.model import Role
 from tests.api.local import street
 from tests.api.served import DIGEST, Street
-from tests.builders import ORIGIN, instant, key_of, possession_proof
+from tests.builders import ORIGIN, admission, instant, key_of, possession_proof
 from tests.dealings import PAID, SIGNED, apply_body, early_body, quote_body, receipt
 
 FILE: dict[str, Json] = {"digest": DIGEST, "name": "paper.pdf"}
@@ -188,6 +188,25 @@ class TestHoldersAndDebtors:
         town.do("s1", "dispute.answer", {"terms": DIGEST}, re=dispute)
         assert "disputes-to-answer" not in piles(town, "s1")
 
+    def test_pf_01_a_voiding_waits_for_whoever_holds_all(self, town: Street) -> None:
+        voucher = accepted(town)
+        went = town.transfer(f"{voucher}.0", 600, by="s1", to="s2")
+        voiding = town.do("core", "voucher.void", {"ground": FILE}, re=voucher).sid
+        # Two hold parts: neither can agree, and so nothing waits for either.
+        assert not any("voidings-to-answer" in piles(town, name) for name in ("s1", "s2", "core"))
+        town.transfer(f"{went}.2", 600, by="s2", to="s1")
+        pile = piles(town, "s1")["voidings-to-answer"]
+        (line,) = pile["lines"]
+        assert (line["id"], line["party"]) == (voiding, town.ids["core"])
+        assert pile["amount"] == line["amount"] == "100000000"
+        assert not any("voidings-to-answer" in piles(town, name) for name in ("s2", "core"))
+        other = accepted(town)
+        town.do("core", "voucher.void", {"ground": FILE}, re=other)
+        assert piles(town, "s1")["voidings-to-answer"]["count"] == 2
+        # Half of it is another's: nobody can agree any more.
+        town.transfer(f"{other}.0", 600, by="s1", to="s2")
+        assert piles(town, "s1")["voidings-to-answer"]["count"] == 1
+
     def test_a_pledge_waits_to_be_registered_and_a_freeze_is_shown(self, town: Street) -> None:
         voucher = accepted(town, due_on="2025-12-19")
         body: dict[str, Json] = {
@@ -228,6 +247,14 @@ class TestHoldersAndDebtors:
         assert (line["id"], line["about"], line["amount"]) == (made.sid, "transfer.offer", "100")
         (line,) = piles(town, "operator")["all-approvals"]["lines"]
         assert line == {"id": "transfer.offer", "count": 1}
+
+    def test_who_asked_twice_to_be_admitted_waits_until_it_is(self, town: Street) -> None:
+        town.name("new", 905)
+        body: dict[str, Json] = {"name": "新供应商", "key": dict(key_of("new").public.jwk())}
+        asked = [town.do("new", "party.register", body).sid for _ in range(2)]
+        assert piles(town, "registrar")["to-admit"]["count"] == 2
+        town.do("registrar", "party.admit", admission("participant"), re=asked[0])
+        assert "to-admit" not in piles(town, "registrar")
 
 
 class TestBanksAndTrustees:

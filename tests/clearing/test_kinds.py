@@ -43,7 +43,7 @@ class TestKinds:
     def test_are_signed_by_the_operator_and_by_banks_alone(self) -> None:
         assert PLAN.signers == {Role.OPERATOR}
         assert REPORT.signers == {Role.BANK}
-        assert REPORT.answers == {"clearing.plan": RUNS}
+        assert REPORT.answers == {"clearing.plan": RUNS, "clearing.apportion": RUNS}
 
     def test_bodies_print_back(self, world: World) -> None:
         body = stated(world)

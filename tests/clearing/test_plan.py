@@ -21,7 +21,7 @@ from clearing.plan import (
     route_voucher,
     verify_outcome,
 )
-from clearing.routes import RoutedStep, net_by_account
+from clearing.routes import RoutedStep
 from clearing.rules.plans import find_due, pay_calendar
 from clearing.tiered import route_tiered
 from registry.canonical import b64url_encode, format_json, sha256
@@ -29,7 +29,7 @@ from registry.errors import InvariantBrokenError
 from registry.model import Lot, Mandate, Route, Voucher
 from registry.refusals import BeyondCalendarError
 from tests.builders import CN_LEGAL
-from tests.clearing.world import DUE_ON, PAY_ON, World, gv01, ledger, party_id, sid
+from tests.clearing.world import DUE_ON, PAY_ON, World, gv01, ledger, net_by_account, party_id, sid
 
 GOLDEN = "_RnzkgUmVtve12VKFaEIfh_VvnSiX4RUlry2mQOVGyM"
 

@@ -7,12 +7,12 @@ from collections import defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearing.routes import LOTS_MAX, net_by_account
+from clearing.routes import LOTS_MAX
 from clearing.rules.plans import find_due
 from registry.model import ACCOUNTS, MANDATES, VOUCHERS, Route
 from registry.tables import Minor, replace
 from tests.clearing.strategies import worlds
-from tests.clearing.world import DUE_ON, World
+from tests.clearing.world import DUE_ON, World, net_by_account
 
 
 @given(worlds())

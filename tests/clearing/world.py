@@ -6,6 +6,7 @@ from datetime import date
 
 from clearing.kinds import TABLES as CLEARING_TABLES
 from clearing.plan import Plan
+from clearing.routes import Instruction, RoutedStep
 from clearing.rules.plans import find_due, plan_due
 from registry.calendars import start_of
 from registry.canonical import Json, b64url_encode, parse_object, sha256
@@ -318,3 +319,18 @@ def gv01(world: World, *, route: Route = Route.TIERED, mandates: Iterable[str] =
     assert rest is not None
     factor, _ = world.assign(rest, to="F", amount=20_000_000)
     world.assign(factor, to="T#trust")
+
+
+def net_by_account(moves: Iterable[Instruction | RoutedStep]) -> dict[tuple[PartyId, Sid], int]:
+    """Sums up what a route leaves on each account.
+
+    Returns:
+        Minor units by owner and account; accounts through which everything has passed
+        are left out.
+    """
+    net: dict[tuple[PartyId, Sid], int] = {}
+    for move in moves:
+        payer, payee = (move.payer, move.payer_account), (move.payee, move.payee_account)
+        net[payer] = net.get(payer, 0) - move.amount_minor
+        net[payee] = net.get(payee, 0) + move.amount_minor
+    return {account: amount for account, amount in net.items() if amount}

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.affiliates import Pair, comes_back, count_groups, group_of, groups_of
+from registry.affiliates import Pair, count_groups, group_of, groups_of
 from tests.builders import uscc
 
 A, B, C, D = (uscc(n) for n in range(1, 5))
@@ -21,15 +21,6 @@ def test_subsidiaries_meet_in_a_parent_that_is_no_debtor() -> None:
     groups = groups_of([(A, parent), (B, parent)])
     assert group_of(A, groups) == group_of(B, groups) == A
     assert count_groups([A, B, C], groups) == 2
-
-
-def test_a_claim_that_comes_back_is_seen() -> None:
-    # FR-05: A → B → C → A.
-    assert comes_back([A, B, C, A], {})
-    assert not comes_back([A, B, C, D], {})
-    # And to an affiliate of A; within a group it has not left.
-    assert comes_back([A, B, C, D], groups_of([(A, D)]))
-    assert not comes_back([A, D, B, C], groups_of([(A, D)]))
 
 
 parties = st.integers(min_value=0, max_value=12).map(uscc)

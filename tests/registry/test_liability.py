@@ -2,8 +2,9 @@
 
 import pytest
 
+from registry.errors import InvariantBrokenError
 from registry.ids import PartyId
-from registry.liability import Progress, Promise, Trigger, claimable_parties
+from registry.liability import Progress, Promise, Trigger, claimable_parties, settle
 
 DEBTOR, JOINT, PROMISOR = PartyId("debtor"), PartyId("joint"), PartyId("promisor")
 DUE = 1_000
@@ -67,3 +68,52 @@ def test_rg_24_who_was_not_told_of_the_assignment_is_not_asked() -> None:
 def test_a_joint_guarantor_is_asked_when_it_is_due() -> None:
     promise = _promise(Trigger.DUE)
     assert (_asked(promise, time=DUE - 1), _asked(promise)) == (set(), {DEBTOR, PROMISOR})
+
+
+def test_sd_71_with_recourse_the_assignor_is_asked_like_the_debtor() -> None:
+    def asked(time: int, **how: object) -> tuple[PartyId, ...]:
+        return claimable_parties(
+            debtor=DEBTOR,
+            co_debtors=[JOINT],
+            promises=[_promise(Trigger.DUE)],
+            progress=Progress(time=time, due=DUE),
+            assignor=PartyId("assignor"),
+            **how,  # type: ignore[arg-type]
+        )
+
+    assert asked(DUE - 1) == ()
+    assert asked(DUE) == (DEBTOR, JOINT, "assignor", PROMISOR)
+    # It needs no notice of what it did itself, and answers though the debtor knows nothing.
+    assert asked(DUE, untold=(DEBTOR, "assignor")) == (JOINT, "assignor", PROMISOR)
+
+
+@pytest.mark.parametrize(
+    ("recourse", "collected", "claimable", "surplus"),
+    [
+        # 900k were financed, with 20k of interest and fees.
+        (True, 100_000_000, 0, 8_000_000),
+        (True, 92_000_000, 0, 0),
+        (True, 92_000_001, 0, 1),
+        (True, 91_999_999, 1, 0),
+        (True, 0, 92_000_000, 0),
+        (False, 100_000_000, 0, 0),
+        (False, 0, 0, 0),
+    ],
+)
+def test_sd_71_surplus_goes_back_with_recourse_alone(
+    recourse: bool, collected: int, claimable: int, surplus: int
+) -> None:
+    found = settle(
+        principal_minor=90_000_000,
+        interest_minor=1_500_000,
+        costs_minor=500_000,
+        collected_minor=collected,
+        recourse=recourse,
+    )
+    assert (found.claimable_minor, found.surplus_minor) == (claimable, surplus)
+
+
+def test_nothing_owed_or_collected_is_negative() -> None:
+    with pytest.raises(InvariantBrokenError):
+        settle(principal_minor=1, interest_minor=0, costs_minor=-1, collected_minor=0,
+               recourse=True)  # fmt: skip

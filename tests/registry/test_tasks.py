@@ -9,12 +9,13 @@ from registry.errors import InvariantBrokenError
 from registry.tasks import (
     DEREGISTER,
     REGISTER_AFTER_PRICE,
-    SATISFACTION_IN_INDIA,
     Standing,
     Term,
     last_day,
     standing,
 )
+
+SATISFACTION_IN_INDIA = Term(days=10, by_working_days=False, grace_days=10)
 
 PLAIN = Calendar(
     name="plain", first=date(2026, 1, 1), last=date(2026, 12, 31), holidays=(), workdays=()

@@ -59,6 +59,8 @@ class Terminal:
     directory: Path
     url: str = "http://127.0.0.1:9"
     ids: dict[str, str] = field(default_factory=dict)
+    talk: str = ""
+    """What the last command said beside its data."""
 
     def __post_init__(self) -> None:
         vkey = format_verifier_key(ORIGIN, key_of("log").public)
@@ -100,6 +102,7 @@ class Terminal:
         if body is not None:
             arguments += ["--body", "-"]
         done = invoke(arguments, environment, stdin="" if body is None else json.dumps(body))
+        self.talk = done.stderr
         assert done.code == exits, f"{command}: {done.code}\n{done.stdout}{done.stderr}"
         return done.stdout if exits == 0 else done.stdout + done.stderr
 

@@ -134,7 +134,12 @@ class TestTheMachine:
 
     def test_a_key_that_is_not_there(self, terminal: Terminal) -> None:
         terminal.path("s1.pem").unlink()
-        assert "No such file" in terminal.run("mandate grant", by="s1", exits=1)
+        said = terminal.run("mandate grant", by="s1", exits=1)
+        assert f"no key in {terminal.path('s1.pem')} (--key): No such file" in said
+        assert "`tallystick key new FILE` makes one" in said
+        terminal.path("s1.pem").write_text("no key\n")
+        said = terminal.run("mandate grant", by="s1", exits=1)
+        assert "(--key): private key: not an open PKCS#8 file" in said
 
     def test_a_log_key_that_is_not_there(self, terminal: Terminal, export: Path) -> None:
         terminal.path("log.vkey").unlink()

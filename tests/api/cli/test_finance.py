@@ -40,3 +40,16 @@ def test_what_has_no_price_is_one_line_and_a_code(odd: list[str]) -> None:
     done = invoke([*FIGURES, *odd], {})
     assert (done.code, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
+
+
+def test_sd_71_a_financing_with_recourse_is_settled() -> None:
+    owed = ("financing", "recourse", "--principal", "90000000", "--interest", "2000000")
+    for collected, claimable, surplus in (
+        ("100000000", "0", "8000000"),
+        ("91999999", "1", "0"),
+        ("0", "92000000", "0"),
+    ):
+        done = invoke([*owed, "--collected", collected], {})
+        assert json.loads(done.stdout) == {"claimable": claimable, "surplus": surplus}
+    done = invoke([*owed, "--collected", "-1"], {})
+    assert (done.code, done.stdout, done.stderr.count("\n")) == (2, "", 1)

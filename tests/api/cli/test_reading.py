@@ -131,6 +131,9 @@ def test_a_statement_is_compared_with_a_snapshot(
     assert "400,000.00" in text
     shell.run("snapshot take", tmp_path / "theirs", by="s2")
     shell.run("party statement --against", tmp_path / "theirs", by="s1", exits=10)
+    nowhere = tmp_path / "nowhere"
+    told = shell.run("party statement --against", nowhere, by="s1", exits=1)
+    assert f"{nowhere}: there is no such directory" in told
     (tmp_path / "mine" / "lots.ndjson").write_bytes(b"")
     assert "no verified snapshot" in shell.run(
         "party statement --against", tmp_path / "mine", by="s1", exits=10

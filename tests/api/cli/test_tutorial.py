@@ -66,7 +66,7 @@ def open_registry(t: Terminal) -> None:
             }
         ],
     }
-    assert t.json("genesis", by="operator", body=genesis)["index"] == 0
+    assert t.json("genesis --json", by="operator", body=genesis)["index"] == 0
     for name in ("operator", "registrar"):
         add_read_key(t, name)
 
@@ -82,8 +82,8 @@ def join(t: Terminal, name: str, role: str) -> None:
     """A party registers with its own key; only the registrar's admission gives it rights."""
     key = t.json("key new", t.path(f"{name}.pem"))["key"]
     body = {"name": f"[b]{name}[/] Ltd.", "key": key}
-    registered = t.json("party register", by=name, body=body)
-    t.run("party admit --re", registered["sid"], by="registrar", body=admission(role))
+    registered = t.run("party register", by=name, body=body).strip()
+    t.run("party admit --re", registered, by="registrar", body=admission(role))
     add_read_key(t, name)
 
 
@@ -102,9 +102,9 @@ def open_account(t: Terminal, name: str) -> tuple[str, str]:
     terms = json.dumps({"account_name": name, "account_no": "110000000001"})
     digest = t.json("terms put", terms, by=name)["digest"]
     body = {"bank": t.ids["bank"], "account_kind": "settlement", "terms": digest}
-    account = t.json("account register", by=name, body=body)["sid"]
+    account = t.run("account register", by=name, body=body).strip()
     t.run("account verify --re", account, by="bank")
-    mandate = t.json("mandate grant", by=name, body={"account": account})["sid"]
+    mandate = t.run("mandate grant", by=name, body={"account": account}).strip()
     return account, mandate
 
 
@@ -147,7 +147,7 @@ def test_a_voucher_from_genesis_to_its_settlement(terminal: Terminal) -> None:
     t.run("inbox designate", by="core", body=inbox)
 
     # core owes s1 1,000,000.00 yuan, and s1 takes the voucher.
-    voucher = t.json("voucher issue", by="core", body=voucher_body(t, *accounts["core"]))["sid"]
+    voucher = t.run("voucher issue", by="core", body=voucher_body(t, *accounts["core"])).strip()
     accepted = {"account": accounts["s1"][0], "collection_route": True}
     t.run("voucher accept --re", voucher, by="s1", body=accepted)
     assert "1,000,000.00" in t.run("voucher show", voucher, by="s1")
@@ -165,20 +165,22 @@ def test_a_voucher_from_genesis_to_its_settlement(terminal: Terminal) -> None:
         "notice": "assignment/1",
         "evidence": [],
     }
-    offer = t.json("transfer offer", by="s1", body=offer_body)["sid"]
+    offer = t.run("transfer offer", by="s1", body=offer_body).strip()
+    told = f"Offer of 600,000.00 to [b]s2[/] Ltd. ({t.ids['s2']}) waits"
+    assert told in t.talk.replace("\n", " ")
     (waiting,) = t.json("transfer list --json", by="s2")
     assert (waiting["offer"], waiting["amount"]) == (offer, "60000000")
     accepted = {"account": accounts["s2"][0], "collection_route": True}
-    result = t.json("transfer accept --re", offer, by="s2", body=accepted)
+    result = t.json("transfer accept --json --re", offer, by="s2", body=accepted)
     assert {c["effect"] for c in result["effects"]["changes"]} >= {"lot-assigned", "notice-arrived"}
 
     # Paying a sum picks the lots; what is too much is told before anything is signed.
     paying = f"transfer pay --accept-by {(TODAY + timedelta(days=5)).isoformat()}"
     told = t.run(f"{paying} --amount 400,000.01 --to", t.ids["s2"], by="s1", exits=1)
-    assert "40000000 minor are free in 1 lots" in told
+    assert "400,000.00 are free in 1 lots" in told
     printed = t.run(f"{paying} --amount 1,000.5 --print --to", t.ids["s2"], by="s1")
     assert printed.count(".") == 2
-    (paid,) = t.json(f"{paying} --amount 1,000.5 --to", t.ids["s2"], by="s1")
+    (paid,) = t.json(f"{paying} --json --amount 1,000.5 --to", t.ids["s2"], by="s1")
     (waiting,) = t.json("transfer list --json", by="s2")
     assert (waiting["offer"], waiting["amount"]) == (paid["sid"], "100050")
     t.run("transfer reject --re", paid["sid"], by="s2")
@@ -202,6 +204,8 @@ def test_a_voucher_from_genesis_to_its_settlement(terminal: Terminal) -> None:
     letter = t.path("notice.html")
     letter.write_text(t.run("notice page", notice["notice"], by="s2"), encoding="utf-8")
     assert "amount     600,000.00 yuan" in t.run("notice verify", letter)
+    t.run("notice page --format pdf --output", t.path("notice.pdf"), notice["notice"], by="s2")
+    assert "amount     600,000.00 yuan" in t.run("notice verify", t.path("notice.pdf"))
     letter.write_text(t.run("notice page --language zh", notice["notice"], by="core"))
     assert "13 INCOMPLETE" in t.run("notice verify", letter, exits=13)
 
@@ -222,7 +226,7 @@ def test_a_voucher_from_genesis_to_its_settlement(terminal: Terminal) -> None:
     t.run("clock set", by="operator", body={"time": instant(DUE_ON)})
     plan_body = t.json("clearing propose --json", DUE_ON.isoformat(), by="operator")
     assert (plan_body["instructions"], plan_body["total"]) == (2, "100000000")
-    plan = t.json("clearing plan", by="operator", body=plan_body)["sid"]
+    plan = t.run("clearing plan", by="operator", body=plan_body).strip()
     for row in t.json("clearing show --json", by="bank"):
         item = {"instruction": row["n"], "status": "posted", "amount": row["amount"]}
         t.run("clearing report --re", plan, by="bank", body={"items": [item]})

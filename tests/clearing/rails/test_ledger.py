@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -67,7 +68,8 @@ def tell(world: World, plan: Sid, said: Sequence[tuple[int, Status, Side | None]
     matched = match([message], expected(records, book=book), bank=world.party("bank"))
     for report in matched.reports:
         # It raises where the ledger refuses.
-        world.enter(REPORT, report.body(), by="bank", re=plan, name=f"{report} {world.index}")
+        body: dict[str, Any] = {**report.body()}
+        world.enter(REPORT, body, by="bank", re=plan, name=f"{report} {world.index}")
     return matched
 
 

@@ -7,11 +7,12 @@ from registry.entries import open_entry
 from registry.errors import KeyRevokedError, KeyUseError, RegistryError
 from registry.model import CONSENTS, OFFERS
 from registry.people import KEYS, WAITED
-from registry.people_refusals import PersonMissingError
+from registry.people_refusals import PersonMissingError, TooFewPeopleError
 from tests.builders import World, key_of
 from tests.people import (
     STAFF,
     done,
+    engage,
     hand_key,
     key_body,
     live_kids,
@@ -180,3 +181,34 @@ def test_a_hand_of_nobody_cannot_make_what_must_be_approved() -> None:
     draft.key = hand_key("s1", "ma")
     assert not isinstance(attempt(world, draft), RegistryError)
     assert len(waiting(world)) == 1
+
+
+def test_pf_01_a_maker_ends_no_more_checkers_than_the_rules_can_spare() -> None:
+    world = staffed(cast_world(), "s1", rule("mandate.grant", final=True), rule("transfer.offer"))
+
+    def end(person: str, *, by: str) -> object:
+        body: dict[str, Json] = {"kid": hand_key("s1", person).public.kid}
+        return say(world, "s1", "key.revoke", body, key=hand_key("s1", by))
+
+    # Of chen, zhou and wu any one is enough to approve; the one who is final must stay.
+    assert isinstance(end("zhou", by="ma"), TooFewPeopleError)
+    assert not isinstance(end("chen", by="ma"), RegistryError)
+    assert not isinstance(end("wu", by="ma"), RegistryError)
+    assert isinstance(end("zhou", by="ma"), TooFewPeopleError)
+    # Who looks over others ends a maker's key at any time: it may have been stolen.
+    assert not isinstance(end("ma", by="zhou"), RegistryError)
+    verify_everything(world)
+
+
+def test_fr_12_everybody_ends_the_own_keys_whatever_the_rules_need() -> None:
+    world = cast_world()
+    engage(world, "s1", "ma", tag=" two", duty="maker")
+    staffed(world, "s1", rule("transfer.offer", 3))
+    # A maker's own, and a key that is nobody's hand: neither could have approved anything.
+    for kid, key in (
+        (hand_key("s1", "ma", tag=" two").public.kid, hand_key("s1", "ma")),
+        (key_of("s1").public.kid, hand_key("s1", "ma")),
+        (hand_key("s1", "chen").public.kid, hand_key("s1", "chen")),
+    ):
+        done(say(world, "s1", "key.revoke", {"kid": kid}, key=key))
+    verify_everything(world)

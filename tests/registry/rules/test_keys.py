@@ -20,7 +20,7 @@ from registry.rules.keys import KEYS_MAX, KINDS
 from registry.signing import seal_jws
 from tests.builders import ORIGIN, World, key_of, possession_proof
 from tests.faults import cases, fault, setting, verify_refused, verify_rows
-from tests.people import key_body, live_kids, rule, staffed
+from tests.people import hand_key, key_body, live_kids, rule, staffed
 from tests.scenario import Draft, attempt, cast_world, key_add, refusal, verify_everything
 
 
@@ -108,6 +108,11 @@ def _rules_for_two(world: World, _draft: Draft) -> None:
     staffed(world, "s1", rule("transfer.offer"))
 
 
+def _a_checker_by_a_maker(world: World, draft: Draft) -> None:
+    staffed(world, "s1", rule("transfer.offer", 3))
+    draft.body["kid"], draft.key = hand_key("s1", "chen").public.kid, hand_key("s1", "ma")
+
+
 FAULTS = {
     "key.add": (
         fault(MalformedError, "for a vehicle", _by_the_vehicle, "by"),
@@ -133,6 +138,7 @@ FAULTS = {
         fault(KeyUnknownError, "revoked before", _revoked_before, "kid"),
         fault(KeyUseError, "the recovery key", _the_recovery_key, "kid"),
         fault(MalformedError, "suspect from later on", setting(suspect_from=10_000), "suspect"),
+        fault(TooFewPeopleError, "a checker needed", _a_checker_by_a_maker, "kid", "key"),
     ),
     "key.recover": (
         fault(MalformedError, "for a vehicle", _recovery_for_the_vehicle, "by", "keys"),

@@ -24,6 +24,7 @@ from registry.refusals import AnswerMissingError, VoucherStatusError
 from registry.rules.noticing import KINDS as GIVING
 from registry.rules.powers import KINDS as POWER_KINDS
 from tests.builders import DIGEST, World, uscc
+from tests.credit import all_of
 from tests.encumbered import FILE, accessory_body
 from tests.faults import cases, fault, setting, verify_refused, verify_rows
 from tests.noticed import (
@@ -92,7 +93,7 @@ def _voided(world: World, _draft: Draft) -> None:
     # All of the voucher goes to the factor, which agrees to void it.
     world.transfer(f"{row.transfer}.1", 40_000_000, by="s1", to="factor", purpose="finance")
     voiding = world.do("core", "voucher.void", {"ground": FILE}, re=row.voucher).sid
-    world.do("factor", "voucher.agree-void", {}, re=voiding)
+    world.do("factor", "voucher.agree-void", all_of(world, row.voucher), re=voiding)
 
 
 def _passed_on(world: World, _draft: Draft) -> None:

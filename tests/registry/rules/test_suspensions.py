@@ -56,7 +56,8 @@ FAULTS = {
 STILL_SIGNED = {
     "key.revoke", "key.recover", "disapprove", "consent.withdraw", "voucher.withdraw",
     "transfer.withdraw", "notice.received", "notice.acknowledge", "notice.refuse",
-    "clearing.report", "pledge.release", "dispute.withdraw", "lot.object",
+    "clearing.fund", "clearing.report", "pledge.release", "dispute.withdraw", "lot.object",
+    "financing.end", "financing.receive", "early.receive", "registration.cancel",
 }  # fmt: skip
 """Receipts, acknowledgements, revocations, a bank's reports, a debtor's objection."""
 

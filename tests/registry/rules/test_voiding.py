@@ -1,24 +1,31 @@
 """Voiding: by the debtor and whoever holds everything, and over nobody's head (RG-27)."""
 
 from datetime import date
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from registry.credit import DEBTORS, INVOICES
+from registry.canonical import Json
+from registry.credit import BACKINGS, DEBTORS, INVOICES, Voiding
 from registry.encumbrance_refusals import LotBurdenedError
-from registry.errors import RegistryError
-from registry.model import LOTS, VOUCHERS
+from registry.errors import MalformedError, RegistryError
+from registry.ids import LotId, Sid
+from registry.model import LOTS, PARTIES, VOUCHERS
 from registry.refusals import (
     AnswerMissingError,
     LotLockedError,
+    LotNotFoundError,
     NotDebtorError,
+    NotHolderError,
     NotSoleHolderError,
     VoucherDueError,
     VoucherStatusError,
 )
-from registry.rules.voiding import KINDS
-from tests.builders import World, instant
+from registry.rules.voiding import KINDS, VoucherAgreeVoid, reads_voucher_agree_void
+from registry.tables import Get, Where
+from tests.builders import DIGEST, World, instant
+from tests.credit import all_of
 from tests.encumbered import FILE, freeze
 from tests.faults import cases, fault, verify_refused, verify_rows
 from tests.scenario import Draft, attempt, cast_world, good, refusal, verify_everything
@@ -48,19 +55,34 @@ def _first_lot(world: World) -> str:
 def _voided_before(world: World, _draft: Draft) -> None:
     voucher = next(world.store.select(VOUCHERS)).voucher
     second = world.do("core", "voucher.void", {"ground": FILE}, re=voucher).sid
-    world.do("s1", "voucher.agree-void", {}, re=second)
+    world.do("s1", "voucher.agree-void", all_of(world, voucher), re=second)
 
 
-def _part_elsewhere(world: World, _draft: Draft) -> None:
-    world.transfer(_first_lot(world), 5, by="s1", to="s2")
+def _twice(_world: World, draft: Draft) -> None:
+    draft.body["lots"] = [*draft.body["lots"], *draft.body["lots"]]  # type: ignore[misc]
+
+
+def _long_gone(world: World, _draft: Draft) -> None:
+    world.offer(_first_lot(world), 5, by="s1", to="s2")
+
+
+def _part_elsewhere(world: World, draft: Draft) -> None:
+    went = world.transfer(_first_lot(world), 5, by="s1", to="s2")
+    draft.body["lots"] = [f"{went}.1"]
+
+
+def _with_anothers(world: World, draft: Draft) -> None:
+    _part_elsewhere(world, draft)
+    draft.body |= all_of(world, next(world.store.select(VOUCHERS)).voucher)
 
 
 def _part_frozen(world: World, _draft: Draft) -> None:
     freeze(world, _first_lot(world))
 
 
-def _part_offered(world: World, _draft: Draft) -> None:
-    world.offer(_first_lot(world), 5, by="s1", to="s2")
+def _part_offered(world: World, draft: Draft) -> None:
+    offer = world.offer(_first_lot(world), 5, by="s1", to="s2")
+    draft.body["lots"] = [f"{offer}.0", f"{offer}.1"]
 
 
 FAULTS = {
@@ -71,10 +93,13 @@ FAULTS = {
     ),
     "voucher.agree-void": (
         fault(VoucherStatusError, "void already", _voided_before, "lots"),
-        fault(NotSoleHolderError, "by another", _by("s2"), "by"),
-        fault(NotSoleHolderError, "a part is another's", _part_elsewhere, "lots"),
-        fault(LotLockedError, "a part is offered", _part_offered, "lots"),
+        fault(MalformedError, "a lot twice", _twice, "lots", "named"),
+        fault(LotNotFoundError, "a lot that is gone", _long_gone, "lots", "named"),
+        fault(NotHolderError, "by another", _by("s2"), "by"),
+        fault(NotHolderError, "a part is another's", _with_anothers, "lots", "named"),
+        fault(LotLockedError, "a part is offered", _part_offered, "lots", "named"),
         fault(LotBurdenedError, "a part is frozen", _part_frozen, "lots"),
+        fault(NotSoleHolderError, "a part is left out", _part_elsewhere, "lots", "named"),
         fault(VoucherDueError, "on the due date", _on_the_due_date, "time"),
     ),
 }
@@ -106,12 +131,31 @@ def test_whoever_holds_all_of_it_agrees_however_many_parts_and_hands() -> None:
     voucher = world.issue()
     went = world.transfer(f"{voucher}.0", 60_000_000, by="s1", to="s2")
     voiding = world.do("core", "voucher.void", {"ground": FILE}, re=voucher).sid
-    for name in ("s1", "s2"):
-        alone = Draft(by=name, kind="voucher.agree-void", re=voiding)
+    for name, lot in (("s1", f"{went}.1"), ("s2", f"{went}.2")):
+        body: dict[str, Json] = {"lots": [lot]}
+        alone = Draft(by=name, kind="voucher.agree-void", body=body, re=voiding)
         assert isinstance(refusal(world, alone), NotSoleHolderError)
     world.transfer(f"{went}.1", 40_000_000, by="s1", to="s2")
-    assert isinstance(
-        refusal(world, Draft(by="s1", kind="voucher.agree-void", re=voiding)), NotSoleHolderError
-    )
-    world.do("s2", "voucher.agree-void", {}, re=voiding)
+    both = all_of(world, voucher)
+    by_s1 = Draft(by="s1", kind="voucher.agree-void", body=both, re=voiding)
+    assert isinstance(refusal(world, by_s1), NotHolderError)
+    world.do("s2", "voucher.agree-void", both, re=voiding)
     verify_everything(world)
+
+
+def test_refusing_to_void_a_voucher_in_a_thousand_parts_reads_no_more_than_is_named() -> None:
+    statement = SimpleNamespace(
+        body=VoucherAgreeVoid(lots=(LotId(f"{DIGEST}.0"),)), re=DIGEST, by="s1"
+    )
+    asked = reads_voucher_agree_void(cast(Any, statement), cast(Any, None))
+    next(asked)
+    named = asked.send((Voiding(voiding=Sid(DIGEST), voucher=Sid(DIGEST)),))
+    assert named == Get(LOTS, ((f"{DIGEST}.0",),))
+    # And not the lots of the voucher: whoever splits it makes nobody read more.
+    answers = {LOTS: (None,), VOUCHERS: (None,), PARTIES: (None,), BACKINGS: ()}
+    while True:
+        assert not (isinstance(named, Where) and named.table is LOTS)
+        try:
+            named = asked.send(answers[named.table])
+        except StopIteration:
+            break

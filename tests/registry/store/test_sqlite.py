@@ -60,12 +60,12 @@ class TestFile:
 
     def test_write_ahead_log_is_copied_on_demand(self, store: SqlStore, path: Path) -> None:
         epoch = store.acquire()
-        store.checkpoint_wal()
+        store._database.checkpoint()
         before = path.stat().st_size
         many = [part(f"p{n}") for n in range(2_000)]
         store.append(commit(0, *many), expected_size=0, epoch=epoch)
         assert path.stat().st_size == before
-        store.checkpoint_wal()
+        store._database.checkpoint()
         assert path.stat().st_size > before
         assert len(list(store.select(PARTS))) == 2_000
 
@@ -73,7 +73,7 @@ class TestFile:
         self, store: SqlStore, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         epoch = store.acquire()
-        store.checkpoint_wal()
+        store._database.checkpoint()
         before = path.stat().st_size
         monkeypatch.setattr(settings, "COPIED_ROWS", 2_000)
         for index in range(2):

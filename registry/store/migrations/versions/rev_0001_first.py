@@ -243,6 +243,12 @@ def make_rows() -> None:
         indexes="voucher",
     )
     rows(
+        "accession",
+        "accession text, voucher text, co_debtor text, scope text, cap money?, refuse_by int",
+        key="accession",
+        indexes="voucher",
+    )
+    rows(
         "power",
         "power text, assignor text, assignee text, attorney text, declarer text, event text, "
         "document text, triggered text?",
@@ -272,9 +278,9 @@ def make_rows() -> None:
     rows(
         "early",
         "early text, lot text, voucher text, debtor text, holder text, amount money, terms "
-        "text, pay_by int, status text",
+        "text, pay_by int, status text, kid text?",
         key="early",
-        indexes="lot voucher holder",
+        indexes="lot voucher holder kid",
     )
     rows(
         "financing",
@@ -282,9 +288,9 @@ def make_rows() -> None:
         "mode text, recourse bool, payment text, account text, close_by int, status text, "
         "vehicle text?, quote text?, terms text?, document text?, payee text?, collection_route "
         "bool, confirmed text?, contract text?, salt text?, search text?, order text, done "
-        "text, filing text?, payer text?, reference text?",
+        "text, filing text?, payer text?, reference text?, kid text?, quoted_by text?",
         key="financing",
-        indexes="lot applicant financier",
+        indexes="lot applicant financier kid quoted_by",
     )
     rows(
         "lot",

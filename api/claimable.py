@@ -1,0 +1,108 @@
+"""Whom the holder of a lot may ask to pay: now, and who only comes later.
+
+What the log knows decides: due date, accessions, promises, recourse, and who was told of the
+holder's assignment. It knows no demand and no deal's calculation, so whoever promised to pay
+after these is named with what has to come about.
+
+Source: SD-61, SD-71, RG-23, RG-24; Civil Code, arts. 552, 688, 766.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from api.payees import untold_of
+from clearing.rules.plans import pay_calendar
+from registry.batch import Batch
+from registry.burdens import ACCESSIONS, ACCESSORIES, Accession, Accessory
+from registry.calendars import parse_date, parse_offset, start_of
+from registry.canonical import Json
+from registry.ids import PartyId
+from registry.liability import Progress, Promise, Trigger, claimable_parties
+from registry.model import Ledger, Lot, Voucher
+from registry.ports import LedgerStore
+from registry.tables import Table
+
+MINUTE_MS = 60_000
+
+
+def claimable_of(
+    store: LedgerStore,
+    tables: Sequence[Table[Any]],
+    ledger: Ledger,
+    *,
+    lot: Lot,
+    voucher: Voucher,
+    time: int,
+) -> dict[str, Json]:
+    """Returns who may be asked to pay a live lot at an instant, in what capacity, up to what.
+
+    Args:
+        store: Shows accessions, promises, notices, and the calendar of pay dates.
+        tables: The ledger's.
+        ledger: The ledger's facts.
+        lot: Whose holder asks.
+        voucher: Its voucher.
+        time: When, in milliseconds.
+    """
+    offset = parse_offset(ledger.zone)
+    due = start_of(parse_date(voucher.due_on), offset_minutes=offset)
+    rights = [
+        row
+        for row in store.select(ACCESSORIES, field="voucher", value=voucher.voucher)
+        if row.trigger is not None
+    ]
+    calendar = pay_calendar(Batch(store.fetch, tables, index=0), ledger)
+
+    def instant(right: Accessory) -> int | None:
+        """Returns the instant of a promise that has one of its own."""
+        if right.working_days_before is None or right.minute is None:
+            return None
+        day, back = parse_date(voucher.due_on), -right.working_days_before
+        if calendar is not None:
+            day = calendar.add_worked_days(day, back)
+        return start_of(day, offset_minutes=offset) + right.minute * MINUTE_MS
+
+    promises = {
+        right.accessory: Promise(
+            promisor=right.provider, trigger=Trigger(right.trigger or ""), instant=instant(right)
+        )
+        for right in rights
+    }
+    untold = untold_of(store, lot)
+    now = claimable_parties(
+        debtor=voucher.debtor,
+        co_debtors=[PartyId(each) for each in voucher.co_debtors],
+        promises=promises.values(),
+        progress=Progress(time=time, due=due),
+        assignor=PartyId(lot.path[-2]) if lot.recourse else None,
+        untold=untold,
+    )
+    joined = list(store.select(ACCESSIONS, field="voucher", value=voucher.voucher))
+    rows: list[dict[str, Json]] = [*_debtors(lot, voucher, joined)]
+    for right in rights:
+        row: dict[str, Json] = {"as": right.right, "cap": str(right.cap), "party": right.provider}
+        if right.trigger is not None:
+            row["trigger"] = right.trigger
+        if (at := promises[right.accessory].instant) is not None:
+            row["from"] = at
+        rows.append(row)
+    return {
+        "at": time,
+        "due": due,
+        "lot": lot.lot,
+        "now": [row for row in rows if row["party"] in now],
+        "later": [row for row in rows if row["party"] not in now and row["party"] not in untold],
+        "untold": [*sorted(untold)],
+    }
+
+
+def _debtors(lot: Lot, voucher: Voucher, joined: list[Accession]) -> Iterator[dict[str, Json]]:
+    """Yields who owes the lot from its due date on, in any order."""
+    yield {"as": "debtor", "party": voucher.debtor}
+    for row in joined:
+        cap: dict[str, Json] = {} if row.cap is None else {"cap": str(row.cap)}
+        # By which, and until when, the creditor of all of it can refuse it (RG-23).
+        offer: dict[str, Json] = {"accession": row.accession, "refuse_by": row.refuse_by}
+        yield {"as": "co-debtor", "party": row.co_debtor, **cap, **offer}
+    if lot.recourse:
+        yield {"as": "assignor", "party": lot.path[-2]}

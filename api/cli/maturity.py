@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
+from api.bank_words import STEPS
 from api.cli.common import AsJson, print_json
 from api.cli.connect import LogKey, Party, ReadKey, Url
 from api.cli.lots import Name, money, reader
 from api.cli.screen import Reader, out, short, show_facts, show_table
-from api.words import STEPS, Words, said
+from api.words import Words, said
 from registry.money import format_yuan
 
 Fact = tuple[Words | None, str]

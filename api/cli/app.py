@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from api.cli import (
+    bank_in,
+    bank_out,
     control,
     db,
     demo,
@@ -101,6 +103,8 @@ for module in (
     log,
     lots,
     maturity,
+    bank_out,
+    bank_in,
     control,
     read,
     report,

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from api.answers import RefusedError
+from api.answers import RefusedError, Result
 from api.bank_words import IGNORED, STEPS, UNMATCHED
 from api.cli.bank_book import AddressBook, sent_files
 from api.cli.bank_match import BankFile, Matching, References, Sign, read_files, summed
@@ -24,6 +24,7 @@ from registry.canonical import Json
 from registry.ids import PartyId
 from registry.money import format_yuan
 
+REPORT: Final = "clearing.report"
 UNPLACED: Final = 3
 """The exit code where something is left for a person."""
 
@@ -103,6 +104,9 @@ def import_files(
         ) as client:
             try:
                 ask = Reader(client, party)
+                if sign and any(row["kind"] == REPORT for row in ask.rows("/v1/pending")):
+                    talk.print("reports of yours wait for approval 待复核: that comes first")
+                    raise typer.Exit(USAGE)
                 matching = Matching(
                     ask,
                     AddressBook(ask, book),
@@ -124,13 +128,14 @@ def import_files(
 def _signer(client: Client, party: str, bank: PartyId) -> Sign:
     """Returns what signs a report as the bank, or as the operator that relays its message."""
 
-    def sign(report: Report, message: Message) -> str:
+    def sign(report: Report, message: Message) -> Result:
         body: dict[str, Any] = report.body(message)
         if bank != party:
             body["bank"] = bank
-        result = client.do("clearing.report", by=party, body=body, re=report.plan)
-        talk.print(f"{result.sid}  {len(report.items)}", style="dim")
-        return result.sid
+        result = client.do(REPORT, by=party, body=body, re=report.plan)
+        waits = "  待复核 waits for approval" if result.approval else ""
+        talk.print(f"{result.sid}  {len(report.items)}{waits}", style="dim")
+        return result
 
     return sign
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from api.answers import Result
 from api.cli.bank_book import AddressBook, Instructed, Sent, instructions_of
 from api.cli.screen import Reader
 from clearing.model import InstructionStatus
@@ -25,8 +26,8 @@ from clearing.rails.references import index_plans, instruction_id, parse_instruc
 from registry.errors import MalformedError
 from registry.ids import PartyId, Sid
 
-Sign = Callable[[Report, Message], str]
-"""Signs and sends a report that was read from a message; returns its id."""
+Sign = Callable[[Report, Message], Result]
+"""Signs and sends a report that was read from a message."""
 
 
 @dataclass(kw_only=True)
@@ -166,6 +167,8 @@ class Matching:
             Sid(run["plan"]) for run in ask.rows("/v1/clearing/runs", limit=100)
         )
         self._awaited: dict[Sid, dict[int, Expected]] = {}
+        self._waited: set[Sid] = set()
+        """Plans of which a report waits for a second person's approval."""
 
     def run(self, files: Sequence[BankFile], sign: Sign | None) -> None:
         """Matches and signs file by file; what waits is tried again once more has come.
@@ -192,12 +195,16 @@ class Matching:
         matched = match(file.messages, awaited, bank=self._bank, sent=sent)
         for report in matched.reports:
             if sign is not None:
-                file.statements.append(sign(report, file.messages[0]))
+                result = sign(report, file.messages[0])
+                file.statements.append(result.sid)
+                if result.approval:
+                    self._waited.add(report.plan)
             file.reported += ((report.plan, item) for item in report.items)
         for report in matched.reports:
             self._pretend(report)
         if sign is not None:
-            for plan in dict.fromkeys(report.plan for report in matched.reports):
+            # What waits for a second person is not in the registry yet, and not said again here.
+            for plan in {report.plan for report in matched.reports} - self._waited:
                 self._load(plan)
         self._note(file, matched)
         if sign is not None:

@@ -39,8 +39,7 @@ class InstructionAccepted(Effect, frozen=True, kw_only=True):
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Marks the instruction."""
         record = known_instruction(state, self.plan, self.n)
-        accepted = replace(record, status=InstructionStatus.ACCEPTED, relayed=None)
-        state.put(INSTRUCTIONS, accepted)
+        state.put(INSTRUCTIONS, replace(record, status=InstructionStatus.ACCEPTED))
 
 
 class InstructionPosted(Effect, frozen=True, kw_only=True):

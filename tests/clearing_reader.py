@@ -84,7 +84,7 @@ class ClearingFolds:
         self.book(target, int(amount))
 
     def instruction_accepted(self: Rows, plan: str, n: int, **_: Any) -> None:
-        self.change("instruction", plan, n, status="accepted", relayed=None)
+        self.change("instruction", plan, n, status="accepted")
 
     def word_relayed(self: Rows, plan: str, bank: str, instructions: list[str],
                      **_: Any) -> None:  # fmt: skip

@@ -65,6 +65,17 @@ def test_discharge_where_the_policy_says_so_and_say_that_they_were_relayed(
     assert run_of(world, plan).status == "cleared"
 
 
+def test_are_told_from_what_the_bank_itself_signs_next(world: World) -> None:
+    allow_relays(world)
+    plan = adopt(world)
+    relay(world, plan, 0)
+    relay(world, plan, 1, status="accepted")
+    assert relayed(world, plan) == [0, 1]
+    confirm(world, plan, 1, status="rejected")
+    confirm(world, plan, 0, status="returned")
+    assert relayed(world, plan) == []
+
+
 def test_of_a_bank_that_says_no_name_the_bank(world: World) -> None:
     allow_relays(world)
     plan = adopt(world)

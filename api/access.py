@@ -91,6 +91,7 @@ ACCESS: Final[Mapping[str, Row]] = {
     "clearing.proposal": frozenset({Role.AUDITOR, Role.OPERATOR}),
     "clearing.fund_proposal": frozenset({Role.AUDITOR, Role.OPERATOR}),
     "clearing.close_proposal": frozenset({Role.AUDITOR, Role.OPERATOR}),
+    "clearing.run_status": frozenset({Role.AUDITOR, Role.OPERATOR}),
     "clearing.instructions": Access.PARTY,
     "clearing.exposure": Access.PARTY,
     "clearing.certificate": Access.PARTY,

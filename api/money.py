@@ -9,6 +9,7 @@ from typing import Any
 
 from api.auth import Caller
 from api.find import changes_made_by
+from clearing.delays import delays_of
 from clearing.exposure import gross_stays_of, peak_minor, stays_of, yuan_days
 from clearing.model import INSTRUCTIONS, OBLIGATIONS, InstructionRecord, Obligation
 from registry.canonical import Json
@@ -151,6 +152,11 @@ def exposure_of(records: Sequence[InstructionRecord], caller: Caller, *, now: in
         "others_fen_days": str(yuan_days(sum(stay.integral(now) for stay in stays))),
         "gross_fen_days": str(yuan_days(sum(stay.integral(now) for stay in gross))),
         "peak": str(peak_minor(stays)),
+        "late": [
+            {"payee": each.payee, "n": each.n, "hops": each.hops, "ms": each.taken(now)}
+            for each in delays_of(records)
+            if concerns(each.payee) and each.is_late(now)
+        ],
     }
 
 

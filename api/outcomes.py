@@ -207,4 +207,41 @@ SENTENCES: Final[Mapping[str, Words]] = {
         "以上为{bank}的回报，由平台转递。",
         "That is the word of {bank}, relayed by the operator.",
     ),
+    "instruction-accepted": (
+        "指令 {n} 银行已受理。",
+        "Instruction {n}: a bank will carry it out.",
+    ),
+    "instruction-rejected": (
+        "指令 {n} 被银行拒绝：{reason}。资金仍在原处。",
+        "Instruction {n} is rejected ({reason}): the money is where it was.",
+    ),
+    "instruction-returned": (
+        "指令 {n} 的款项 {amount} 已退回：{reason}。",
+        "Instruction {n}: {amount} has come back ({reason}).",
+    ),
+    "instruction-replaced": ("指令 {n} 已改路径。", "Instruction {n} takes another way."),
+    "instruction-added": (
+        "新增指令 {n}：{payer} 直接付 {payee} {amount}。",
+        "Instruction {n} is added: {payer} pays {payee} {amount} directly.",
+    ),
+    "return-owed": (
+        "{owed_by} 应退回 {owed_to} {amount}：所付子凭证已兑付或已冻结。",
+        "{owed_by} owes {owed_to} {amount} back: what it was for is paid, or frozen.",
+    ),
+    "payment-undone": (
+        "{owed_by} 应向 {owed_to} 重付 {amount}。",
+        "{owed_by} owes {owed_to} {amount} again.",
+    ),
+    "run-closed": (
+        "清分日终：{expired} 条指令失效，{stuck} 条在途。",
+        "The day is closed: {expired} instructions expire, {stuck} are on their way.",
+    ),
+    "fund-stated": (
+        "{debtor} 可用资金 {amount}；在分配前该账户不出其他款项。",
+        "{debtor} has {amount}; nothing else is drawn on the account until that is divided.",
+    ),
+    "fund-divided": (
+        "不足额资金已分配：合计 {total}，{instructions} 条指令。",
+        "The money is divided: {total} in {instructions} instructions.",
+    ),
 }

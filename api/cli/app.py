@@ -8,6 +8,7 @@ import typer
 from api.cli import (
     bank_in,
     bank_out,
+    clearing_day,
     control,
     db,
     demo,
@@ -105,6 +106,7 @@ for module in (
     maturity,
     bank_out,
     bank_in,
+    clearing_day,
     control,
     read,
     report,

@@ -120,6 +120,9 @@ def exposure(
             (("峰值", "peak"), money(found, "peak")),
             (("直接清分可省", "direct would have saved"), money(found, "others_fen_days")),
         ]
+        for late in found["late"]:
+            hours = f"{late['ms'] / 3_600_000:.1f} h, {late['hops']} hops"
+            facts.append((("超过一小时", "over an hour"), f"{ask.name(late['payee'])}  {hours}"))
         show_facts(facts)
 
 

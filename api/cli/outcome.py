@@ -40,6 +40,11 @@ def tell_result(client: Client, party: str, kind: str, result: Result) -> None:
     Whatever cannot be read by then, the statement is sealed, and this does not fail.
     """
     print(result.sid)
+    tell_effects(client, party, kind, result)
+
+
+def tell_effects(client: Client, party: str, kind: str, result: Result) -> None:
+    """Tells what a statement that was sealed has brought about."""
     if result.replayed:
         talk.print("此前已登记，内容未变。  It had been sealed before.")
     try:

@@ -155,6 +155,24 @@ def _close(service: Service, plan: str) -> dict[str, Json]:
     return {"expired": len(left.expired), "stuck": len(left.stuck)}
 
 
+@router.get("/runs/{plan}/status", operation_id="clearing.run_status")
+async def show_status(service: ServiceOf, plan: str) -> JSONResponse:
+    """Counts a run's instructions by bank and by what became of them, with what they move."""
+
+    def found() -> dict[str, Any]:
+        run = _run(service, plan)
+        totals = service.store.totals(
+            INSTRUCTIONS, ("bank", "status"), sums=("amount",), field="plan", value=run.plan
+        )
+        statuses = [
+            {"bank": bank, "status": status, "instructions": count, "amount": str(amount)}
+            for bank, status, count, amount in sorted(totals)
+        ]
+        return {"plan": run.plan, "status": run.status, "statuses": statuses}
+
+    return answer(await asyncio.to_thread(found))
+
+
 def _run(service: Service, plan: str) -> Run:
     """Returns a run."""
     (run,) = service.store.fetch([Get(RUNS, ((plan,),))])[0]

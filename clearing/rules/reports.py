@@ -78,11 +78,9 @@ def reads_report(statement: Statement[ClearingReport], now: Now) -> ReadPlan:
         yield from ask_rules(now)
     plan = statement.re or ""
     run = yield from get(RUNS, plan)
-    if run is None:
-        return
     for item in statement.body.items:
         record = yield from get(INSTRUCTIONS, plan, item.instruction)
-        if record is not None:
+        if run is not None and record is not None:
             yield from _reads_item(record, item.status, run)
 
 

@@ -165,3 +165,56 @@ def test_gv_03_a_frozen_account_in_the_middle(town: Street) -> None:
     assert {row["sort"] for row in told["obligations"]} == {"top-up", "return"}
     with pytest.raises(RefusedError, match="not-found"):
         get(town, f"/v1/clearing/lots/{lots['s3']}", by="trustee")
+
+
+@pytest.mark.parametrize(
+    ("first", "named", "shares"),
+    [
+        (True, (), {"P": 250}),
+        (False, (), {"O1": 200, "P": 50}),
+        (False, ("O2", "P"), {"O2": 100, "P": 150}),
+    ],
+    ids=["contract", "statute", "designation"],
+)
+def test_gv_08_by_contract_by_law_and_by_the_debtors_own_words(
+    town: Street, first: bool, named: tuple[str, ...], shares: dict[str, int]
+) -> None:
+    """SD-28: a plan's 300, 200 that were due earlier, 100 that are secured; 250 come."""
+    if first:
+        rules: dict[str, Json] = {"pay_day": {"calendar": "tests"}, "plans_first": True}
+        policy: dict[str, Json] = {"name": "plain", "version": 2, "effective_on": "2025-07-02"}
+        town.do("operator", "policy.publish", {**policy, "rules": rules})
+        move_to(town, "2025-07-02")
+    vouchers: dict[str, str] = {}
+    for name, face, due_on in (("P", "300", DUE_ON), ("O1", "200", "2025-11-03"),
+                               ("O2", "100", DUE_ON)):  # fmt: skip
+        body = town.issue_body(face=face, due_on=due_on, voucher_no=name)
+        vouchers[name] = town.do("core", "voucher.issue", body).sid
+        payee: dict[str, Json] = {"account": town.accounts["s1"], "collection_route": True}
+        town.do("s1", "voucher.accept", payee, re=vouchers[name])
+    terms: dict[str, Json] = {"terms": vouchers["P"], "purpose": "finance"}
+    body = town.offer_body(f"{vouchers['P']}.0", 300, "factor", **terms)
+    sold = town.do("s1", "transfer.offer", body).sid
+    town.accept("factor", sold)
+    terms = {"terms": vouchers["P"], "purpose": "securitise", "form": "sale-to-plan"}
+    body = town.offer_body(f"{sold}.2", 300, "trustee#T1", **terms)
+    town.accept("trustee#T1", town.do("factor", "transfer.offer", body).sid)
+    security: dict[str, Json] = {
+        "right": "mortgage",
+        "cap": "100",
+        "document": {"digest": vouchers["O2"], "name": "mortgage.pdf"},
+    }
+    town.do("s2", "accessory.attach", security, re=vouchers["O2"])
+    move_to(town, DUE_ON)
+    fund: dict[str, Json] = {"account": town.accounts["core"], "amount": "250"}
+    if named:
+        fund["designated"] = [vouchers[name] for name in named]
+    sid = town.do("bank", "clearing.fund", fund).sid
+    plan = town.do(
+        "operator",
+        "clearing.apportion",
+        get(town, f"/v1/clearing/funds/{sid}/proposal", by="operator"),
+        re=sid,
+    ).sid
+    names = {voucher: name for name, voucher in vouchers.items()}
+    assert {names[row["voucher"]]: int(row["amount"]) for row in rows(town, plan)} == shares

@@ -24,8 +24,6 @@ from registry.errors import MalformedError, RefusalError
 from registry.ids import Sid
 from registry.model import LOTS, VOUCHERS
 from registry.refusals import NotBankError
-from registry.state import replay_digest
-from registry.tables import replace
 from tests.clearing.strategies import worlds
 from tests.clearing.test_rules import (
     CLOSE,
@@ -347,38 +345,3 @@ def verify_accounts(world: World, faces: int) -> None:
     bound = [order.lot for order in world.rows.select(ORDERS)]
     assert len(bound) == len({*bound})
     assert {*bound} <= {lot.lot for lot in world.rows.select(LOTS)}
-
-
-PLACES = ("pending", "accepted", "posted", "rejected", "returned", "expired", "replaced")
-WORDS = ("accepted", "posted", "rejected", "returned")
-TOLD: dict[str, set[str]] = {
-    "pending": {"accepted", "posted", "rejected"},
-    "accepted": {"posted", "rejected"},
-    "posted": {"returned"},
-    "rejected": {"posted"},
-    "returned": set(),
-    "expired": {"posted"},
-    "replaced": {"posted"},
-}
-"""By where an instruction is: what a bank may say of it."""
-
-
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("word", WORDS)
-def test_what_may_be_said_of_an_instruction_wherever_it_is(place: str, word: str) -> None:
-    world = World()
-    world.issue("v", face=5, to="S1")
-    plan = adopt(world)
-    if place in ("posted", "returned"):
-        confirm(world, plan, 0)
-    record = instructions(world, plan)[0]
-    world.rows.put(INSTRUCTIONS, replace(record, status=place))
-    if word in TOLD[place]:
-        confirm(world, plan, 0, status=word)
-        assert instructions(world, plan)[0].status == word
-        return
-    before = replay_digest(world.rows.tables, world.rows.select)
-    with pytest.raises(MoveNotAllowedError) as refused:
-        confirm(world, plan, 0, status=word)
-    assert (refused.value.facts["status"], refused.value.facts["to"]) == (place, word)
-    assert replay_digest(world.rows.tables, world.rows.select) == before

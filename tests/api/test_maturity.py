@@ -74,7 +74,7 @@ def report(town: Street, plan: str, status: str, *payees: str) -> None:
         item: dict[str, Json] = {
             "instruction": row["n"], "amount": row["amount"], "status": status
         }  # fmt: skip
-        items.append({**item, "reason": "AC06"} if status == "rejected" else item)
+        items.append({**item, "reason": "AC06"} if status in ("rejected", "returned") else item)
     town.do("bank", "clearing.report", {"items": items}, re=plan)
 
 

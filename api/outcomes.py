@@ -203,6 +203,10 @@ SENTENCES: Final[Mapping[str, Words]] = {
         "第 {n} 条指令已入账：{payer} 向 {payee} 付 {amount}。",
         "Instruction {n} is posted: {payer} has paid {amount} to {payee}.",
     ),
+    "word-relayed": (
+        "以上为{bank}的回报，由平台转递。",
+        "That is the word of {bank}, relayed by the operator.",
+    ),
     "instruction-accepted": (
         "指令 {n} 银行已受理。",
         "Instruction {n}: a bank will carry it out.",

@@ -145,6 +145,8 @@ TITLES: Final = {
     "plan-differs": "方案与台账状态不符",
     "instruction-not-found": "没有这条指令",
     "money-spent": "款项已转出，不能退回",
+    "relay-not-allowed": "规则不允许平台转递银行回报",
+    "own-word": "银行已自行签署该指令的结果",
     "nothing-owed": "债务人对该指令没有应付款",
     "amount-differs": "金额与指令不符",
     "out-of-order": "前序款项尚未到账",

@@ -124,8 +124,9 @@ READERS: Final[Mapping[str, tuple[str, ...]]] = {
     "registration.search": (),
     "accessory.attach": (),
     "clearing.plan": (),
-    # One report tells of many payments, whose sides must not see one another.
-    "clearing.report": (),
+    # One report tells of many payments, whose sides must not see one another; its bank may
+    # see what was relayed in its name.
+    "clearing.report": ("bank",),
     "clearing.close": (),
     "clearing.fund": ("debtor",),
     "clearing.apportion": (),
@@ -317,11 +318,16 @@ def sees_payees_part(caller: Caller, row: Mapping[str, Json]) -> bool:
 
 
 def sees_instruction(caller: Caller, record: InstructionRecord) -> bool:
-    """Tells whether a caller pays, is paid, or keeps the payee's account."""
+    """Tells whether a caller pays, is paid, keeps the payee's account, or orders it carried out.
+
+    The payer's bank, which no row names, sees it too (see `api.routes.clearing`).
+    """
     parties = (record.payer, record.payee, record.bank)
-    return caller.is_auditor or any(map(caller.is_or_manages, parties))
+    is_theirs = caller.is_auditor or Role.OPERATOR in caller.roles
+    return is_theirs or any(map(caller.is_or_manages, parties))
 
 
 def sees_obligation(caller: Caller, row: Obligation) -> bool:
-    """Tells whether a caller owes something because of an instruction, or is owed it."""
-    return caller.is_auditor or any(map(caller.is_or_manages, (row.owed_by, row.owed_to)))
+    """Tells whether a caller owes something because of an instruction, is owed it, or orders it."""
+    is_theirs = caller.is_auditor or Role.OPERATOR in caller.roles
+    return is_theirs or any(map(caller.is_or_manages, (row.owed_by, row.owed_to)))

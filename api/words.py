@@ -6,8 +6,11 @@ Source: reference note 24; docs/glossary.md.
 from collections.abc import Mapping
 from typing import Final
 
+from api.bank_words import STEPS, WRONG
+
 Words = tuple[str, str]
 """Chinese, English."""
+
 
 ROLES: Final[Mapping[str, Words]] = {
     "operator": ("平台运营方", "operator"),
@@ -67,6 +70,7 @@ PILES: Final[Mapping[str, Words]] = {
     "accounts-to-verify": ("待核验账户", "accounts to verify"),
     "frozen-accounts": ("已冻结账户", "frozen accounts"),
     "received": ("应收、已收、未收", "due, received, missing"),
+    **WRONG,
     "all-overdue": ("逾期", "overdue"),
     "matures-today": ("今日到期", "matures today"),
     "matures-soon": ("三日内到期", "matures within three days"),
@@ -98,6 +102,7 @@ VERBS: Final[Mapping[str, str]] = {
     "disputes-to-answer": "dispute answer",
     "orders-to-pay-a-court": "lot object",
     "accounts-to-verify": "account verify",
+    "funds-to-divide": "clearing propose-apportion",
     "to-admit": "party admit",
     "to-review": "party review",
     "to-stop": "issuance stop",
@@ -114,6 +119,7 @@ DAYS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("unpaid", "paid-today", "paid-soon", "not-yet-acknowledged"), "due"),
     **dict.fromkeys(("overdue", "owed-today", "owed-soon"), "due"),
     **dict.fromkeys(("all-overdue", "matures-today", "matures-soon"), "due"),
+    **dict.fromkeys(("obligations-to-pay", "obligations-to-receive", "all-obligations"), "due"),
     "notices-to-acknowledge": "since",
 }
 """What the day of a pile's lines is, in a word."""
@@ -140,14 +146,15 @@ NOTES: Final[Mapping[str, Words]] = {
     "late": ("久未确认", "late"),
     "frozen": ("司法冻结", "frozen"),
     "pledged": ("质押", "pledged"),
-    "ordered": ("可异议", "open to objection"),
     "payable": ("应向法院支付", "payable to the court"),
     "no-debit": ("账户不可扣款", "account cannot be debited"),
     "at-limit": ("已达限额", "at the limit"),
     "near-limit": ("接近限额", "near the limit"),
     "planned": ("已出清分方案", "planned"),
+    **STEPS,
+    "instructed": STEPS["ordered"],
     "pending": ("待确认", "pending"),
-    "posted": ("已入账", "posted"),
+    "ordered": ("可异议", "open to objection"),
     "register": ("登记", "register"),
     "deregister": ("注销登记", "take off the register"),
     "bond-default": ("债券违约", "bond default"),
@@ -375,25 +382,6 @@ TOTALS: Final[Mapping[str, Words]] = {
 def both(words: Words) -> str:
     """Returns both languages, the Chinese first."""
     return "  ".join(words)
-
-
-STEPS: Final[Mapping[str, Words]] = {
-    "pending": ("待处理", "pending"),
-    "accepted": ("已受理", "accepted"),
-    "posted": ("已入账", "posted"),
-    "rejected": ("已拒绝", "rejected"),
-    "returned": ("已退回", "returned"),
-    "expired": ("已失效", "expired"),
-    "replaced": ("已改路径", "replaced"),
-    "redirected": ("退回后已改路径", "came back, and sent another way"),
-    "return": ("应退回", "to be returned"),
-    "again": ("应重付", "owed again"),
-    "top-up": ("补付", "the debtor's own payment"),
-    "due": ("未付", "due"),
-    "ordered": ("已发指令", "ordered"),
-    "met": ("已付", "met"),
-}
-"""Of instructions, and of what is owed because of them."""
 
 
 def said(table: Mapping[str, Words], name: str) -> str:

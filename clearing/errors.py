@@ -51,6 +51,18 @@ class MoneySpentError(RefusalError):
     template = "instruction {instruction} is returned though {later}, paid from it, is posted"
 
 
+class RelayNotAllowedError(RefusalError):
+    """A bank signs its own word, unless the policy lets the operator relay its files."""
+
+    template = "the policy in force has no relayed_evidence: {bank} signs its own word"
+
+
+class OwnWordError(RefusalError):
+    """What a bank has signed itself is not told otherwise by whoever relays its files."""
+
+    template = "{bank} has itself signed what became of instruction {instruction}"
+
+
 class NothingOwedError(RefusalError):
     """The debtor owes nothing of this sort because of the instruction."""
 

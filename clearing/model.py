@@ -219,6 +219,8 @@ class InstructionRecord(Record, frozen=True, kw_only=True):
     """What is owed because of that one, by its sort, if it pays that."""
     returned_at: int | None = None
     """When the registry was told that its money came back, in milliseconds."""
+    relayed: PartyId | None = None
+    """The bank whose last word of it the operator relayed; none if a bank signed it itself."""
 
 
 class Order(Record, frozen=True, kw_only=True):

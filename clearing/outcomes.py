@@ -75,6 +75,7 @@ class InstructionPosted(Effect, frozen=True, kw_only=True):
             posted_at=seal.time,
             reason=None,
             refused_by=None,
+            relayed=None,
         )
         state.put(INSTRUCTIONS, posted)
         _count(state, self.plan, posted=1, ended=-was_over)
@@ -172,6 +173,7 @@ class InstructionRejected(Effect, frozen=True, kw_only=True):
             status=InstructionStatus.REJECTED,
             reason=self.reason,
             refused_by=self.bank,
+            relayed=None,
         )
         state.put(INSTRUCTIONS, marked)
         if not record.after:
@@ -297,7 +299,11 @@ class InstructionReturned(Effect, frozen=True, kw_only=True):
         """Marks the instruction, and books both banks' accounts the other way round."""
         record = known_instruction(state, self.plan, self.n)
         marked = replace(
-            record, status=InstructionStatus.RETURNED, reason=self.reason, returned_at=seal.time
+            record,
+            status=InstructionStatus.RETURNED,
+            reason=self.reason,
+            returned_at=seal.time,
+            relayed=None,
         )
         state.put(INSTRUCTIONS, marked)
         _count(state, self.plan, posted=-1, ended=1)
@@ -305,6 +311,24 @@ class InstructionReturned(Effect, frozen=True, kw_only=True):
             self.amount, payer_account=self.payee_account, payee_account=self.payer_account
         )
         book(state, entry)
+
+
+class WordRelayed(Effect, frozen=True, kw_only=True):
+    """What was just said of instructions is a bank's word, and the operator's to have relayed.
+
+    `instructions` holds their numbers, as text.
+    """
+
+    plan: Sid
+    bank: PartyId
+    policy: Sid
+    instructions: tuple[str, ...]
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Marks the instructions, until the bank signs a word of its own."""
+        for n in self.instructions:
+            record = known_instruction(state, self.plan, int(n))
+            state.put(INSTRUCTIONS, replace(record, relayed=self.bank))
 
 
 def expire(state: MutableRows, record: InstructionRecord) -> None:

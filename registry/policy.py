@@ -159,6 +159,8 @@ class Rules(Body):
     pay_term: PayTerm | None = None
     plans_first: OnlyTrue | None = None
     """Of less money than is due, what plans and trusts hold is paid first (SD-28)."""
+    relayed_evidence: OnlyTrue | None = None
+    """What a bank's file says counts, too, if the operator relays it (note 20)."""
     splitting: Splitting | None = None
     tenor: Tenor | None = None
     top_up: TopUp | None = None

@@ -93,18 +93,24 @@ class ClearingFolds:
     def instruction_accepted(self: Rows, plan: str, n: int, **_: Any) -> None:
         self.change("instruction", plan, n, status="accepted")
 
+    def word_relayed(self: Rows, plan: str, bank: str, instructions: list[str],
+                     **_: Any) -> None:  # fmt: skip
+        for n in instructions:
+            self.change("instruction", plan, int(n), relayed=bank)
+
     def instruction_posted(self: Rows, plan: str, n: int, amount: str, payer_account: str,
                            payee_account: str, **_: Any) -> None:  # fmt: skip
         row = self.get("instruction", plan, n)
         was_over = row["status"] in ("expired", "replaced")
         self.change("instruction", plan, n, status="posted", posted_at=self.time, reason=None,
-                    refused_by=None)  # fmt: skip
+                    refused_by=None, relayed=None)  # fmt: skip
         self.count(plan, posted=1, ended=-was_over)
         self.move(f"bank:{payer_account}", f"bank:{payee_account}", amount)
 
     def instruction_rejected(self: Rows, plan: str, n: int, bank: str, reason: str,
                              **_: Any) -> None:  # fmt: skip
-        self.change("instruction", plan, n, status="rejected", reason=reason, refused_by=bank)
+        self.change("instruction", plan, n, status="rejected", reason=reason, refused_by=bank,
+                    relayed=None)  # fmt: skip
         if not (row := self.get("instruction", plan, n))["after"]:
             self.free(row)
             self.owe_still(row)
@@ -115,7 +121,7 @@ class ClearingFolds:
     def instruction_returned(self: Rows, plan: str, n: int, amount: str, payer_account: str,
                              payee_account: str, reason: str, **_: Any) -> None:  # fmt: skip
         self.change("instruction", plan, n, status="returned", returned_at=self.time,
-                    reason=reason)  # fmt: skip
+                    reason=reason, relayed=None)  # fmt: skip
         self.count(plan, posted=-1, ended=1)
         self.move(f"bank:{payee_account}", f"bank:{payer_account}", amount)
 

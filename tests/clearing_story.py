@@ -40,9 +40,12 @@ def tell_clearing(world: World) -> tuple[Adopted, Adopted, Adopted]:
     stuck = (to_s3.n, to_factor.n, to_trust.n)
     refused, undone, unheard = [each for each in of.values() if each.remittance == "BURDENED"]
     _report(world, first, "accepted", undone)
-    done = [each for n, each in of.items() if n not in (*stuck, refused.n, unheard.n)]
+    unpaid = [each for each in of.values() if each.remittance == "UNPAID"]
+    left = (*stuck, refused.n, unheard.n, *(each.n for each in unpaid))
+    done = [each for n, each in of.items() if n not in left]
     _report(world, first, "posted", *done)
-    _report(world, first, "rejected", to_s3, to_factor, refused)
+    refusals = sorted((to_s3, to_factor, refused, unpaid[0]), key=lambda order: order.n)
+    _report(world, first, "rejected", *refusals)
     _report(world, first, "returned", undone)
     closed: dict[str, Json] = {"expired": 1, "stuck": 3}
     world.do("operator", "clearing.close", closed, re=first.sid)
@@ -67,7 +70,7 @@ def _divide(world: World) -> Adopted:
     body = apportion_body(plan).model_dump(mode="json")
     sid = world.do("operator", "clearing.apportion", body, re=fund).sid
     adopted = Adopted(sid, format_divided(plan), divided_digest(plan), plan.instructions)
-    _report(world, adopted, "posted", *plan.instructions)
+    _report(world, adopted, "posted", *plan.instructions, relayed=True)
     return adopted
 
 
@@ -105,8 +108,10 @@ def _adopt(world: World) -> Adopted:
     return Adopted(sid, format_plan(plan), plan_digest(plan), plan.instructions)
 
 
-def _report(world: World, plan: Adopted, status: str, *orders: Instruction) -> None:
-    """Has the bank say the same of some instructions."""
+def _report(
+    world: World, plan: Adopted, status: str, *orders: Instruction, relayed: bool = False
+) -> None:
+    """Has the bank say the same of some instructions, or the operator relay that it does."""
     items: list[Json] = []
     for order in orders:
         item: dict[str, Json] = {
@@ -117,4 +122,8 @@ def _report(world: World, plan: Adopted, status: str, *orders: Instruction) -> N
         if status in ("rejected", "returned"):
             item["reason"] = "AC04"
         items.append(item)
-    world.do("bank", "clearing.report", {"items": items}, re=plan.sid)
+    body: dict[str, Json] = {"items": items}
+    if relayed:
+        message: Json = {"digest": DIGEST, "format": "camt.054.001.08"}
+        body |= {"bank": world.ids["bank"], "message": message}
+    world.do("operator" if relayed else "bank", "clearing.report", body, re=plan.sid)

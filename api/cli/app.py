@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from api.cli import (
+    bank_in,
+    bank_out,
     clearing_day,
     control,
     db,
@@ -102,6 +104,8 @@ for module in (
     log,
     lots,
     maturity,
+    bank_out,
+    bank_in,
     clearing_day,
     control,
     read,

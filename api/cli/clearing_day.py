@@ -9,11 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
+from api.bank_words import STEPS
 from api.cli.common import AsJson, KeyFile, print_json, talk, told
 from api.cli.connect import LogKey, Party, ReadKey, Url, open_client, refused
 from api.cli.outcome import tell_effects
 from api.client import Client, RefusedError
-from api.words import STEPS, said
+from api.words import said
 from registry.money import format_yuan
 
 DueOn = Annotated[str, typer.Argument(help="The due date, YYYY-MM-DD.")]

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
+from api.bank_words import STEPS
 from api.cli.common import AsJson, print_json
 from api.cli.connect import LogKey, Party, ReadKey, Url
 from api.cli.lots import Name, money, reader
 from api.cli.screen import Reader, out, short, show_facts, show_table
-from api.words import STEPS, Words, said
+from api.words import Words, said
 from registry.money import format_yuan
 
 Fact = tuple[Words | None, str]
@@ -64,8 +65,10 @@ def _why(way: dict[str, Any]) -> str:
 
 
 def _outcome(ask: Reader, hop: dict[str, Any]) -> str:
-    """Returns what became of a hop, when, and why."""
+    """Returns what became of a hop, when, and why, and whether a bank has signed that itself."""
     words = said(STEPS, hop["status"])
+    if "relayed" in hop:
+        words = f"{words} 平台转递 relayed"
     if "reason" in hop:
         reason = REASONS.get(hop["reason"])
         return f"{words}: {hop['reason']}{'' if reason is None else ' ' + ' '.join(reason)}"

@@ -13,10 +13,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.tree import Tree
 
+from api.bank_words import STEPS
 from api.demo.cast import Actor
 from api.demo.deals import Deals
 from api.demo.pool import Bucket, Means
-from api.words import STEPS, said
+from api.words import said
 from registry.audit import Audit
 from registry.money import format_wan, format_yuan
 

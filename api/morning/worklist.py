@@ -8,7 +8,7 @@ from typing import Final
 
 from api.auth import Caller
 from api.errors import NotFoundError
-from api.morning import banks, dealings, debtors, holders, platform
+from api.morning import banks, dealings, debtors, holders, payments, platform
 from api.morning.piles import Finder, Morning, Pile
 from api.service import Service
 from registry.canonical import Json
@@ -31,6 +31,8 @@ _HOLDER: Final[tuple[Finder, ...]] = (
     holders.pledges_to_register,
     holders.tasks,
     holders.disputes_to_answer,
+    payments.obligations_to_pay,
+    payments.obligations_to_receive,
 )
 _DEBTOR: Final[tuple[Finder, ...]] = (
     debtors.stopped,
@@ -57,7 +59,14 @@ _PLATFORM: Final[tuple[Finder, ...]] = (
 )
 
 FINDERS: Final[Mapping[Role, tuple[Finder, ...]]] = {
-    Role.OPERATOR: (*_OWN, *_PLATFORM),
+    Role.OPERATOR: (
+        *_OWN,
+        payments.funds_to_divide,
+        payments.all_refused,
+        payments.all_stuck,
+        payments.all_obligations,
+        *_PLATFORM,
+    ),
     Role.REGISTRAR: (
         *_OWN,
         platform.to_admit,
@@ -75,7 +84,14 @@ FINDERS: Final[Mapping[Role, tuple[Finder, ...]]] = {
     ),
     Role.TRUSTEE: (*_OWN, banks.received, *_HOLDER),
     Role.VEHICLE: (*_OWN, banks.received, *_HOLDER),
-    Role.BANK: (*_OWN, banks.batches, banks.accounts_to_verify, banks.frozen_accounts),
+    Role.BANK: (
+        *_OWN,
+        banks.batches,
+        payments.refused,
+        payments.stuck,
+        banks.accounts_to_verify,
+        banks.frozen_accounts,
+    ),
     Role.AUDITOR: _PLATFORM,
 }
 """By role, what it reads; who has several roles reads each pile once."""

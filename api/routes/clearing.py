@@ -1,11 +1,13 @@
 """Clearing: runs, instructions, what would be signed next, and where money went."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
+from api.auth import Caller
 from api.errors import NotFoundError, RequestInvalidError
 from api.money import certificate_of, exposure_of, way_of_lot
 from api.pages import Ask, page_of
@@ -30,6 +32,8 @@ from registry.batch import Batch
 from registry.calendars import parse_date
 from registry.canonical import Json
 from registry.errors import RegistryError
+from registry.ids import Sid
+from registry.model import ACCOUNTS, Role
 from registry.statements import Now
 from registry.tables import Get
 
@@ -52,24 +56,46 @@ async def list_instructions(
     bank: str | None = None,
     status: Annotated[str | None, Query(pattern="^[a-z]{1,20}$")] = None,
 ) -> JSONResponse:
-    """Lists instructions of which the caller is payer, payee, or the payee's bank.
+    """Lists instructions of which the caller is payer, payee, or a bank; all for the operator.
 
-    `ready` tells whether everything that must be posted before has been, at any bank. What the
-    payee keeps of the money, and of each lot, is not told to who passes it on to the payee.
+    `ready` tells whether everything that must be posted before has been, at any bank, and
+    `payer_bank` who keeps the payer's account. What the payee keeps of the money, and of each
+    lot, is not told to who passes it on to the payee.
     """
-    ask = listing.ask(INSTRUCTIONS, sees_instruction, plan=plan, bank=bank, status=status)
+    sees = _sees(listing.service)
+    ask = listing.ask(INSTRUCTIONS, sees, plan=plan, bank=bank, status=status)
     return answer(await asyncio.to_thread(_with_readiness, listing.service, ask))
 
 
+def _sees(service: Service) -> Callable[[Caller, InstructionRecord], bool]:
+    """Returns what tells whether a caller sees an instruction; a payer's bank carries it out."""
+    keeps: dict[Sid, bool] = {}
+
+    def sees(caller: Caller, record: InstructionRecord) -> bool:
+        if sees_instruction(caller, record):
+            return True
+        account = record.payer_account
+        if Role.BANK in caller.roles and account not in keeps:
+            (row,) = service.store.fetch([Get(ACCOUNTS, ((account,),))])[0]
+            keeps[account] = row is not None and row.bank == caller.party
+        return keeps.get(account, False)
+
+    return sees
+
+
 def _with_readiness(service: Service, ask: Ask[InstructionRecord]) -> dict[str, Any]:
-    """Returns a page of instructions that says of each whether it can be posted."""
+    """Returns a page of instructions that says of each whether it can be posted, and by whom."""
     page = page_of(service, ask)
+    accounts = tuple({(row["payer_account"],): None for row in page["data"]})
+    kept = service.store.fetch([Get(ACCOUNTS, accounts)])[0] if accounts else ()
+    banks = {account.account: account.bank for account in kept if account is not None}
     before = {(row["plan"], int(n)) for row in page["data"] for n in row["after"]}
     found = service.store.fetch([Get(INSTRUCTIONS, tuple(sorted(before)))])[0] if before else ()
     posted = {
         (record.plan, record.n) for record in found if record.status == InstructionStatus.POSTED
     }
     for row in page["data"]:
+        row["payer_bank"] = banks[row["payer_account"]]
         row["ready"] = all((row["plan"], int(n)) in posted for n in row["after"])
         if not sees_payees_part(ask.caller, row):
             del row["kept"], row["parts"]

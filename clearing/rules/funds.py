@@ -70,7 +70,9 @@ class ClearingFund(Body):
 
     account: SidField
     amount: Sum
-    designated: Annotated[tuple[SidField, ...], LENIENT, Field(max_length=64)] = ()
+    designated: (
+        Annotated[tuple[SidField, ...], LENIENT, Field(min_length=1, max_length=64)] | None
+    ) = None
 
 
 class FundStated(Effect, frozen=True, kw_only=True):
@@ -124,7 +126,7 @@ def decide_fund(state: Rows, statement: Statement[ClearingFund], _now: Now) -> t
         account=account.account,
         debtor=account.owner,
         amount=Minor(body.amount),
-        designated=body.designated,
+        designated=body.designated or (),
     )
     return (stated,)
 

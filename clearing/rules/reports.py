@@ -1,18 +1,20 @@
 """What banks say of instructions: accepted, posted, rejected, returned; and what follows.
 
 The bank that keeps the payee's account says what came into it; that, or the payer's, says
-what was not carried out. One report says it of many instructions, as one message of the
+what was not carried out. Where the policy allows it the operator relays what a bank's file
+says, and the rows tell so. One report says it of many instructions, as one message of the
 bank does, whose digest it may name. What a bank says has happened: that it comes late, or
 against what was planned, is no reason to refuse it. Refused is what contradicts the plan or
 an earlier word, and then the whole report.
 
-Source: docs/clearing.md, Reports; SD-21, SD-23.
+Source: docs/clearing.md, Reports; SD-21, SD-23; reference note 20.
 """
 
 from typing import Annotated
 
 from pydantic import Field
 
+from clearing.errors import OwnWordError, RelayNotAllowedError
 from clearing.instructed import ask_behind
 from clearing.model import (
     BALANCES,
@@ -21,19 +23,23 @@ from clearing.model import (
     ORDERS,
     RUNS,
     InstructionRecord,
+    InstructionStatus,
     ObligationStatus,
     Run,
     Sort,
 )
+from clearing.outcomes import WordRelayed
 from clearing.postings import bank_account, claims_account, debts_account
 from clearing.reporting import Report, Reported, ReportItem
 from registry.burdens import FREEZES, PLEDGES
 from registry.debts import reads_debtor, reads_held
 from registry.effects import Effect
 from registry.errors import MalformedError
-from registry.fields import LENIENT, BodyAmount, Digest, MachineText
-from registry.ids import Sid
+from registry.fields import LENIENT, BodyAmount, Digest, MachineText, PartyField
+from registry.ids import PartyId, Sid
 from registry.model import ACCOUNTS, LOTS, PARTIES, VOUCHERS, Role
+from registry.policy import ask_rules, rules_in_force
+from registry.refusals import NotBankError
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import Get, ReadPlan, Rows, get, get_many, where
 
@@ -49,10 +55,14 @@ class BankMessage(Body):
 
 
 class ClearingReport(Body):
-    """What a bank says of instructions of one plan, by number."""
+    """What a bank says of instructions of one plan, by number.
+
+    `bank` stands where the operator relays the bank's message, which is named then.
+    """
 
     items: Annotated[tuple[ReportItem, ...], LENIENT, Field(min_length=1, max_length=ITEMS_MAX)]
     message: BankMessage | None = None
+    bank: PartyField | None = None
 
     @property
     def total(self) -> int:
@@ -63,8 +73,10 @@ class ClearingReport(Body):
 # --- Reads --------------------------------------------------------------------------
 
 
-def reads_report(statement: Statement[ClearingReport], _now: Now) -> ReadPlan:
+def reads_report(statement: Statement[ClearingReport], now: Now) -> ReadPlan:
     """Asks for the run, and for each instruction all that its part of the report changes."""
+    if statement.body.bank is not None:
+        yield from ask_rules(now)
     plan = statement.re or ""
     run = yield from get(RUNS, plan)
     for item in statement.body.items:
@@ -112,7 +124,7 @@ def _reads_item(record: InstructionRecord, status: Reported, run: Run) -> ReadPl
 
 
 def decide_report(
-    state: Rows, statement: Statement[ClearingReport], _now: Now
+    state: Rows, statement: Statement[ClearingReport], now: Now
 ) -> tuple[Effect, ...]:
     """Takes a bank's word of instructions, in the order of their numbers.
 
@@ -121,10 +133,13 @@ def decide_report(
     out frees its lots, and all that were to be paid from it, for a later plan.
 
     Raises:
-        MalformedError: The numbers are not in order; a reason is missing, or given of what
-            was carried out.
+        MalformedError: The numbers are not in order; what is relayed names no message; a
+            reason is missing, or given of what was carried out.
+        NotBankError: Who relays is not the operator.
+        RelayNotAllowedError: The policy in force lets nobody relay.
+        OwnWordError: What is relayed of an instruction comes after the bank's own word.
         InstructionNotFoundError: The plan has no such instruction.
-        NotBankError: The signer does not keep the payee's account, nor, of what is accepted
+        NotBankError: The bank does not keep the payee's account, nor, of what is accepted
             or rejected, the payer's.
         MoveNotAllowedError: An earlier word says otherwise, or the same.
         AmountDiffersError: The amount is not the instruction's.
@@ -135,20 +150,68 @@ def decide_report(
     numbers = [item.instruction for item in items]
     if numbers != sorted({*numbers}):
         raise MalformedError(what="items", reason="not in the order of their numbers, each once")
-    report = Report(state, statement.re or Sid(""), sid=statement.sid, by=statement.by)
+    plan, bank = statement.re or Sid(""), statement.body.bank
+    if bank is not None:
+        _require_relay(state, statement, now, bank)
+    report = Report(state, plan, sid=statement.sid, by=bank or statement.by)
     for item in items:
+        if bank is not None:
+            _require_no_own_word(state.get(INSTRUCTIONS, plan, item.instruction), bank)
         report.take(item)
 
     # Past this line the report must succeed.
-    return report.effects()
+    if bank is None:
+        return report.effects()
+    relayed = WordRelayed(
+        plan=plan, bank=bank, policy=now.facts.policy, instructions=tuple(map(str, numbers))
+    )
+    return (*report.effects(), relayed)
+
+
+def _require_relay(
+    state: Rows, statement: Statement[ClearingReport], now: Now, bank: PartyId
+) -> None:
+    """Checks that a bank's word may be relayed, and that the message can be asked for.
+
+    Raises:
+        MalformedError, NotBankError, RelayNotAllowedError: As `decide_report`.
+    """
+    if statement.body.message is None:
+        raise MalformedError(what="message", reason="is missing of what is relayed")
+    if statement.by != now.facts.operator:
+        raise NotBankError(party=statement.by)
+    if rules_in_force(state, now.facts).relayed_evidence is None:
+        raise RelayNotAllowedError(bank=bank)
+
+
+def _require_no_own_word(record: InstructionRecord | None, bank: PartyId) -> None:
+    """Checks that a bank has not itself signed how an instruction ended.
+
+    That it was accepted has moved nothing, and either bank may have said so.
+
+    Raises:
+        OwnWordError: It has.
+    """
+    if record is None or record.relayed is not None:
+        return
+    match record.status:
+        case InstructionStatus.REJECTED:
+            said_by = record.refused_by
+        case InstructionStatus.POSTED | InstructionStatus.RETURNED:
+            said_by = record.bank
+        case _:
+            return
+    if said_by == bank:
+        raise OwnWordError(bank=bank, instruction=record.n)
 
 
 KINDS = (
     Kind(
         name="clearing.report",
         body=ClearingReport,
-        signers=frozenset({Role.BANK}),
-        relation="the payee's bank, or of what is not carried out the payer's",
+        signers=frozenset({Role.BANK, Role.OPERATOR}),
+        relation="the payee's bank, or of what is not carried out the payer's; or the operator, "
+        "who relays what one of them says, where the policy allows it",
         answers={"clearing.plan": RUNS, "clearing.apportion": RUNS},
         reads=reads_report,
         decide=decide_report,

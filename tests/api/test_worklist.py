@@ -13,6 +13,7 @@ from registry.canonical import Json
 from registry.model import Role
 from tests.api.local import street
 from tests.api.served import DIGEST, Street
+from tests.api.test_maturity import adopt, gv01, report
 from tests.builders import ORIGIN, admission, instant, key_of, possession_proof
 from tests.dealings import PAID, SIGNED, apply_body, early_body, quote_body, receipt
 
@@ -299,6 +300,49 @@ class TestBanksAndTrustees:
         pile = piles(town, "trustee")["received"]
         assert (pile["amount"], pile["received"], pile["missing"]) == ("400", "400", "0")
         assert piles(town, "bank")["batches"]["amount"] == "600"
+
+    def test_what_went_wrong_waits_for_its_bank_and_who_owes_because_of_it(
+        self, town: Street
+    ) -> None:
+        gv01(town, route="tiered", top_up=True)
+        move_to(town, "2025-12-19")
+        plan = adopt(town)
+        report(town, plan, "posted", "s1", "s2")
+        report(town, plan, "rejected", "s3")
+        pile = piles(town, "bank")["payments-refused"]
+        assert (pile["count"], pile["amount"]) == (1, "25000000")
+        assert pile["lines"][0]["note"] == "rejected"
+        (line,) = piles(town, "operator")["all-refused"]["lines"]
+        assert (line["id"], line["party"], line["count"]) == (plan, town.ids["bank"], 1)
+        town.do("operator", "clearing.close", {"expired": 0, "stuck": 3}, re=plan)
+        for name, kind in (("bank", "payments-stuck"), ("operator", "all-stuck")):
+            pile = piles(town, name)[kind]
+            assert (pile["count"], pile["amount"]) == (3, "65000000")
+        assert "payments-refused" not in piles(town, "bank")
+
+    def test_what_is_owed_waits_for_both_sides(self, town: Street) -> None:
+        gv01(town, route="direct")
+        move_to(town, "2025-12-19")
+        plan = adopt(town)
+        report(town, plan, "posted")
+        report(town, plan, "returned", "trustee#T1")
+        for name, kind in (("core", "to-pay"), ("trustee", "to-receive")):
+            (line,) = piles(town, name)[f"obligations-{kind}"]["lines"]
+            assert (line["id"], line["about"], line["amount"]) == (plan, "again", "20000000")
+        (line,) = piles(town, "operator")["all-obligations"]["lines"]
+        assert line == {"id": "again", "about": "again", "count": 1, "amount": "20000000"}
+        assert "obligations-to-pay" not in piles(town, "s1")
+
+    def test_money_waits_to_be_divided(self, town: Street) -> None:
+        gv01(town, route="direct")
+        move_to(town, "2025-12-19")
+        body: dict[str, Json] = {"account": town.accounts["core"], "amount": "70000001"}
+        fund = town.do("bank", "clearing.fund", body).sid
+        (line,) = piles(town, "operator")["funds-to-divide"]["lines"]
+        assert (line["id"], line["party"], line["amount"]) == (fund, town.ids["core"], "70000001")
+        found = town.client.get(f"/v1/clearing/funds/{fund}/proposal", by=town.ids["operator"])
+        town.do("operator", "clearing.apportion", found, re=fund)
+        assert "funds-to-divide" not in piles(town, "operator")
 
     def test_an_account_waits_for_its_bank(self, town: Street) -> None:
         body: dict[str, Json] = {

@@ -422,7 +422,8 @@ def make_rows() -> None:
         "plan text, n int, route text, voucher text, payer_account text, payer text, "
         "payee_account text, payee text, bank text, amount money, authority text, lots text, "
         "after text, remittance text, status text, parts text, kept money, posted_at int?, "
-        "reason text?, refused_by text?, instead int?, pays text?, returned_at int?",
+        "reason text?, refused_by text?, instead int?, pays text?, returned_at int?, relayed "
+        "text?",
         key="plan n",
         indexes="plan bank voucher",
     )

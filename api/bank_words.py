@@ -1,0 +1,64 @@
+"""Words for payments: what banks say of them, what goes wrong, what nobody could place."""
+
+from collections.abc import Mapping
+from typing import Final
+
+_Words = tuple[str, str]
+STEPS: Final[Mapping[str, _Words]] = {
+    "pending": ("待处理", "pending"),
+    "accepted": ("已受理", "accepted"),
+    "posted": ("已入账", "posted"),
+    "rejected": ("已拒绝", "rejected"),
+    "returned": ("已退回", "returned"),
+    "expired": ("已失效", "expired"),
+    "replaced": ("已改路径", "replaced"),
+    "redirected": ("退回后已改路径", "came back, and sent another way"),
+    "return": ("应退回", "to be returned"),
+    "again": ("应重付", "owed again"),
+    "top-up": ("补付", "the debtor's own payment"),
+    "due": ("未付", "due"),
+    "ordered": ("已发指令", "ordered"),
+    "met": ("已付", "met"),
+}
+"""Of instructions, and of what is owed because of them."""
+
+WRONG: Final[Mapping[str, _Words]] = {
+    "payments-refused": ("被拒、退回的指令", "payments refused or sent back"),
+    "payments-stuck": ("在途未达", "payments that have not arrived"),
+    "obligations-to-pay": ("应补付、应退回、应重付", "owed by you because of payments"),
+    "obligations-to-receive": ("应收补付、退款", "owed to you because of payments"),
+    "all-refused": ("被拒、退回的指令", "payments refused or sent back"),
+    "all-stuck": ("在途未达", "payments that have not arrived"),
+    "all-obligations": ("应补付、应退回、应重付", "owed because of payments"),
+    "funds-to-divide": ("待分配资金", "money to divide"),
+}
+"""Of piles; see `api.morning.payments`."""
+
+UNMATCHED: Final[Mapping[str, _Words]] = {
+    "unnamed": ("未注明指令", "names no instruction"),
+    "no-such-instruction": ("没有这条指令", "names one that is not awaited"),
+    "no-such-file": ("没有这个付款文件", "answers no file that was sent"),
+    "unclear": ("回执代码无法识别", "a code without a meaning here"),
+    "other-bank": ("应由另一银行回报", "another bank's to say"),
+    "currency": ("币种不符", "another currency"),
+    "incomplete": ("信息不全", "does not say where, or how much"),
+    "account-differs": ("账号不符", "another account"),
+    "fee-taken": ("已从票面扣费", "the bank took its fee from the face"),
+    "amount-differs": ("金额不符", "another amount"),
+    "paid-again": ("重复入账", "booked a second time"),
+    "perhaps-again": ("疑似重复入账", "perhaps booked a second time"),
+    "money-spent": ("款项已转出", "came back, and what was paid from it did not"),
+    "contradicts": ("前后矛盾", "carried out, and not"),
+    "gap": ("对账单余额不符", "the statement does not add up"),
+}
+"""Of `clearing.rails.findings.Reason`; and of a statement that lacks a booking."""
+
+IGNORED: Final[Mapping[str, _Words]] = {
+    "repeated": ("重复", "said again"),
+    "known": ("已登记", "known"),
+    "overtaken": ("已有后续状态", "overtaken"),
+    "pending": ("处理中", "nothing decided"),
+    "follows": ("随前序指令失效", "expires with the one before"),
+    "waits": ("待前序入账", "waits for the one before"),
+}
+"""Of `clearing.rails.findings.Ignored`."""

@@ -1,0 +1,318 @@
+"""Files to a bank and back over a real server: orders go out, answers come in, the run is cleared.
+
+One bank is a simulator that is not ours and speaks ISO 20022; another one reads and writes
+lines of fixed width in GB 18030, by code of its own. Each keeps every account of GV-01.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mockbank import accounts, credits, db, outbox
+from mockbank.server import Config
+from mockbank.state import State
+
+from api.client import Client, Result
+from registry.canonical import Json
+from tests.api.cli.terminal import Terminal
+from tests.api.served import Street, connect, server
+from tests.api.test_maturity import DUE_ON, adopt, gv01, move_to, rows
+from tests.builders import key_of
+from tests.clearing.rails.mappings import FIXED
+
+NAMES = ("core", "s1", "s2", "s3", "factor", "trustee#T1")
+OPENING = 100_000_000
+
+
+@dataclass(kw_only=True)
+class Day:
+    """A due date on which GV-01 is planned, tier by tier, and the operator's shell."""
+
+    street: Street
+    shell: Terminal
+    plan: str
+    bank: State
+    named: dict[str, str] = field(default_factory=dict)
+
+    def export(self, *more: str | Path, by: str = "operator") -> Any:
+        """Writes the files that may go out now."""
+        book, out = self.shell.path("book.json"), self.shell.path("out")
+        command = "clearing export --format pain.001 --json --book"
+        return self.shell.json(command, book, "--out", out, *more, self.plan, by=by)
+
+    def sent(self, found: Any) -> bytes:
+        """Returns the bytes of the one file of an export."""
+        (note,) = found["files"]
+        path: Path = self.shell.path("out") / found["directory"] / note["file"]
+        return path.read_bytes()
+
+    def come(self, *files: bytes) -> list[Path]:
+        """Puts files where the command finds them."""
+        paths = []
+        for data in files:
+            path = self.shell.path(f"in-{len([*self.shell.directory.glob('in-*')])}")
+            path.write_bytes(data)
+            paths.append(path)
+        return paths
+
+    def take(self, *more: str | Path, by: str = "bank", exits: int = 0) -> str:
+        """Imports files."""
+        book, out = self.shell.path("book.json"), self.shell.path("out")
+        command = "clearing import --json --book"
+        return self.shell.run(command, book, "--sent", out, *more, by=by, exits=exits)
+
+    def found(self, *more: str | Path, exits: int) -> Any:
+        """Imports files of which something is left; what is printed ends with what was signed."""
+        return json.JSONDecoder().raw_decode(self.take(*more, exits=exits))[0]
+
+    def statuses(self) -> list[str]:
+        """Returns where the instructions are."""
+        return [row["status"] for row in rows(self.street, self.plan)]
+
+    def answers(self) -> list[bytes]:
+        """Takes what the simulated bank has written."""
+        found = outbox.collect(self.bank.conn, self.bank.now())
+        return [row["body"].encode() for row in found]
+
+    def arrive(self, text: str, *, reference: str = "HVPS") -> None:
+        """Has the payments of a pain.001 arrive at their payees, as the payment system would."""
+        for found in re.findall(r"<CdtTrfTxInf>.*?</CdtTrfTxInf>", text, re.DOTALL):
+            (name,) = re.findall(r"<EndToEndId>(.*?)<", found)
+            (amount,) = re.findall(r"<InstdAmt[^>]*>(.*?)<", found)
+            (account,) = re.findall(r"<CdtrAcct>.*?<Id>([^<]+)<", found, re.DOTALL)
+            body = {
+                "account": account,
+                "amount": round(float(amount) * 100),
+                "end_to_end_id": name,
+                "note": "V00000",
+                "reference": f"{reference}{name[-12:]}",
+                "debtor": {"name": "somebody", "iban": account},
+            }
+            credits.create(self.bank.conn, self.bank.clock, self.bank.now(), body)
+        self.bank.release()
+
+
+def shell_of(street: Street, directory: Path, url: str) -> Terminal:
+    """Gives everybody a shell with their keys."""
+    shell = Terminal(directory=directory, url=url, ids=dict(street.ids))
+    for name in street.ids:
+        if "#" not in name:
+            shell.path(f"{name}.pem").write_bytes(key_of(name).to_pem())
+            shell.path(f"{name}.read.pem").write_bytes(key_of(f"{name} reads").to_pem())
+    return shell
+
+
+def open_bank(street: Street) -> tuple[State, dict[str, dict[str, str]]]:
+    """Opens the accounts of GV-01 at the simulated bank; returns their details by account."""
+    bank = State(Config(clock=f"{DUE_ON}T09:00:00"))
+    # It comes with accounts of its own, in other currencies.
+    bank.conn.execute("DELETE FROM account")
+    book = {}
+    for number, name in enumerate(NAMES):
+        iban = db.iban("CN", f"{number:016}")
+        owner = f"{name}（天津）有限公司"
+        details = {"name": owner, "iban": iban, "currency": "CNY", "balance": OPENING}
+        accounts.create(bank.conn, f"A{number}", details)
+        book[street.accounts[name]] = {
+            "account_name": owner,
+            "account_no": iban,
+            "bank_name": "中国工商银行天津和平支行",
+            "bank_code": "102110000123",
+        }
+    return bank, book
+
+
+@pytest.fixture
+def day(tmp_path: Path) -> Iterator[Day]:
+    """A real server, and the day on which GV-01 is paid."""
+    with server(tmp_path / "server") as url, connect(url) as client:
+        street = Street(client).settle_in()
+        gv01(street, route="tiered")
+        rules: dict[str, Json] = {"pay_day": {"calendar": "tests"}, "relayed_evidence": True}
+        policy: dict[str, Json] = {
+            "name": "relays", "version": 1, "effective_on": "2025-12-01", "rules": rules
+        }  # fmt: skip
+        street.do("operator", "policy.publish", policy)
+        move_to(street, DUE_ON)
+        plan = adopt(street)
+        bank, book = open_bank(street)
+        shell = shell_of(street, tmp_path, url)
+        shell.path("book.json").write_text(json.dumps(book), encoding="utf-8")
+        yield Day(street=street, shell=shell, plan=plan, bank=bank)
+        bank.close()
+
+
+def test_gv_01_goes_out_as_pain_001_and_comes_back_as_camt_054(day: Day) -> None:
+    found = day.export()
+    (note,) = found["files"]
+    assert (note["count"], note["total"]) == (5, "225000000")
+    text = day.sent(found).decode()
+    assert re.findall(r"<NbOfTxs>(.*?)<", text)[0] == "5"
+    assert re.findall(r"<CtrlSum>(.*?)<", text)[0] == "2250000.00"
+    _, _, findings = day.bank.receive(day.sent(found))
+    assert [each for each in findings if each.level == "error"] == []
+    day.take(*day.come(*day.answers()), "--sign")
+    assert day.statuses() == ["accepted"] * 5
+
+    day.arrive(text)
+    files = day.come(*day.answers())
+    shown = json.loads(day.take(*files))
+    assert day.statuses() == ["accepted"] * 5
+    signed = json.loads(day.take(*files, "--sign"))
+    assert day.statuses() == ["posted"] * 5
+    for file, again in zip(shown, signed, strict=True):
+        assert file["reported"] == again["reported"]
+        assert not file["statements"]
+    assert sum(len(file["reported"]) for file in signed) == 5
+    runs = day.street.client.pages("/v1/clearing/runs", by=day.street.ids["auditor"])
+    assert [run["status"] for run in runs] == ["cleared"]
+    # Once more, and in the evening's statements: nothing is said twice.
+    day.bank.clock.advance(days=1)
+    again = json.loads(day.take(*files, *day.come(*day.answers()), "--sign"))
+    assert [file["reported"] for file in again] == [[]] * len(again)
+
+
+def test_what_went_out_is_not_written_again_and_nothing_is_overwritten(day: Day) -> None:
+    first = day.export()
+    before = {path: path.read_bytes() for path in day.shell.path("out").rglob("TS*")}
+    second = day.export()
+    assert second["files"] == []
+    assert second["figures"]["sent"] == first["figures"]["written"]
+    assert {path: path.read_bytes() for path in day.shell.path("out").rglob("TS*")} == before
+    # Without its notes the same file has the same name, and is not written over another one.
+    (directory,) = day.shell.path("out").iterdir()
+    for path in directory.glob("*.json"):
+        path.unlink()
+    out = day.shell.path("out")
+    command = "clearing export --format pain.001 --book"
+    day.shell.run(
+        command, day.shell.path("book.json"), "--out", out, day.plan, by="operator", exits=1
+    )
+    assert not [*directory.glob("*.json")]
+
+
+def test_a_book_without_an_account_writes_nothing(day: Day) -> None:
+    book = json.loads(day.shell.path("book.json").read_text(encoding="utf-8"))
+    del book[day.street.accounts["s3"]]
+    day.shell.path("book.json").write_text(json.dumps(book), encoding="utf-8")
+    command = "clearing export --format pain.001 --book"
+    said = day.shell.run(
+        command, day.shell.path("book.json"), "--out", day.shell.path("out"), day.plan,
+        by="operator", exits=1,
+    )  # fmt: skip
+    assert "details-missing" in said
+    assert not day.shell.path("out").exists()
+
+
+def test_killed_at_every_report_it_goes_on_and_says_nothing_twice(
+    day: Day, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = day.sent(day.export()).decode()
+    day.arrive(text)
+    files = day.come(*day.answers())
+    do = Client.do
+
+    def kill(*, after: bool) -> None:
+        """Ends the next call at its first report, before it is sent or before it is answered."""
+
+        def killed(self: Client, *args: Any, **more: Any) -> Result:
+            if after:
+                do(self, *args, **more)
+            raise OSError("killed")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Client, "do", killed)
+            day.take(*files, "--sign", exits=1)
+
+    for posted in range(5):
+        kill(after=False)
+        assert day.statuses().count("posted") == posted
+        kill(after=True)
+        assert day.statuses().count("posted") == posted + 1
+    assert {len(file["reported"]) for file in json.loads(day.take(*files, "--sign"))} == {0}
+
+
+def test_what_nobody_can_place_is_listed_and_the_exit_code_says_so(day: Day) -> None:
+    text = day.sent(day.export()).decode()
+    day.arrive(text)
+    stranger = re.sub(r"(<EndToEndId>).", r"\1X", text)
+    day.arrive(stranger, reference="OTHER")
+    files = day.come(*day.answers())
+    found = day.found(*files, "--sign", exits=3)
+    reasons = [each["reason"] for file in found for each in file["unmatched"]]
+    assert reasons == ["unnamed"] * 5
+    assert day.statuses() == ["posted"] * 5
+    shown = day.shell.run(
+        "clearing import --book", day.shell.path("book.json"), *files, by="bank", exits=3
+    )
+    assert "未注明指令 names no instruction" in shown
+
+
+def test_a_second_booking_on_another_day_is_seen_if_references_are_kept(day: Day) -> None:
+    kept = day.shell.path("kept.json")
+    text = day.sent(day.export()).decode()
+    day.arrive(text)
+    day.take(*day.come(*day.answers()), "--sign", "--kept", kept)
+    day.arrive(text, reference="AGAIN")
+    files = day.come(*day.answers())
+    found = day.found(*files, "--sign", "--kept", kept, exits=3)
+    reasons = {each["reason"] for file in found for each in file["unmatched"]}
+    assert reasons == {"paid-again"}
+
+
+def test_the_operator_relays_the_file_of_a_bank_that_signs_nothing(day: Day) -> None:
+    text = day.sent(day.export()).decode()
+    day.arrive(text)
+    files = day.come(*day.answers())
+    day.take(*files, "--sign", "--bank", day.street.ids["bank"], by="operator")
+    found = rows(day.street, day.plan)
+    assert {row["relayed"] for row in found} == {day.street.ids["bank"]}
+    lot = found[-1]["lots"][0]
+    assert "平台转递 relayed" in day.shell.run(f"clearing explain {lot}", by="auditor")
+
+
+def test_another_bank_says_nothing_of_these_accounts(day: Day) -> None:
+    day.street.admit("other", "bank")
+    day.shell = shell_of(day.street, day.shell.directory, day.shell.url)
+    text = day.sent(day.export()).decode()
+    day.arrive(text)
+    files = day.come(*day.answers())
+    day.take(*files, "--sign", by="other", exits=3)
+    assert day.statuses() == ["pending"] * 5
+
+
+# --- A bank with lines of fixed width -------------------------------------------------
+
+
+def fixed_answer(data: bytes, *, result: str = "00") -> bytes:
+    """Answers a payment file as a bank does whose programs count bytes."""
+    header, *lines, trailer, end = data.split(b"\r\n")
+    assert (header[:1], trailer, end) == (b"H", b"T", b"")
+    count, total = int(header[29:35]), int(header[35:50])
+    answered = []
+    for line in lines:
+        assert len(line) == 1 + 6 + 34 + 40 + 15 + 20
+        assert "有限公司" in line[41:81].decode("gb18030")
+        answered.append(line[:41] + line[81:96] + result.encode() + b" " * 20)
+    assert count == len(lines)
+    assert total == sum(int(line[81:96]) for line in lines)
+    return b"\r\n".join([*answered, b"T%06d%015d" % (count, total)]) + b"\r\n"
+
+
+def test_gv_01_goes_out_in_gb_18030_and_comes_back(day: Day) -> None:
+    mapping = day.shell.path("mapping.json")
+    mapping.write_text(json.dumps(FIXED), encoding="utf-8")
+    found = day.export("--format", mapping)
+    (note,) = found["files"]
+    assert (note["format"], note["count"], note["total"]) == ("example-fixed-1", 5, "225000000")
+    (answer,) = day.come(fixed_answer(day.sent(found)))
+    # The answer names payments by their place in the file, and no file.
+    refused = day.take(answer, "--mapping", mapping, "--sign", exits=1)
+    assert "bank-file" in refused
+    answers = ("--answers", note["message_id"])
+    day.take(answer, "--mapping", mapping, *answers, "--sign")
+    assert day.statuses() == ["posted"] * 5

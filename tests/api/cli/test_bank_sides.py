@@ -1,0 +1,185 @@
+"""Which instructions go out together, what each bank sees and may say, and whence details come."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace as changed
+
+from api.cli import bank_out
+from api.cli.bank_book import AddressBook, Instructed, instructions_of
+from api.cli.bank_match import BankFile, Matching, References
+from api.cli.screen import Reader
+from clearing.rails.errors import BankFileError, DetailsMissingError
+from clearing.rails.findings import Ignored
+from clearing.rails.messages import Item, Message, Side, Status
+from clearing.rails.payments import SentBatch, SentFile
+from clearing.rails.references import instruction_id
+from registry.canonical import Json, b64url_encode, salted_digest
+from registry.ids import PartyId, Sid
+from tests.api.local import street
+from tests.api.served import Street
+from tests.api.test_maturity import DUE_ON, adopt, gv01, move_to, report
+from tests.clearing.rails.paper import BANK, gv01_records
+
+ONE = "one file for all"
+
+
+def instructed(**statuses: str) -> list[Instructed]:
+    """Returns GV-01 on the tiered route; statuses are named as n0 to n4."""
+    records, _ = gv01_records()
+    return [
+        Instructed(
+            record=changed(record, status=statuses.get(f"n{record.n}", "pending")),
+            payer_bank=BANK,
+            is_ready=not record.after,
+        )
+        for record in records
+    ]
+
+
+def going(rows: list[Instructed], sent: tuple[str, ...] = (), *, apart: bool = False) -> list[int]:
+    """Returns the numbers of what goes out."""
+
+    def place(row: Instructed) -> str:
+        return row.record.payer_account if apart else ONE
+
+    return [row.record.n for row in bank_out._going(rows, sent, place)]
+
+
+class TestWhatGoesOut:
+    def test_is_a_whole_cascade_if_one_file_holds_it(self) -> None:
+        assert going(instructed()) == [0, 1, 2, 3, 4]
+
+    def test_is_only_what_is_funded_where_files_go_apart(self) -> None:
+        assert going(instructed(), apart=True) == [0]
+        assert going(instructed(n0="posted"), apart=True) == [1]
+        rows = instructed(n0="posted", n1="posted")
+        paid_next = [row.record.n for row in rows if row.record.after == ("1",)]
+        assert going(rows, apart=True) == paid_next
+
+    @pytest.mark.parametrize("status", ["accepted", "rejected", "expired", "replaced", "returned"])
+    def test_is_nothing_behind_what_is_not_posted(self, status: str) -> None:
+        assert going(instructed(n0=status)) == []
+
+    def test_is_not_what_went_out_nor_what_it_is_to_bring(self) -> None:
+        rows = instructed()
+        sent = instruction_id(rows[1].record.plan, 1)
+        assert going(rows, (sent,)) == [0]
+
+    def test_waits_if_the_banks_batches_would_pay_it_before_its_money_is_there(self) -> None:
+        rows = instructed()
+        ids = [instruction_id(row.record.plan, row.record.n) for row in rows]
+        batch = SentBatch(batch="1", instructions=(ids[1], ids[0], *ids[2:]))
+        file = SentFile(format="x", message_id="x", data=b"", batches=(batch,))
+        written = bank_out.Written(bank=BANK, file=file, rows=tuple(rows), name="x")
+        assert bank_out._too_early(written) == [ids[1]]
+
+
+# --- Two banks ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Street]:
+    """A ledger on which s2 has its account with another bank, and has put its details."""
+    with street(tmp_path / "town") as made:
+        made.admit("other", "bank")
+        terms: dict[str, Json] = {
+            "account_name": "s2（天津）有限公司",
+            "account_no": "0302000000000002",
+            "bank_name": "中国工商银行天津和平支行",
+            "bank_code": "102110000123",
+        }
+        salt = bytes(16)
+        digest = salted_digest(salt, terms)
+        made.client.put_opening(digest, by=made.ids["s2"], salt=b64url_encode(salt), terms=terms)
+        body: dict[str, Json] = {
+            "bank": made.ids["other"], "account_kind": "settlement", "terms": digest
+        }  # fmt: skip
+        account = made.do("s2", "account.register", body).sid
+        made.do("other", "account.verify", {}, re=account)
+        made.accounts["s2"] = account
+        made.do("s2", "mandate.grant", {"account": account})
+        gv01(made, route="tiered")
+        move_to(made, DUE_ON)
+        yield made
+
+
+def seen(town: Street, plan: str, by: str) -> list[int]:
+    found = instructions_of(Reader(town.client, town.ids[by]), plan)
+    return [row.record.n for row in found]
+
+
+def test_a_bank_sees_what_its_accounts_pay_and_get_and_the_operator_all(town: Street) -> None:
+    plan = adopt(town)
+    assert seen(town, plan, "operator") == [0, 1, 2, 3, 4]
+    assert seen(town, plan, "bank") == [0, 1, 2, 3, 4]
+    assert seen(town, plan, "other") == [1, 2, 3]
+    assert seen(town, plan, "s3") == [2]
+    assert seen(town, plan, "registrar") == []
+
+
+def said_by_other(plan: str, *, number: str = "0302000000000002") -> BankFile:
+    """Returns a notification of the other bank: s2 has been credited."""
+    item = Item(
+        place="1",
+        status=Status.POSTED,
+        instruction=instruction_id(Sid(plan), 1),
+        amount_minor=60_000_000,
+        currency="CNY",
+        account=number,
+        side=Side.CREDIT,
+        reference="R1",
+    )
+    message = Message(format="camt.054.001.08", digest="A" * 43, message_id="1", items=(item,))
+    return BankFile(path=Path("camt054.xml"), messages=(message,))
+
+
+def matched(town: Street, file: BankFile, *, by: str = "other") -> BankFile:
+    """Matches a file as the other bank, whose accounts are opened to it; nothing is signed."""
+    ask = Reader(town.client, town.ids[by])
+    matching = Matching(
+        ask, AddressBook(ask, None), bank=town.ids["other"], sent=(), references=References(None)
+    )
+    matching.run([file], None)
+    return file
+
+
+def test_a_bank_that_does_not_see_what_comes_before_waits_until_it_is_posted(
+    town: Street,
+) -> None:
+    plan = adopt(town)
+    early = matched(town, said_by_other(plan))
+    assert (early.reported, [each.why for each in early.ignored]) == ([], [Ignored.WAITS])
+    report(town, plan, "posted", "s1")
+    late = matched(town, said_by_other(plan))
+    assert [(item.instruction, item.status) for _, item in late.reported] == [(1, Status.POSTED)]
+    wrong = matched(town, said_by_other(plan, number="0302000000000003"))
+    assert [each.reason.value for each in wrong.unmatched] == ["account-differs"]
+
+
+def test_details_are_opened_where_they_may_be_and_else_from_the_book(
+    town: Street, tmp_path: Path
+) -> None:
+    account, bank = Sid(town.accounts["s2"]), town.ids["other"]
+    opened = AddressBook(Reader(town.client, bank), None).details(account, bank=bank)
+    assert (opened.number, opened.bank) == ("0302000000000002", bank)
+    operator = Reader(town.client, town.ids["operator"])
+    with pytest.raises(DetailsMissingError):
+        AddressBook(operator, None).details(account, bank=bank)
+    path = tmp_path / "book.json"
+    members = {
+        "account_name": opened.name,
+        "account_no": opened.number,
+        "bank_name": opened.branch,
+        "bank_code": opened.clearing_code,
+    }
+    path.write_text(json.dumps({account: members}), encoding="utf-8")
+    assert AddressBook(operator, path).details(account, bank=bank) == opened
+    # A book that says otherwise than the proven terms sends money elsewhere.
+    path.write_text(json.dumps({account: {**members, "account_no": "1"}}), encoding="utf-8")
+    assert AddressBook(operator, path).details(account, bank=bank) == replace(opened, number="1")
+    with pytest.raises(BankFileError, match="differ"):
+        AddressBook(Reader(town.client, bank), path).details(account, bank=PartyId(bank))

@@ -47,10 +47,10 @@ class Town:
         world.admit("other", "bank")
         for name in ("s2", "core"):
             world.bank_account(name, bank="other")
-        promises: tuple[dict[str, Json], ...] = ({"top_up": True}, {})
-        for route, promise in zip(("tiered", "direct"), promises, strict=True):
-            first = world.issue(route=route, **promise)
-            world.accounts["core"], world.mandates["core"] = self.account("core", "bank")
+        for route in ("tiered", "direct"):
+            is_tiered = route == "tiered"
+            first = world.issue(route=route, top_up=True) if is_tiered else world.issue(route=route)
+            world.bank_account("core")
             to_s2 = world.transfer(f"{first}.0", 60_000_000, by="s1", to="s2")
             to_s3 = world.transfer(f"{to_s2}.2", 25_000_000, by="s2", to="s3")
             sold = world.transfer(f"{to_s3}.1", 20_000_000, by="s2", to="factor", purpose="finance")
@@ -58,10 +58,6 @@ class Town:
                            purpose="securitise")  # fmt: skip
             self.pledge(f"{to_s3}.2")
         world.advance(instant(DUE_ON))
-
-    def account(self, name: str, bank: str) -> tuple[str, str]:
-        self.world.bank_account(name, bank=bank)
-        return self.world.accounts[name], self.world.mandates[name]
 
     def pledge(self, lot: str) -> None:
         world = self.world
@@ -182,23 +178,19 @@ class Town:
         left: Counter[str] = Counter()
         for lot in store.select(LOTS):
             left[lot.voucher] += lot.amount
-        for row in store.select(VOUCHERS):
-            assert left[row.voucher] + row.discharged + row.cancelled == row.face
+        for voucher in store.select(VOUCHERS):
+            gone = voucher.discharged + voucher.cancelled
+            assert left[voucher.voucher] + gone == voucher.face
+        rows = {(row.plan, row.n): row for row in store.select(INSTRUCTIONS)}
         for order in store.select(ORDERS):
-            (row,) = [
-                each
-                for each in store.select(INSTRUCTIONS, field="plan", value=order.plan)
-                if each.n == order.n
-            ]
-            assert order.lot in row.lots
-            assert row.status in LAPSING
+            assert order.lot in rows[order.plan, order.n].lots
+            assert rows[order.plan, order.n].status in LAPSING
         paid: Counter[str] = Counter()
-        for row in store.select(INSTRUCTIONS):
+        for row in rows.values():
             if row.status == "posted" and row.pays != "again":
-                for lot in row.lots:
-                    paid[lot] += 1
-        back = {lot for row in store.select(OBLIGATIONS) if row.sort == "return"
-                for lot in row.lots}  # fmt: skip
+                paid.update(row.lots)
+        owed = [each for each in store.select(OBLIGATIONS) if each.sort == "return"]
+        back = {lot for each in owed for lot in each.lots}
         assert {lot for lot, count in paid.items() if count > 1} <= back
 
 

@@ -11,6 +11,7 @@ from clearing.errors import MoneySpentError, OutOfOrderError, PlanDiffersError
 from clearing.model import (
     BALANCES,
     INSTRUCTIONS,
+    LAPSING,
     OBLIGATIONS,
     OPEN,
     ORDERS,
@@ -318,7 +319,8 @@ def test_whatever_banks_say_everything_is_accounted_for(
                 if row.after and roots.issuperset(row.after):
                     roots.add(str(row.n))
                     stuck += 1
-            expired = sum(row.status in OPEN and str(row.n) not in roots for row in open_now)
+            lapsed = [row for row in open_now if str(row.n) not in roots]
+            expired = sum(row.status in (LAPSING if row.after else OPEN) for row in lapsed)
             close(world, plan, expired=expired, stuck=stuck)
             try:
                 body = stated(world)

@@ -12,6 +12,7 @@ STEPS: Final[Mapping[str, _Words]] = {
     "returned": ("已退回", "returned"),
     "expired": ("已失效", "expired"),
     "replaced": ("已改路径", "replaced"),
+    "redirected": ("退回后已改路径", "came back, and sent another way"),
     "return": ("应退回", "to be returned"),
     "again": ("应重付", "owed again"),
     "top-up": ("补付", "the debtor's own payment"),

@@ -11,7 +11,7 @@ from api.auth import Caller
 from api.find import changes_made_by
 from clearing.delays import delays_of
 from clearing.exposure import gross_stays_of, peak_minor, stays_of, yuan_days
-from clearing.model import INSTRUCTIONS, OBLIGATIONS, InstructionRecord, Obligation
+from clearing.model import INSTRUCTIONS, OBLIGATIONS, InstructionRecord, Obligation, Sort
 from registry.canonical import Json
 from registry.errors import RegistryError
 from registry.ids import PartyId, Sid, parse_lot_id
@@ -55,25 +55,36 @@ def way_of_lot(store: LedgerStore, caller: Caller, lot: str) -> Row | None:
     rows = list(store.select(INSTRUCTIONS, field="voucher", value=voucher))
     by_place = {(row.plan, row.n): row for row in rows}
     last = [row for row in rows if lot in row.lots]
-    ways = [_way(row, lot, by_place) for row in last]
-    if not any(_is_of(caller, hop) for way in ways for hop in way["hops"]):
+    ways = [way for row in last if (way := _way(row, lot, by_place, caller))]
+    if not ways:
         return None
-    places = {(row.plan, row.n) for row in last}
+    keys = tuple((sort.value, row.plan, row.n) for row in last for sort in Sort)
     owed = [
         obligation_of(row)
-        for row in store.select(OBLIGATIONS)
-        if (row.plan, row.n) in places and lot in row.lots
+        for row in store.fetch([Get(OBLIGATIONS, keys)])[0]
+        if row is not None and lot in row.lots and _concerns(caller, row.owed_by, row.owed_to)
     ]
     return {"lot": lot, "voucher": voucher, "ways": ways, "obligations": owed}
 
 
 def _way(
-    last: InstructionRecord, lot: str, rows: Mapping[tuple[Sid, int], InstructionRecord]
-) -> Row:
-    """Returns the hops that lead to one instruction."""
+    last: InstructionRecord,
+    lot: str,
+    rows: Mapping[tuple[Sid, int], InstructionRecord],
+    caller: Caller,
+) -> Row | None:
+    """Returns the hops that lead to one instruction.
+
+    Who is paid by it sees them all, and others their own: whoever passes money on must not
+    learn from it who comes behind.
+    """
     path = [last]
     while path[0].after:
         path.insert(0, rows[last.plan, int(path[0].after[0])])
+    if not _concerns(caller, last.payee):
+        path = [hop for hop in path if _concerns(caller, hop.payer, hop.payee, hop.bank)]
+    if last not in path:
+        return {"plan": last.plan, "hops": [_hop(record) for record in path]} if path else None
     part = last.parts[last.lots.index(lot)] if last.parts else None
     way: Row = {
         "plan": last.plan,
@@ -98,15 +109,14 @@ def _hop(record: InstructionRecord) -> Row:
         "status": record.status,
         "route": record.route,
     }
-    for name in ("posted_at", "reason", "relayed"):
+    for name in ("posted_at", "returned_at", "reason", "relayed"):
         if (value := getattr(record, name)) is not None:
             hop[name] = value
     return hop
 
 
-def _is_of(caller: Caller, hop: Mapping[str, Any]) -> bool:
-    """Tells whether a hop is the caller's."""
-    parties = (hop["payer"], hop["payee"], hop["bank"])
+def _concerns(caller: Caller, *parties: PartyId) -> bool:
+    """Tells whether a caller is an auditor, or one of some parties."""
     return caller.is_auditor or any(map(caller.is_or_manages, parties))
 
 
@@ -128,14 +138,12 @@ def obligation_of(row: Obligation) -> Row:
 def exposure_of(records: Sequence[InstructionRecord], caller: Caller, *, now: int) -> Row:
     """Tells what lay, or lies, on intermediate accounts, as far as it concerns the caller.
 
-    Yuan-days are given in hundredths, as fen-days.
+    Each stay is shown to whose money it is. Whose account it is sees the sums alone: it must not
+    learn whom the money goes to. Yuan-days are given in hundredths, as fen-days.
     """
-
-    def concerns(*parties: PartyId) -> bool:
-        return caller.is_auditor or any(map(caller.is_or_manages, parties))
-
-    stays = [each for each in stays_of(records) if concerns(each.owner, each.beneficiary)]
-    gross = [each for each in gross_stays_of(records) if concerns(each.owner)]
+    found = stays_of(records)
+    stays = [each for each in found if _concerns(caller, each.owner, each.beneficiary)]
+    gross = [each for each in gross_stays_of(records) if _concerns(caller, each.owner)]
     return {
         "stays": [
             {
@@ -148,6 +156,7 @@ def exposure_of(records: Sequence[InstructionRecord], caller: Caller, *, now: in
                 "fen_days": str(yuan_days(stay.integral(now))),
             }
             for stay in stays
+            if _concerns(caller, stay.beneficiary)
         ],
         "others_fen_days": str(yuan_days(sum(stay.integral(now) for stay in stays))),
         "gross_fen_days": str(yuan_days(sum(stay.integral(now) for stay in gross))),
@@ -155,7 +164,7 @@ def exposure_of(records: Sequence[InstructionRecord], caller: Caller, *, now: in
         "late": [
             {"payee": each.payee, "n": each.n, "hops": each.hops, "ms": each.taken(now)}
             for each in delays_of(records)
-            if concerns(each.payee) and each.is_late(now)
+            if _concerns(caller, each.payee) and each.is_late(now)
         ],
     }
 

@@ -146,6 +146,7 @@ def record_of(row: Mapping[str, Any]) -> InstructionRecord:
         parts=tuple(row["parts"]),
         kept=Minor(int(row["kept"])),
         posted_at=row.get("posted_at"),
+        returned_at=row.get("returned_at"),
         reason=row.get("reason"),
         refused_by=row.get("refused_by"),
         instead=row.get("instead"),

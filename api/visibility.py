@@ -311,6 +311,12 @@ def sees_account(caller: Caller, account: Account) -> bool:
     return caller.is_auditor or any(map(caller.is_or_manages, (account.owner, account.bank)))
 
 
+def sees_payees_part(caller: Caller, row: Mapping[str, Json]) -> bool:
+    """Tells whether a caller is paid by an instruction, or keeps the payee's account."""
+    sides = (str(row["payee"]), str(row["bank"]))
+    return caller.is_auditor or any(map(caller.is_or_manages, sides))
+
+
 def sees_instruction(caller: Caller, record: InstructionRecord) -> bool:
     """Tells whether a caller pays, is paid, keeps the payee's account, or orders it carried out.
 

@@ -11,7 +11,7 @@ Money times time is kept in fen times milliseconds, exactly; people read yuan-da
 Source: SD-21; FR-08; GV-03.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -61,20 +61,26 @@ def stays_of(records: Iterable[InstructionRecord]) -> list[Stay]:
         By instruction that brought it, then by the one that it waits for.
     """
     rows = {record.n: record for record in records}
+    fed: dict[int, list[InstructionRecord]] = {}
+    for record in rows.values():
+        for n in record.after:
+            fed.setdefault(int(n), []).append(record)
+    own = [row for row in rows.values() if row.pays and row.status == InstructionStatus.POSTED]
     stays: list[Stay] = []
     for leaf in rows.values():
         # Whoever stands in another's place tells of the same lots, and of no further money.
         if not leaf.kept or leaf.instead is not None:
             continue
-        own = _own_payment(leaf, rows.values())
+        paid = _own_payment(leaf, own)
         path = _path_of(leaf, rows)
         for before, behind in pairwise(path):
             if before.posted_at is None:
                 break
-            left = _left_at(before, behind, leaf, rows.values())
-            stays += _stays(
-                before, leaf, since=before.posted_at, left=left, own=own, debtor=path[0].payer
-            )
+            gone = _onward(behind, leaf, fed[before.n])
+            for since, left in _spans(before, gone):
+                stays += _stays(
+                    before, leaf, since=since, left=left, own=paid, debtor=path[0].payer
+                )
     return sorted(stays, key=lambda stay: (stay.n, stay.since, stay.beneficiary))
 
 
@@ -96,7 +102,7 @@ def gross_stays_of(records: Iterable[InstructionRecord]) -> list[Stay]:
             beneficiary=row.payee,
             amount_minor=row.amount,
             since=row.posted_at,
-            until=last[row.n],
+            until=row.returned_at if last[row.n] is None else last[row.n],
         )
         for row in rows
         if row.n in last and row.posted_at is not None
@@ -125,36 +131,50 @@ def _path_of(
     return path
 
 
-def _left_at(
-    before: InstructionRecord,
-    behind: InstructionRecord,
-    leaf: InstructionRecord,
-    rows: Iterable[InstructionRecord],
-) -> int | None:
-    """Returns when a leaf's money left an account: as planned, another way, or back."""
-    left = [
-        row.posted_at
-        for row in rows
-        if row.posted_at is not None
-        and str(before.n) in row.after
-        and (
-            row.n == behind.n
-            or not set(row.lots).isdisjoint(leaf.lots)
-            or (row.instead == behind.n and not row.lots)
-        )
-    ]
-    return min(left, default=None)
+def _onward(
+    behind: InstructionRecord, leaf: InstructionRecord, fed: Iterable[InstructionRecord]
+) -> list[InstructionRecord]:
+    """Returns what has taken a leaf's money on from an account, as it happened.
+
+    That is as planned, another way, or back to the debtor.
+    """
+    lots = set(leaf.lots)
+    gone = (
+        row
+        for row in fed
+        if row.n == behind.n
+        or not lots.isdisjoint(row.lots)
+        or (row.instead == behind.n and not row.lots)
+    )
+    return sorted((row for row in gone if row.posted_at is not None), key=_posted_at)
 
 
-def _own_payment(leaf: InstructionRecord, rows: Iterable[InstructionRecord]) -> int | None:
+def _posted_at(record: InstructionRecord) -> int:
+    """Returns when an instruction was posted, or 0."""
+    return record.posted_at or 0
+
+
+def _spans(
+    before: InstructionRecord, gone: Iterable[InstructionRecord]
+) -> Iterator[tuple[int, int | None]]:
+    """Yields from when to when money lay on an account: it may go on, and come back."""
+    begins = before.posted_at
+    for row in gone:
+        if begins is None:
+            return
+        yield begins, row.posted_at
+        begins = row.returned_at
+    if begins is not None:
+        yield begins, before.returned_at
+
+
+def _own_payment(leaf: InstructionRecord, own: Iterable[InstructionRecord]) -> int | None:
     """Returns when the debtor has paid a leaf's holder itself, if it has."""
+    lots = set(leaf.lots)
     paid = [
-        row.posted_at
-        for row in rows
-        if row.pays == Sort.TOP_UP
-        and row.status == InstructionStatus.POSTED
-        and row.posted_at is not None
-        and not set(row.lots).isdisjoint(leaf.lots)
+        _posted_at(row)
+        for row in own
+        if not lots.isdisjoint(row.lots) or (row.pays == Sort.AGAIN and row.instead == leaf.n)
     ]
     return min(paid, default=None)
 

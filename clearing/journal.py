@@ -120,7 +120,7 @@ class _Book:
                     paying = self._pay(entry, change)
                 case "instruction-returned":
                     paying = self._pay(entry, change, words="return")
-                case "lot-discharged":
+                case "lot-discharged" | "lot-paid-in-part" | "paid-again":
                     self._discharge(paying, change)
                 case "payment-undone":
                     self._undo(paying, change)
@@ -171,7 +171,7 @@ class _Book:
         return transaction
 
     def _discharge(self, paying: _Transaction | None, change: LogEntry) -> None:
-        """Writes the discharge of a lot beside the payment that brought it about."""
+        """Writes a discharge, whole or in part, beside the payment that brought it about."""
         if paying is None:
             raise MalformedError(what="effects", reason="a discharge without a payment")
         posted = discharge(

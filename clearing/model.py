@@ -42,6 +42,8 @@ class InstructionStatus(StrEnum):
     """Nothing was heard of it by the end of its day, or what it waits for was rejected."""
     REPLACED = "replaced"
     """Its money is sent another way."""
+    REDIRECTED = "redirected"
+    """Its money came back, and is sent another way."""
 
 
 INSTRUCTION_MOVES: Mapping[InstructionStatus, frozenset[InstructionStatus]] = {
@@ -64,10 +66,14 @@ INSTRUCTION_MOVES: Mapping[InstructionStatus, frozenset[InstructionStatus]] = {
     ),
     InstructionStatus.POSTED: frozenset({InstructionStatus.RETURNED}),
     # A bank may do late what it has refused before, or what nobody expected any more.
-    InstructionStatus.REJECTED: frozenset({InstructionStatus.POSTED, InstructionStatus.REPLACED}),
-    InstructionStatus.EXPIRED: frozenset({InstructionStatus.POSTED}),
+    InstructionStatus.REJECTED: frozenset(
+        {InstructionStatus.POSTED, InstructionStatus.EXPIRED, InstructionStatus.REPLACED}
+    ),
+    # If its money has come after all, it goes back to the debtor.
+    InstructionStatus.EXPIRED: frozenset({InstructionStatus.POSTED, InstructionStatus.REPLACED}),
     InstructionStatus.REPLACED: frozenset({InstructionStatus.POSTED}),
-    InstructionStatus.RETURNED: frozenset(),
+    InstructionStatus.RETURNED: frozenset({InstructionStatus.REDIRECTED}),
+    InstructionStatus.REDIRECTED: frozenset(),
 }
 """Where each status may lead. What banks say is what has happened, however late."""
 
@@ -110,7 +116,8 @@ class ObligationStatus(StrEnum):
 
 OBLIGATION_MOVES: Mapping[ObligationStatus, frozenset[ObligationStatus]] = {
     ObligationStatus.DUE: frozenset({ObligationStatus.ORDERED, ObligationStatus.MET}),
-    ObligationStatus.ORDERED: frozenset({ObligationStatus.MET}),
+    # What was to pay it was not carried out, or paid nobody.
+    ObligationStatus.ORDERED: frozenset({ObligationStatus.DUE, ObligationStatus.MET}),
     ObligationStatus.MET: frozenset(),
 }
 
@@ -118,11 +125,15 @@ OBLIGATION_MOVES: Mapping[ObligationStatus, frozenset[ObligationStatus]] = {
 RUN_MOVES: Mapping[RunStatus, frozenset[RunStatus]] = {
     RunStatus.PLANNED: frozenset({RunStatus.CLEARED, RunStatus.CLOSED}),
     RunStatus.CLEARED: frozenset(),
-    RunStatus.CLOSED: frozenset(),
+    # Of what is added later some may expire too.
+    RunStatus.CLOSED: frozenset({RunStatus.CLOSED}),
 }
 
 OPEN = frozenset({InstructionStatus.PENDING, InstructionStatus.ACCEPTED})
 """Of instructions of which something is still expected."""
+
+LAPSING = OPEN | {InstructionStatus.REJECTED}
+"""Of instructions that bind their lots until the money that they pass on does not come."""
 
 
 class Fund(Record, frozen=True, kw_only=True):
@@ -206,6 +217,8 @@ class InstructionRecord(Record, frozen=True, kw_only=True):
     """The instruction in the place of which it stands."""
     pays: str | None = None
     """What is owed because of that one, by its sort, if it pays that."""
+    returned_at: int | None = None
+    """When the registry was told that its money came back, in milliseconds."""
     relayed: PartyId | None = None
     """The bank whose last word of it the operator relayed; none if a bank signed it itself."""
 
@@ -277,7 +290,10 @@ INSTRUCTIONS = Table(
 )
 ORDERS = Table(name="order", row=Order, key=("lot",))
 OBLIGATIONS = Table(
-    name="obligation", row=Obligation, key=("sort", "plan", "n"), indexes=("owed_by", "owed_to")
+    name="obligation",
+    row=Obligation,
+    key=("sort", "plan", "n"),
+    indexes=("voucher", "owed_by", "owed_to"),
 )
 BALANCES = Table(name="balance", row=Balance, key=("account",))
 

@@ -8,8 +8,9 @@ after that is owed back.
 Source: SD-23; reference notes 11 and 17; GV-03.
 """
 
+from clearing.instructed import known_instruction
 from clearing.model import OBLIGATIONS, Obligation, ObligationStatus, Sort
-from clearing.outcomes import book
+from clearing.outcomes import book, free
 from clearing.postings import discharge
 from registry.debts import owe
 from registry.effects import Effect, Seal, Touch
@@ -60,8 +61,9 @@ class ReturnOwed(_Owed, frozen=True, kw_only=True):
     """
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Writes what is owed back."""
+        """Writes what is owed back, and frees the lots that live: nothing more pays them."""
         self.oblige(state, Sort.RETURN)
+        free(state, known_instruction(state, self.plan, self.n), self.lots)
 
 
 class PaymentUndone(_Owed, frozen=True, kw_only=True):

@@ -8,19 +8,24 @@ discharges nothing: it is owed back, and credited to nobody twice.
 Source: SD-21, SD-23; reference notes 11 and 19.
 """
 
+from collections.abc import Iterable
+
 from clearing.instructed import known_instruction, known_run
 from clearing.model import (
     BALANCES,
     INSTRUCTIONS,
+    OBLIGATIONS,
     ORDERS,
     RUNS,
     Balance,
     InstructionRecord,
     InstructionStatus,
+    ObligationStatus,
     Order,
     RunStatus,
 )
 from clearing.postings import JournalEntry, discharge, payment
+from registry.burdens import PLEDGES
 from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
 from registry.extinction import pay_down
@@ -131,6 +136,11 @@ class LotPaidInPart(Effect, frozen=True, kw_only=True):
         )
         _consume(state, self)
         state.add(LOTS, rest)
+        for burden in lot.burdens:
+            # A frozen lot is not paid, so what stands on it are pledges: they go on.
+            pledge = state.get(PLEDGES, burden)
+            if pledge is not None:
+                state.put(PLEDGES, replace(pledge, lot=rest.lot))
 
 
 def _consume(state: MutableRows, paid: LotDischarged | LotPaidInPart) -> None:
@@ -167,7 +177,8 @@ class InstructionRejected(Effect, frozen=True, kw_only=True):
         )
         state.put(INSTRUCTIONS, marked)
         if not record.after:
-            _free(state, record)
+            free(state, record, record.lots)
+            _owe_still(state, record)
 
 
 class InstructionExpired(Effect, frozen=True, kw_only=True):
@@ -198,11 +209,14 @@ class InstructionReplaced(Effect, frozen=True, kw_only=True):
         return (("voucher", self.voucher),)
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Ends the instruction and its orders."""
+        """Ends the instruction, if it had not ended, and its orders."""
         record = known_instruction(state, self.plan, self.n)
-        state.put(INSTRUCTIONS, replace(record, status=InstructionStatus.REPLACED))
-        _free(state, record)
-        _count(state, self.plan, ended=1)
+        has_returned = record.status == InstructionStatus.RETURNED
+        status = InstructionStatus.REDIRECTED if has_returned else InstructionStatus.REPLACED
+        state.put(INSTRUCTIONS, replace(record, status=status))
+        free(state, record, record.lots)
+        if not has_returned and record.status != InstructionStatus.EXPIRED:
+            _count(state, self.plan, ended=1)
 
 
 class InstructionAdded(Effect, frozen=True, kw_only=True):
@@ -288,7 +302,7 @@ class InstructionReturned(Effect, frozen=True, kw_only=True):
             record,
             status=InstructionStatus.RETURNED,
             reason=self.reason,
-            posted_at=None,
+            returned_at=seal.time,
             relayed=None,
         )
         state.put(INSTRUCTIONS, marked)
@@ -320,13 +334,23 @@ class WordRelayed(Effect, frozen=True, kw_only=True):
 def expire(state: MutableRows, record: InstructionRecord) -> None:
     """Ends an instruction of money that never left the debtor, and its orders."""
     state.put(INSTRUCTIONS, replace(record, status=InstructionStatus.EXPIRED))
-    _free(state, record)
+    free(state, record, record.lots)
+    _owe_still(state, record)
     _count(state, record.plan, ended=1)
 
 
-def _free(state: MutableRows, record: InstructionRecord) -> None:
-    """Ends the orders of an instruction's lots, but for those that another one has by now."""
-    for lot in record.lots:
+def _owe_still(state: MutableRows, record: InstructionRecord) -> None:
+    """Makes due again what an instruction was to pay, and does not."""
+    if record.pays is None or record.instead is None:
+        return
+    owed = state.get(OBLIGATIONS, record.pays, record.plan, record.instead)
+    if owed is not None and owed.status == ObligationStatus.ORDERED:
+        state.put(OBLIGATIONS, replace(owed, status=ObligationStatus.DUE))
+
+
+def free(state: MutableRows, record: InstructionRecord, lots: Iterable[str]) -> None:
+    """Ends orders of an instruction's lots, but for those that another one has by now."""
+    for lot in lots:
         order = state.get(ORDERS, lot)
         if order is not None and (order.plan, order.n) == (record.plan, record.n):
             state.delete(ORDERS, lot)

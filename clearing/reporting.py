@@ -6,7 +6,7 @@ tell of a whole cascade. Kinds that take a bank's word bring the items here.
 
 from collections import Counter
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from clearing.errors import (
     AmountDiffersError,
@@ -19,14 +19,21 @@ from clearing.instructed import behind, known_instruction
 from clearing.model import (
     INSTRUCTION_MOVES,
     INSTRUCTIONS,
+    LAPSING,
     OBLIGATIONS,
-    OPEN,
     InstructionRecord,
     InstructionStatus,
+    Obligation,
     ObligationStatus,
     Sort,
 )
-from clearing.obligations import ObligationMoved, PaidAgain, PaymentUndone, ReturnOwed
+from clearing.obligations import (
+    ObligationMoved,
+    PaidAgain,
+    PaymentUndone,
+    ReturnOwed,
+    known_obligation,
+)
 from clearing.outcomes import (
     InstructionAccepted,
     InstructionExpired,
@@ -47,6 +54,9 @@ from registry.refusals import NotBankError
 from registry.rights import known_voucher
 from registry.statements import Body
 from registry.tables import Minor, Rows
+
+EXPIRED_MAX: Final = 128
+"""Instructions that one report has expire, so that it fits an entry; a close does the others."""
 
 
 class Reported(StrEnum):
@@ -84,6 +94,12 @@ class Report:
         """How many lots it has cut so far."""
         self._effects: list[Effect] = []
         self._told: dict[int, InstructionStatus] = {}
+        self._expired = 0
+        """How many instructions have expired by it."""
+        self._gone: set[str] = set()
+        """The lots that it has paid so far."""
+        self._moved: dict[tuple[str, Sid, int], str] = {}
+        """Where it has brought what is owed, by its key."""
         self._gained: Counter[tuple[PartyId, PartyId]] = Counter()
         """Of each holder and debtor: what it holds more, in minor units."""
 
@@ -185,16 +201,17 @@ class Report:
                 lots=tuple(lot for lot in record.lots if lot not in done),
             )
             self._effects.append(owed)
-        # What was to be topped up has come, by itself or by the debtor's own payment.
-        self._meet(Sort.TOP_UP, record.n, ObligationStatus.DUE)
-        if record.instead is not None and record.pays == Sort.TOP_UP:
-            self._meet(Sort.TOP_UP, record.instead, ObligationStatus.ORDERED)
+        self._meet_top_ups(record)
 
     def _pay_again(self, record: InstructionRecord, debtor: PartyId) -> bool:
         """Adds the payment of what had come back, if the instruction is that."""
         n = record.instead
         if n is None or record.pays != Sort.AGAIN:
             return False
+        owed = known_obligation(self._state, Sort.AGAIN, self._plan, n)
+        if self._status_of(owed) == ObligationStatus.MET:
+            return False
+        self._moved[Sort.AGAIN, self._plan, n] = ObligationStatus.MET
         again = PaidAgain(
             plan=self._plan,
             n=n,
@@ -207,15 +224,32 @@ class Report:
         self._gained[record.payee, debtor] -= record.amount
         return True
 
-    def _meet(self, sort: Sort, n: int, status: ObligationStatus) -> None:
-        """Adds that something owed is met, if it is owed and so far."""
-        owed = self._state.get(OBLIGATIONS, sort, self._plan, n)
-        if owed is not None and owed.status == status:
-            self._move(sort, n, ObligationStatus.MET)
+    def _meet_top_ups(self, record: InstructionRecord) -> None:
+        """Adds that what was to be topped up has come, by whichever instruction."""
+        for owed in self._state.where(OBLIGATIONS, "voucher", record.voucher):
+            if owed.sort != Sort.TOP_UP or self._status_of(owed) == ObligationStatus.MET:
+                continue
+            if all(self._is_gone(lot) for lot in owed.lots):
+                self._move(owed, ObligationStatus.MET)
+            elif record.pays == Sort.TOP_UP and record.instead == owed.n:
+                # The debtor's own payment has come for what is frozen by now.
+                self._move(owed, ObligationStatus.DUE)
 
-    def _move(self, sort: Sort, n: int, status: ObligationStatus) -> None:
-        """Adds where something owed is now."""
-        self._effects.append(ObligationMoved(sort=sort, plan=self._plan, n=n, status=status))
+    def _is_gone(self, lot: str) -> bool:
+        """Tells whether a lot lives no more, this report's earlier items included."""
+        return lot in self._gone or self._state.get(LOTS, lot) is None
+
+    def _status_of(self, owed: Obligation) -> str:
+        """Returns where something owed is, this report's earlier items included."""
+        return self._moved.get((owed.sort, owed.plan, owed.n), owed.status)
+
+    def _move(self, owed: Obligation, status: ObligationStatus) -> None:
+        """Adds where something owed is now, if it is elsewhere."""
+        if self._status_of(owed) == status:
+            return
+        self._moved[owed.sort, owed.plan, owed.n] = status
+        moved = ObligationMoved(sort=owed.sort, plan=owed.plan, n=owed.n, status=status)
+        self._effects.append(moved)
 
     def _discharged(
         self, record: InstructionRecord, debtor: PartyId
@@ -225,10 +259,11 @@ class Report:
         parts = record.parts or ("",) * len(record.lots)
         for name, part in zip(record.lots, parts, strict=True):
             lot = self._state.get(LOTS, name)
-            if lot is None or (
-                lot.burdens and frozen_lots(self._state.where(FREEZES, "lot", name))
-            ):
+            if lot is None or name in self._gone:
                 continue
+            if lot.burdens and frozen_lots(self._state.where(FREEZES, "lot", name)):
+                continue
+            self._gone.add(name)
             if lot.voucher != record.voucher or lot.holder != record.payee:
                 raise InvariantBrokenError(f"lot {name} is not {record.payee}'s")
             if part and int(part) != lot.amount:
@@ -268,10 +303,13 @@ class Report:
             reason=reason,
         )
         self._effects.append(rejected)
-        if record.after:
-            return
-        for later in behind(self._state, record):
-            if self._status(later) in OPEN:
+        self._expire_behind(record)
+
+    def _expire_behind(self, record: InstructionRecord) -> None:
+        """Adds the end of all that was to be paid from the debtor's own payment."""
+        for later in () if record.after else behind(self._state, record):
+            if self._status(later) in LAPSING and self._expired < EXPIRED_MAX:
+                self._expired += 1
                 self._told[later.n] = InstructionStatus.EXPIRED
                 expired = InstructionExpired(plan=self._plan, n=later.n, voucher=later.voucher)
                 self._effects.append(expired)
@@ -300,7 +338,7 @@ class Report:
         undone, lots = record.kept, record.lots
         owed = self._state.get(OBLIGATIONS, Sort.RETURN, self._plan, record.n)
         if owed is not None and owed.status == ObligationStatus.DUE:
-            self._move(Sort.RETURN, record.n, ObligationStatus.MET)
+            self._move(owed, ObligationStatus.MET)
             undone = Minor(undone - owed.amount)
             lots = tuple(lot for lot in lots if lot not in owed.lots)
         if undone:
@@ -317,3 +355,4 @@ class Report:
             )
             self._effects.append(again)
             self._gained[record.payee, debtor] += undone
+        self._expire_behind(record)

@@ -22,6 +22,7 @@ class Rows(Protocol):
     def book(self, account: str, amount: int) -> None: ...
     def count(self, plan: str, *, posted: int = 0, ended: int = 0) -> None: ...
     def free(self, row: Row) -> None: ...
+    def owe_still(self, row: Row) -> None: ...
     def expire(self, row: Row) -> None: ...
     def move(self, source: str, target: str, amount: str) -> None: ...
     def adopt(self, run: Row) -> None: ...
@@ -74,9 +75,15 @@ class ClearingFolds:
             if order and (order["plan"], order["n"]) == (row["plan"], row["n"]):
                 del self.rows["order"][lot,]
 
+    def owe_still(self: Rows, row: Row) -> None:
+        key = (row["pays"], row["plan"], row["instead"]) if row.get("pays") else ()
+        if key and self.rows["obligation"][key]["status"] == "ordered":
+            self.change("obligation", *key, status="due")
+
     def expire(self: Rows, row: Row) -> None:
         self.change("instruction", row["plan"], row["n"], status="expired")
         self.free(row)
+        self.owe_still(row)
         self.count(row["plan"], ended=1)
 
     def move(self: Rows, source: str, target: str, amount: str) -> None:
@@ -106,19 +113,21 @@ class ClearingFolds:
                     relayed=None)  # fmt: skip
         if not (row := self.get("instruction", plan, n))["after"]:
             self.free(row)
+            self.owe_still(row)
 
     def instruction_expired(self: Rows, plan: str, n: int, **_: Any) -> None:
         self.expire(self.get("instruction", plan, n))
 
     def instruction_returned(self: Rows, plan: str, n: int, amount: str, payer_account: str,
                              payee_account: str, reason: str, **_: Any) -> None:  # fmt: skip
-        self.change("instruction", plan, n, status="returned", posted_at=None, reason=reason,
-                    relayed=None)  # fmt: skip
+        self.change("instruction", plan, n, status="returned", returned_at=self.time,
+                    reason=reason, relayed=None)  # fmt: skip
         self.count(plan, posted=-1, ended=1)
         self.move(f"bank:{payee_account}", f"bank:{payer_account}", amount)
 
     def return_owed(self: Rows, **owed: Any) -> None:
         self.put("obligation", **owed, sort="return", status="due")
+        self.free(owed)
 
     def top_up_owed(self: Rows, **owed: Any) -> None:
         self.put("obligation", **owed, sort="top-up", status="due")
@@ -133,9 +142,11 @@ class ClearingFolds:
         self.move(f"claims:{holder}", f"debts:{debtor}", amount)
 
     def instruction_replaced(self: Rows, plan: str, n: int, **_: Any) -> None:
-        self.change("instruction", plan, n, status="replaced")
+        was = self.get("instruction", plan, n)["status"]
+        status = "redirected" if was == "returned" else "replaced"
+        self.change("instruction", plan, n, status=status)
         self.free(self.get("instruction", plan, n))
-        self.count(plan, ended=1)
+        self.count(plan, ended=was not in ("returned", "expired"))
 
     def instruction_added(self: Rows, **row: Any) -> None:
         self.put("instruction", **row, route="direct", status="pending")
@@ -157,7 +168,9 @@ class ClearingFolds:
         for row in sorted(rows, key=lambda row: int(row["n"])):
             if row["status"] == "posted" or (row["after"] and left.issuperset(row["after"])):
                 left.add(str(row["n"]))
-            elif row["status"] in ("pending", "accepted"):
+            elif row["status"] in ("pending", "accepted") or (
+                row["status"] == "rejected" and row["after"]
+            ):
                 self.expire(row)
         self.change("run", plan, status="closed")
 
@@ -167,6 +180,9 @@ class ClearingFolds:
         self.lot_discharged(lot, voucher, debtor, holder, amount)
         made, n = rest.split(".")
         self.copy_lot(row, made, int(n), amount=remainder, cuts=row["cuts"] + 1)
+        for burden in row["burdens"]:
+            if (burden,) in self.rows["pledge"]:
+                self.change("pledge", burden, lot=rest)
 
     def lot_discharged(self: Rows, lot: str, voucher: str, debtor: str, holder: str,
                        amount: str) -> None:  # fmt: skip

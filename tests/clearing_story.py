@@ -40,9 +40,12 @@ def tell_clearing(world: World) -> tuple[Adopted, Adopted, Adopted]:
     stuck = (to_s3.n, to_factor.n, to_trust.n)
     refused, undone, unheard = [each for each in of.values() if each.remittance == "BURDENED"]
     _report(world, first, "accepted", undone)
-    done = [each for n, each in of.items() if n not in (*stuck, refused.n, unheard.n)]
+    unpaid = [each for each in of.values() if each.remittance == "UNPAID"]
+    left = (*stuck, refused.n, unheard.n, *(each.n for each in unpaid))
+    done = [each for n, each in of.items() if n not in left]
     _report(world, first, "posted", *done)
-    _report(world, first, "rejected", to_s3, to_factor, refused)
+    refusals = sorted((to_s3, to_factor, refused, unpaid[0]), key=lambda order: order.n)
+    _report(world, first, "rejected", *refusals)
     _report(world, first, "returned", undone)
     closed: dict[str, Json] = {"expired": 1, "stuck": 3}
     world.do("operator", "clearing.close", closed, re=first.sid)

@@ -90,6 +90,8 @@ def story() -> Story:
     to_s2 = world.transfer(f"{voucher}.0", 60_000_000, by="s1", to="s2")
     to_s3 = world.transfer(f"{to_s2}.2", 25_000_000, by="s2", to="s3")
     to_factor = world.transfer(f"{to_s3}.1", 20_000_000, by="s2", to="factor", purpose="finance")
+    unpaid = world.issue(route="tiered", voucher_no="UNPAID", face="1000000")
+    world.transfer(f"{unpaid}.0", 600_000, by="s1", to="s2")
     consent: dict[str, Json] = {
         "account": world.accounts["trustee#T1"],
         "assignors": [world.ids["factor"]],

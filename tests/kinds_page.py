@@ -51,6 +51,7 @@ WITHOUT_STATEMENT = {
     "early.expire": "The last day for paying early is over.",
     "financing.expire": "The last day of a financing is over, and title has not passed.",
     "pledge.lapse": "The last day for registering a pledge is over.",
+    "clearing.unpaid": "What has not come to a plan or trust in time is found.",
     "lot.court-final": "The time to object to a court's notice is over.",
     "registration.expire": "A registration elsewhere was not renewed in time.",
     "registration.overdue": "The last day of a task is over.",

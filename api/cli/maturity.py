@@ -41,9 +41,10 @@ def _way_facts(ask: Reader, found: dict[str, Any]) -> Iterator[Fact]:
     yield ("凭证", "voucher"), f"{voucher['voucher_no']}  {short(found['voucher'])}"
     for way in found["ways"]:
         yield ("方案", "plan"), f"{short(way['plan'])}{_why(way)}"
-        count = f"，{way['lots']} lots" if way["lots"] > 1 else ""
-        status = said(STEPS, way["status"])
-        yield ("金额", "amount"), f"{format_yuan(int(way['amount']))}{count}  {status}"
+        if "amount" in way:
+            count = f"，{way['lots']} lots" if way["lots"] > 1 else ""
+            status = said(STEPS, way["status"])
+            yield ("金额", "amount"), f"{format_yuan(int(way['amount']))}{count}  {status}"
         for hop in way["hops"]:
             sides = f"{ask.name(hop['payer'])} → {ask.name(hop['payee'])}"
             yield (("路径", "hop"), f"{sides}  {_outcome(ask, hop)}")
@@ -68,11 +69,11 @@ def _outcome(ask: Reader, hop: dict[str, Any]) -> str:
     words = said(STEPS, hop["status"])
     if "relayed" in hop:
         words = f"{words} 平台转递 relayed"
-    if "posted_at" in hop:
-        return f"{words} {ask.moment(hop['posted_at'])}"
     if "reason" in hop:
         reason = REASONS.get(hop["reason"])
         return f"{words}: {hop['reason']}{'' if reason is None else ' ' + ' '.join(reason)}"
+    if "posted_at" in hop:
+        return f"{words} {ask.moment(hop['posted_at'])}"
     return words
 
 
@@ -95,7 +96,7 @@ def exposure(
         if as_json:
             print_json(found)
             return
-        if not found["stays"]:
+        if not found["stays"] and found["others_fen_days"] == "0":
             out.print("no money lay on an account that was not its owner's  无资金混同")
             return
         show_table(

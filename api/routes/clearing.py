@@ -14,7 +14,7 @@ from api.pages import Ask, page_of
 from api.requests import GUARDS, CallerOf, ServiceOf, answer
 from api.routes.lists import ListingOf, LongListingOf, everybody
 from api.service import Service
-from api.visibility import sees_instruction, sees_obligation
+from api.visibility import sees_instruction, sees_obligation, sees_payees_part
 from clearing.model import (
     FUNDS,
     INSTRUCTIONS,
@@ -59,7 +59,8 @@ async def list_instructions(
     """Lists instructions of which the caller is payer, payee, or a bank; all for the operator.
 
     `ready` tells whether everything that must be posted before has been, at any bank, and
-    `payer_bank` who keeps the payer's account.
+    `payer_bank` who keeps the payer's account. What the payee keeps of the money, and of each
+    lot, is not told to who passes it on to the payee.
     """
     sees = _sees(listing.service)
     ask = listing.ask(INSTRUCTIONS, sees, plan=plan, bank=bank, status=status)
@@ -96,6 +97,8 @@ def _with_readiness(service: Service, ask: Ask[InstructionRecord]) -> dict[str, 
     for row in page["data"]:
         row["payer_bank"] = banks[row["payer_account"]]
         row["ready"] = all((row["plan"], int(n)) in posted for n in row["after"])
+        if not sees_payees_part(ask.caller, row):
+            del row["kept"], row["parts"]
     return page
 
 

@@ -43,11 +43,12 @@ _KNOWN: Final[Mapping[str, frozenset[Status]]] = {
     "posted": frozenset({Status.ACCEPTED, Status.POSTED}),
     "returned": frozenset({Status.ACCEPTED, Status.POSTED, Status.RETURNED}),
     "replaced": frozenset({Status.ACCEPTED, Status.REJECTED}),
+    "redirected": frozenset({Status.ACCEPTED, Status.POSTED, Status.RETURNED}),
 }
 """What the ledger knows already, by what it shows."""
 
 _CODE: Final = re.compile(r"[!-~]{1,64}")
-_CARRIED_OUT: Final = frozenset({"posted", "returned"})
+_CARRIED_OUT: Final = frozenset({"posted", "returned", "redirected"})
 _STAGES: Final = (Status.ACCEPTED, Status.REJECTED, Status.POSTED, Status.RETURNED)
 """What comes after what: reports are signed in this order, with each instruction once in each."""
 

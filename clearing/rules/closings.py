@@ -15,6 +15,8 @@ from clearing.errors import PlanDiffersError
 from clearing.fields import Tally
 from clearing.instructed import ask_instructions, known_run
 from clearing.model import (
+    LAPSING,
+    OBLIGATIONS,
     OPEN,
     ORDERS,
     RUN_MOVES,
@@ -29,12 +31,13 @@ from registry.burdens import require_move
 from registry.credit import StopReason
 from registry.debts import IssuanceStopped
 from registry.effects import Effect, Seal
+from registry.encumbrance_refusals import MoveNotAllowedError
 from registry.errors import InvariantBrokenError
 from registry.ids import PartyId, Sid
 from registry.model import Role
 from registry.state import run_reads
 from registry.statements import Body, Kind, Now, Statement
-from registry.tables import MutableRows, ReadPlan, Rows, get, get_many, replace
+from registry.tables import Get, MutableRows, ReadPlan, Rows, get, get_many, replace
 
 
 class ClearingClose(Body):
@@ -59,8 +62,13 @@ class Left:
     overdue: tuple[PartyId, ...]
 
 
-def left_of(records: Iterable[InstructionRecord]) -> Left:
-    """Tells what a run has not posted; its instructions stand by number."""
+def left_of(records: Iterable[InstructionRecord], *, is_closed: bool) -> Left:
+    """Tells what a run has not posted; its instructions stand by number.
+
+    Args:
+        records: The run's instructions.
+        is_closed: Its day was closed before, and debtors that had not paid then were told.
+    """
     has_left: set[str] = set()
     expired: list[InstructionRecord] = []
     stuck: list[InstructionRecord] = []
@@ -72,22 +80,23 @@ def left_of(records: Iterable[InstructionRecord]) -> Left:
             has_left.add(str(record.n))
             stuck.append(record)
         else:
-            if record.status in OPEN:
+            if record.status in (LAPSING if record.after else OPEN):
                 expired.append(record)
-            if not record.after and _is_debtors_fault(record):
+            if not record.after and _is_debtors_fault(record, is_closed=is_closed):
                 overdue.add(record.payer)
     return Left(expired=tuple(expired), stuck=tuple(stuck), overdue=tuple(sorted(overdue)))
 
 
-def _is_debtors_fault(record: InstructionRecord) -> bool:
+def _is_debtors_fault(record: InstructionRecord, *, is_closed: bool) -> bool:
     """Tells whether a debtor's payment was not made, rather than not taken by the payee's bank."""
-    has_failed = record.status in OPEN or record.status == InstructionStatus.REJECTED
+    has_failed = record.status in (OPEN if is_closed else LAPSING)
     return has_failed and record.refused_by != record.bank
 
 
 def find_left(state: Rows, run: Run) -> Left:
     """Reads what a run has not posted."""
-    return left_of(run_reads(state, ask_instructions(run)))
+    records = run_reads(state, ask_instructions(run))
+    return left_of(records, is_closed=run.status == RunStatus.CLOSED)
 
 
 class RunClosed(Effect, frozen=True, kw_only=True):
@@ -112,23 +121,29 @@ class RunClosed(Effect, frozen=True, kw_only=True):
 def reads_close(statement: Statement[ClearingClose], _now: Now) -> ReadPlan:
     """Asks for the run, its instructions, and the orders that may end."""
     run = yield from get(RUNS, statement.re or "")
-    if run is None or run.status != RunStatus.PLANNED:
+    if run is None or run.status == RunStatus.CLEARED:
         return
-    left = left_of((yield from ask_instructions(run)))
+    records = yield from ask_instructions(run)
+    left = left_of(records, is_closed=run.status == RunStatus.CLOSED)
     yield from get_many(ORDERS, [lot for record in left.expired for lot in record.lots])
+    owed = [(each.pays, each.plan, each.instead) for each in left.expired if each.pays]
+    if owed:
+        yield Get(OBLIGATIONS, tuple((sort, plan, n) for sort, plan, n in owed if n is not None))
 
 
 def decide_close(state: Rows, statement: Statement[ClearingClose], _now: Now) -> tuple[Effect, ...]:
-    """Closes the day of a run.
+    """Closes the day of a run, or what was added since.
 
     Raises:
-        MoveNotAllowedError: The run is cleared or closed.
+        MoveNotAllowedError: The run is cleared; or closed, and nothing expires.
         PlanDiffersError: What expires or is stuck, in this order, is not what follows from
             the run's instructions.
     """
     run = known_run(state, statement.re or Sid(""))
     require_move(RUN_MOVES, run.plan, status=run.status, to=RunStatus.CLOSED)
     left = find_left(state, run)
+    if run.status == RunStatus.CLOSED and not left.expired:
+        raise MoveNotAllowedError(of=run.plan, status=run.status, to=RunStatus.CLOSED)
     body = statement.body
     pairs = (("expired", body.expired, left.expired), ("stuck", body.stuck, left.stuck))
     for what, stated, found in pairs:

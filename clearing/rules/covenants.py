@@ -30,6 +30,9 @@ from registry.tables import Asked, Get, Minor, ReadPlan, Rows, get, get_many, wh
 AT_ONCE: Final = 32
 """What is found owed in one entry; what is left is found in the next."""
 
+LOTS_AT_ONCE: Final = 512
+"""Lots that one entry tells of, so that it fits a bundle."""
+
 
 def _ask_missing(run: Run) -> Generator[Asked, Any, list[InstructionRecord]]:
     """Asks for the instructions to plans and trusts that are not posted."""
@@ -62,11 +65,13 @@ def decide_unpaid(state: Rows, due: Due, _now: Now) -> tuple[Effect, ...]:
     """Finds what has not come to plans and trusts of vouchers whose debtors have promised it."""
     run = known_run(state, due.sid)
     owed: list[TopUpOwed] = []
+    told: set[str] = set()
     for record in run_reads(state, _ask_missing(run)):
         voucher = known_voucher(state, record.voucher)
         if not voucher.top_up or state.get(OBLIGATIONS, Sort.TOP_UP, run.plan, record.n):
             continue
-        lots = [lot for name in record.lots if (lot := _awaited(state, record, name))]
+        names = (name for name in record.lots if name not in told)
+        lots = [lot for name in names if (lot := _awaited(state, record, name))]
         if not lots:
             continue
         parts = dict(zip(record.lots, record.parts, strict=False))
@@ -81,17 +86,18 @@ def decide_unpaid(state: Rows, due: Due, _now: Now) -> tuple[Effect, ...]:
             lots=tuple(lot.lot for lot in lots),
             due_on=run.top_up_on or run.pay_on,
         )
+        told.update(found.lots)
+        if len(owed) == AT_ONCE or len(told) > LOTS_AT_ONCE:
+            more = DeadlineSet(at=due.at + 1, kind=due.kind, id=due.id)
+            return (*owed, DeadlineCleared(at=due.at, kind=due.kind, id=due.id), more)
         owed.append(found)
-    met = DeadlineCleared(at=due.at, kind=due.kind, id=due.id)
-    if len(owed) <= AT_ONCE:
-        return (*owed, met)
-    return (*owed[:AT_ONCE], met, DeadlineSet(at=due.at + 1, kind=due.kind, id=due.id))
+    return (*owed, DeadlineCleared(at=due.at, kind=due.kind, id=due.id))
 
 
 def _awaited(state: Rows, record: InstructionRecord, name: str) -> Lot | None:
-    """Returns a lot that an instruction may still pay; none that is frozen."""
+    """Returns a lot that an instruction may still pay, or nobody any more; none that is frozen."""
     lot, order = state.get(LOTS, name), state.get(ORDERS, name)
-    if lot is None or order is None or (order.plan, order.n) != (record.plan, record.n):
+    if lot is None or (order and (order.plan, order.n) != (record.plan, record.n)):
         return None
     if lot.burdens and frozen_lots(state.where(FREEZES, "lot", name)):
         return None

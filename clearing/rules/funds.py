@@ -7,6 +7,7 @@ says so again. A plan that divides money pays what is due by then of all due dat
 Source: docs/clearing.md, Less money than is due; SD-28; Civil Code, art. 560; GV-02, GV-08.
 """
 
+from collections import Counter
 from collections.abc import Generator
 from datetime import date
 from typing import Annotated, Any
@@ -34,7 +35,7 @@ from clearing.model import (
     Run,
     RunStatus,
 )
-from clearing.plan import mandates_of
+from clearing.plan import mandates_of, outstanding
 from registry.burdens import ACCESSORIES, FREEZES, frozen_lots, require_move
 from registry.credit import StopReason
 from registry.debts import IssuanceStopped
@@ -42,7 +43,7 @@ from registry.effects import Effect, Seal
 from registry.errors import InvariantBrokenError
 from registry.fields import LENIENT, BodyAmount, Digest, SidField
 from registry.ids import PartyId, Sid
-from registry.model import ACCOUNTS, LOTS, MANDATES, VOUCHERS, Role, Route
+from registry.model import ACCOUNTS, LOTS, MANDATES, VOUCHERS, Lot, Role, Route
 from registry.policy import ask_rules, rules_in_force
 from registry.refusals import AccountUnknownError, NotBankError
 from registry.rights import today_at
@@ -69,7 +70,9 @@ class ClearingFund(Body):
 
     account: SidField
     amount: Sum
-    designated: Annotated[tuple[SidField, ...], LENIENT, Field(max_length=64)] = ()
+    designated: (
+        Annotated[tuple[SidField, ...], LENIENT, Field(min_length=1, max_length=64)] | None
+    ) = None
 
 
 class FundStated(Effect, frozen=True, kw_only=True):
@@ -123,7 +126,7 @@ def decide_fund(state: Rows, statement: Statement[ClearingFund], _now: Now) -> t
         account=account.account,
         debtor=account.owner,
         amount=Minor(body.amount),
-        designated=body.designated,
+        designated=body.designated or (),
     )
     return (stated,)
 
@@ -155,7 +158,11 @@ def ask_divided(
         The plan; empty if nothing is due, or there is no money.
     """
     owed = yield from where(VOUCHERS, "debtor", fund.debtor)
-    due = [row for row in owed if row.account == fund.account and row.due_on <= today.isoformat()]
+    due = [
+        row
+        for row in owed
+        if row.account == fund.account and row.due_on <= today.isoformat() and outstanding(row)
+    ]
     sids = [row.voucher for row in due]
     lots = yield from where_each(LOTS, "voucher", sids)
     secured = yield from where_each(ACCESSORIES, "voucher", sids)
@@ -167,17 +174,23 @@ def ask_divided(
     accounts = yield from get_many(ACCOUNTS, sorted(named))
     orders = yield from get_many(ORDERS, [lot.lot for lot in lots])
     bound = {order.lot for order in orders if order is not None} | frozen_lots(freezes)
-    free = [lot for lot in lots if lot.lot not in bound]
-    shares = (
+    free: dict[Sid, list[Lot]] = {}
+    for lot in lots:
+        if lot.lot not in bound:
+            free.setdefault(lot.voucher, []).append(lot)
+    secured_minor = Counter[Sid]()
+    for each in secured:
+        secured_minor[each.voucher] += each.cap
+    payable = [
         Share(
             voucher=row,
             due_on=row.due_on,
-            lots=[lot for lot in free if lot.voucher == row.voucher],
-            secured_minor=sum(each.cap for each in secured if each.voucher == row.voucher),
+            lots=free[row.voucher],
+            secured_minor=secured_minor[row.voucher],
         )
         for row in due
-    )
-    payable = [share for share in shares if share.lots]
+        if row.voucher in free
+    ]
     order = in_order(payable, plans_first=plans_first, designated=tuple(map(Sid, fund.designated)))
     paid = apportion(fund.amount, order)
     promised = {row.voucher for row in due if row.top_up}

@@ -24,13 +24,14 @@ from clearing.model import (
     RUNS,
     InstructionRecord,
     InstructionStatus,
+    ObligationStatus,
     Run,
     Sort,
 )
 from clearing.outcomes import WordRelayed
 from clearing.postings import bank_account, claims_account, debts_account
 from clearing.reporting import Report, Reported, ReportItem
-from registry.burdens import FREEZES
+from registry.burdens import FREEZES, PLEDGES
 from registry.debts import reads_debtor, reads_held
 from registry.effects import Effect
 from registry.errors import MalformedError
@@ -96,6 +97,7 @@ def _reads_item(record: InstructionRecord, status: Reported, run: Run) -> ReadPl
     for lot in rows:
         if lot is not None and lot.burdens:
             yield from where(FREEZES, "lot", lot.lot)
+            yield from get_many(PLEDGES, lot.burdens)
     yield from get(ACCOUNTS, record.payer_account)
     voucher = yield from get(VOUCHERS, record.voucher)
     payee = yield from get(PARTIES, record.payee)
@@ -103,6 +105,9 @@ def _reads_item(record: InstructionRecord, status: Reported, run: Run) -> ReadPl
     for sort in Sort:
         numbers = {record.n} if record.instead is None else {record.n, record.instead}
         yield Get(OBLIGATIONS, tuple((sort, record.plan, n) for n in sorted(numbers)))
+    owed = yield from where(OBLIGATIONS, "voucher", record.voucher)
+    unmet = (row for row in owed if row.sort == Sort.TOP_UP and row.status != ObligationStatus.MET)
+    yield from get_many(LOTS, [lot for row in unmet for lot in row.lots])
     if voucher is not None:
         yield from reads_debtor(voucher.debtor)
         yield from reads_held((payee,), voucher.debtor)

@@ -29,24 +29,26 @@ from clearing.instructed import ask_behind, behind, known_instruction, known_run
 from clearing.model import (
     INSTRUCTION_MOVES,
     INSTRUCTIONS,
+    LAPSING,
     OBLIGATION_MOVES,
     OBLIGATIONS,
     ORDERS,
     RUNS,
     InstructionRecord,
     InstructionStatus,
+    Obligation,
     ObligationStatus,
     Sort,
 )
 from clearing.obligations import ObligationMoved
 from clearing.outcomes import InstructionAdded, InstructionReplaced
-from clearing.routes import Claim
+from clearing.routes import LOTS_MAX, Claim
 from registry.burdens import FREEZES, frozen_lots, require_move
 from registry.effects import Effect
 from registry.errors import InvariantBrokenError
 from registry.fields import LENIENT, FileRef
 from registry.ids import PartyId, Sid
-from registry.model import ACCOUNTS, LOTS, VOUCHERS, Role, Voucher
+from registry.model import ACCOUNTS, LOTS, VOUCHERS, Lot, Role, Voucher
 from registry.rights import known_voucher
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import Get, Minor, ReadPlan, Rows, get, get_many, where_each
@@ -106,7 +108,8 @@ def payments_of(
         voucher: Theirs; what is left goes back into its account.
 
     Returns:
-        One payment for each holder and account, in this order, and last the debtor's.
+        One payment for each holder and account, in this order, or several of as many lots as
+        an instruction may have; and last the debtor's.
     """
     into: dict[tuple[PartyId, Sid], list[Claim]] = {}
     for lot in sorted(lots, key=lambda lot: lot.lot):
@@ -115,11 +118,12 @@ def payments_of(
         Payment(
             payee=payee,
             account=account,
-            amount_minor=sum(lot.amount for lot in held),
-            lots=tuple(lot.lot for lot in held),
-            parts=tuple(str(lot.amount) for lot in held) if in_parts else (),
+            amount_minor=sum(lot.amount for lot in some),
+            lots=tuple(lot.lot for lot in some),
+            parts=tuple(str(lot.amount) for lot in some) if in_parts else (),
         )
         for (payee, account), held in sorted(into.items())
+        for some in (held[start : start + LOTS_MAX] for start in range(0, len(held), LOTS_MAX))
     ]
     rest = held_minor - sum(payment.amount_minor for payment in payments)
     if rest < 0:
@@ -158,7 +162,7 @@ def decide_reroute(
 
     Raises:
         InstructionNotFoundError: The plan has no such instruction.
-        MoveNotAllowedError: It is posted, returned, expired, or replaced already.
+        MoveNotAllowedError: It is posted, or replaced already.
         OutOfOrderError: Its money is not there: one before it is not posted, or it is the
             debtor's own payment, which a further plan makes.
     """
@@ -166,19 +170,17 @@ def decide_reroute(
     record = state.get(INSTRUCTIONS, plan, statement.body.instruction)
     if record is None:
         raise InstructionNotFoundError(plan=plan, instruction=statement.body.instruction)
+    has_returned = record.status == InstructionStatus.RETURNED
     require_move(
         INSTRUCTION_MOVES,
         f"{plan}/{record.n}",
         status=record.status,
-        to=InstructionStatus.REPLACED,
+        to=InstructionStatus.REDIRECTED if has_returned else InstructionStatus.REPLACED,
     )
     _require_money(state, record)
-    # What has expired is over, and its lots are another plan's.
-    suffix = [
-        each
-        for each in (record, *behind(state, record))
-        if InstructionStatus.REPLACED in INSTRUCTION_MOVES[InstructionStatus(each.status)]
-    ]
+    # Behind it, what has expired is over, and its lots are another plan's.
+    later = (each for each in behind(state, record) if each.status in LAPSING)
+    suffix = [record, *later]
     payments = payments_of(
         [lot for each in suffix for lot in _still_paid(state, each)],
         held_minor=record.amount,
@@ -203,9 +205,13 @@ def _still_paid(state: Rows, record: InstructionRecord) -> Iterator[Claim]:
         lot, order = state.get(LOTS, name), state.get(ORDERS, name)
         if lot is None or order is None or (order.plan, order.n) != (record.plan, record.n):
             continue
-        if lot.burdens and frozen_lots(state.where(FREEZES, "lot", name)):
-            continue
-        yield part_of(lot, int(part) if part else lot.amount)
+        if not _is_frozen(state, lot):
+            yield part_of(lot, int(part) if part else lot.amount)
+
+
+def _is_frozen(state: Rows, lot: Lot) -> bool:
+    """Tells whether a freeze stands on a lot."""
+    return bool(lot.burdens and frozen_lots(state.where(FREEZES, "lot", lot.lot)))
 
 
 def _require_money(state: Rows, record: InstructionRecord) -> None:
@@ -272,8 +278,12 @@ def reads_top_up(statement: Statement[ClearingTopUp], _now: Now) -> ReadPlan:
         return
     yield from get(VOUCHERS, record.voucher)
     yield from get(ACCOUNTS, owed.account)
-    yield from get_many(LOTS, owed.lots)
-    yield from get_many(ORDERS, owed.lots)
+    lots = yield from get_many(LOTS, owed.lots)
+    burdened = [lot.lot for lot in lots if lot is not None and lot.burdens]
+    yield from where_each(FREEZES, "lot", burdened)
+    orders = yield from get_many(ORDERS, owed.lots)
+    ordered = sorted({(order.plan, order.n) for order in orders if order is not None})
+    yield Get(INSTRUCTIONS, tuple(ordered))
 
 
 def decide_top_up(
@@ -283,7 +293,9 @@ def decide_top_up(
 
     Raises:
         InstructionNotFoundError: The plan has no such instruction.
-        NothingOwedError: The debtor owes nothing of that sort because of it.
+        NothingOwedError: The debtor owes nothing of that sort because of it; or of what is to
+            be topped up all lots are paid, frozen, or to be paid by another plan or by a
+            payment of the debtor's own.
         MoveNotAllowedError: It is on its way, or met.
     """
     plan, body = statement.re or Sid(""), statement.body
@@ -300,13 +312,11 @@ def decide_top_up(
         to=ObligationStatus.ORDERED,
     )
     voucher = known_voucher(state, record.voucher)
-    payment = Payment(
-        payee=owed.owed_to,
-        account=owed.account,
-        amount_minor=owed.amount,
-        lots=owed.lots if body.sort is Sort.TOP_UP else (),
-        parts=_parts_of(record, owed.lots) if body.sort is Sort.TOP_UP else (),
-    )
+    payment = Payment(payee=owed.owed_to, account=owed.account, amount_minor=owed.amount)
+    if body.sort is Sort.TOP_UP:
+        payment = _missing(state, record, owed)
+    if not payment.amount_minor:
+        raise NothingOwedError(plan=plan, instruction=record.n, sort=body.sort)
 
     # Past this line the payment must be ordered.
     added = _added(
@@ -325,10 +335,29 @@ def decide_top_up(
     return (added, ordered)
 
 
-def _parts_of(record: InstructionRecord, lots: Sequence[str]) -> tuple[str, ...]:
-    """Returns how much an instruction pays of some of its lots, if it pays them in part."""
+def _missing(state: Rows, record: InstructionRecord, owed: Obligation) -> Payment:
+    """Returns the payment of what is still missing of what is to be topped up."""
+    lots = [lot for name in owed.lots if (lot := _not_paid_directly(state, record, name))]
     part_of_lot = dict(zip(record.lots, record.parts, strict=False))
-    return tuple(part_of_lot[lot] for lot in lots) if part_of_lot else ()
+    return Payment(
+        payee=owed.owed_to,
+        account=owed.account,
+        amount_minor=sum(int(part_of_lot.get(lot.lot, lot.amount)) for lot in lots),
+        lots=tuple(lot.lot for lot in lots),
+        parts=tuple(part_of_lot[lot.lot] for lot in lots) if part_of_lot else (),
+    )
+
+
+def _not_paid_directly(state: Rows, record: InstructionRecord, name: str) -> Lot | None:
+    """Returns a lot that lives, is not frozen, and that no payment of the debtor's is to pay."""
+    lot, order = state.get(LOTS, name), state.get(ORDERS, name)
+    if lot is None or _is_frozen(state, lot):
+        return None
+    if order is not None:
+        ordered = known_instruction(state, order.plan, order.n)
+        if order.plan != record.plan or not ordered.after:
+            return None
+    return lot
 
 
 _OPERATOR = frozenset({Role.OPERATOR})

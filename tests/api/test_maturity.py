@@ -218,3 +218,46 @@ def test_gv_08_by_contract_by_law_and_by_the_debtors_own_words(
     ).sid
     names = {voucher: name for name, voucher in vouchers.items()}
     assert {names[row["voucher"]]: int(row["amount"]) for row in rows(town, plan)} == shares
+
+
+def test_who_passes_money_on_learns_of_nobody_behind_the_next(town: Street) -> None:
+    """No assignee sees another: neither by a lot's way, nor by what lay on its account."""
+    lots = gv01(town, route="tiered")
+    move_to(town, DUE_ON)
+    plan = adopt(town)
+    report(town, plan, "posted", "s1", "s2")
+    move_to(town, "2025-12-20")
+    trust = lots["trustee#T1"]
+    for name in ("core", "s1"):
+        (way,) = get(town, f"/v1/clearing/lots/{trust}", by=name)["ways"]
+        sides = {hop[side] for hop in way["hops"] for side in ("payer", "payee")}
+        wanted = {"core": {"core", "s1"}, "s1": {"core", "s1", "s2"}}[name]
+        assert sides == {town.ids[each] for each in wanted}
+        assert way.keys() == {"plan", "hops"}
+    found = get(town, f"/v1/clearing/runs/{plan}/exposure", by="s2")
+    assert found["stays"] == []
+    assert found["others_fen_days"] == str(45_000_000)
+    (onward,) = [row for row in rows(town, plan, by="s1") if row["payee"] == town.ids["s2"]]
+    assert onward.keys().isdisjoint({"kept", "parts"})
+    (own,) = [row for row in rows(town, plan, by="s2") if row["payee"] == town.ids["s2"]]
+    assert own["kept"] == "15000000"
+    for stranger in ("s3", "registrar"):
+        with pytest.raises(RefusedError, match="not-found"):
+            get(town, f"/v1/clearing/lots/{lots['s2']}", by=stranger)
+
+
+@pytest.mark.parametrize("name", ["x", "../x", "%00", "A" * 43, "A" * 43 + ".0", "💰.0", "." * 50])
+def test_ids_of_nothing_are_not_found(town: Street, name: str) -> None:
+    for path in ("lots/{}", "runs/{}/exposure", "runs/{}/certificate", "runs/{}/close"):
+        with pytest.raises(RefusedError, match=r"not-found|no-route|Not Found|404"):
+            get(town, "/v1/clearing/" + path.format(name), by="auditor")
+
+
+def test_ids_of_other_things_are_not_found(town: Street) -> None:
+    lots = gv01(town, route="direct")
+    account = town.accounts["core"]
+    for name in (lots["s1"], account, f"{account}.0", town.ids["core"]):
+        with pytest.raises(RefusedError, match="not-found"):
+            get(town, f"/v1/clearing/lots/{name}", by="auditor")
+        with pytest.raises(RefusedError, match="not-found"):
+            get(town, f"/v1/clearing/runs/{name}/exposure", by="auditor")

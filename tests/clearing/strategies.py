@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from registry.model import Route
 from tests.clearing.world import World
 
-NAMES = ("S1", "S2", "S3", "F", "T")
+NAMES = ("S1", "S2", "S3", "F", "T#trust")
 
 
 @st.composite

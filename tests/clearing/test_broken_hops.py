@@ -342,7 +342,7 @@ def verify_everything(world: World, faces: int) -> None:
         rows = instructions(world, run.plan)
         assert len(rows) == run.instructions
         assert run.posted == sum(row.status == "posted" for row in rows)
-        gone = ("expired", "replaced", "returned")
+        gone = ("expired", "replaced", "returned", "redirected")
         assert run.ended == sum(row.status in gone for row in rows)
     sums: Counter[tuple[str, str]] = Counter()
     for row in world.rows.select(OBLIGATIONS):

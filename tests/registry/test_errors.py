@@ -21,8 +21,8 @@ def test_money_that_stands_as_text_is_said_in_yuan_too() -> None:
     assert str(OverLimitError(kid="K", limit="100", amount="12345678")) == (
         "key K signs for up to 1.00, requested 123,456.78"
     )
-    error = AmountDiffersError(instruction=0, instructed="100", confirmed="200")
-    assert str(error) == "instruction 0 is for 1.00, confirmed 2.00"
+    error = AmountDiffersError(instruction=0, instructed="100", reported="200")
+    assert str(error) == "instruction 0 is for 1.00, reported 2.00"
 
 
 def test_time_is_said_as_a_moment_and_kept_as_a_number() -> None:

@@ -139,7 +139,8 @@ def sample_of(schema: dict[str, Any], models: dict[str, Any], *, name: str = "")
             least = max(schema.get("minItems", 0), 1)
             return [sample_of(schema["items"], models) for _ in range(least)]
         case other:
-            return {"string": "a", "integer": 1, "boolean": True}[other]
+            number = max(schema.get("minimum", 1), 1)
+            return {"string": "a", "integer": number, "boolean": True}[other]
 
 
 def places_in(value: Any) -> Iterator[tuple[Any, Any]]:

@@ -422,7 +422,8 @@ def make_rows() -> None:
         "plan text, n int, route text, voucher text, payer_account text, payer text, "
         "payee_account text, payee text, bank text, amount money, authority text, lots text, "
         "after text, remittance text, status text, parts text, kept money, posted_at int?, "
-        "reason text?, refused_by text?, instead int?, pays text?, relayed text?",
+        "reason text?, refused_by text?, instead int?, pays text?, returned_at int?, relayed "
+        "text?",
         key="plan n",
         indexes="plan bank voucher",
     )
@@ -436,7 +437,7 @@ def make_rows() -> None:
         "sort text, plan text, n int, voucher text, owed_by text, owed_to text, account text, "
         "amount money, lots text, status text, due_on text?",
         key="sort plan n",
-        indexes="owed_by owed_to",
+        indexes="voucher owed_by owed_to",
     )
     rows(
         "balance",

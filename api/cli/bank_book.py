@@ -171,6 +171,9 @@ def sent_files(directory: Path | None) -> list[Sent]:
         return []
     found: list[Sent] = []
     for path in sorted(directory.glob("*/TS*.json")):
+        if path.parent.name.startswith("."):
+            # A call that was killed has left it: none of its files ever went out.
+            continue
         try:
             found.append(msgspec.json.decode(path.read_bytes(), type=Sent))
         except msgspec.MsgspecError as error:

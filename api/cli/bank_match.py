@@ -6,7 +6,7 @@ stopped anywhere is simply made again: the registry shows what it has been told.
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,7 +22,12 @@ from clearing.rails.mapping import Field
 from clearing.rails.mapping import Mapping as BankMapping
 from clearing.rails.matching import match
 from clearing.rails.messages import Item, Message, Side, Status
-from clearing.rails.references import index_plans, instruction_id, parse_instruction_id
+from clearing.rails.references import (
+    find_instruction,
+    index_plans,
+    instruction_id,
+    parse_instruction_id,
+)
 from registry.errors import MalformedError
 from registry.ids import PartyId, Sid
 
@@ -121,15 +126,16 @@ class References:
         """Returns the reference of the booking that posted an instruction, if it is known."""
         return self._known.get(instruction)
 
-    def learn(self, messages: Iterable[Message], posted: Iterable[str]) -> None:
-        """Takes the first booking of each instruction that is posted now."""
-        wanted = {*posted} - self._known.keys()
+    def learn(self, messages: Iterable[Message], is_posted: Callable[[str], bool]) -> Iterator[str]:
+        """Takes the first booking of each instruction that is posted now, and yields its id."""
         for item in sorted(
             (item for message in messages for item in message.items if _books(item)),
             key=lambda item: (item.booked or "", item.reference or ""),
         ):
-            if item.instruction in wanted:
-                self._known.setdefault(item.instruction, item.reference or "")
+            name = item.instruction or ""
+            if name not in self._known and is_posted(name):
+                self._known[name] = item.reference or ""
+                yield name
 
     def keep(self) -> None:
         """Writes what is known, whole or not at all."""
@@ -167,8 +173,6 @@ class Matching:
             Sid(run["plan"]) for run in ask.rows("/v1/clearing/runs", limit=100)
         )
         self._awaited: dict[Sid, dict[int, Expected]] = {}
-        self._waited: set[Sid] = set()
-        """Plans of which a report waits for a second person's approval."""
 
     def run(self, files: Sequence[BankFile], sign: Sign | None) -> None:
         """Matches and signs file by file; what waits is tried again once more has come.
@@ -195,17 +199,10 @@ class Matching:
         matched = match(file.messages, awaited, bank=self._bank, sent=sent)
         for report in matched.reports:
             if sign is not None:
-                result = sign(report, file.messages[0])
-                file.statements.append(result.sid)
-                if result.approval:
-                    self._waited.add(report.plan)
-            file.reported += ((report.plan, item) for item in report.items)
-        for report in matched.reports:
+                file.statements.append(sign(report, file.messages[0]).sid)
+            # What the registry has taken is so; the next file is matched with that.
             self._pretend(report)
-        if sign is not None:
-            # What waits for a second person is not in the registry yet, and not said again here.
-            for plan in {report.plan for report in matched.reports} - self._waited:
-                self._load(plan)
+            file.reported += ((report.plan, item) for item in report.items)
         self._note(file, matched)
         if sign is not None:
             self._references.keep()
@@ -227,18 +224,21 @@ class Matching:
             replace(message, items=tuple(item for item in message.items if item.place not in wrong))
             for message in file.messages
         ]
-        posted = [
-            each.instruction
-            for plan in self._awaited.values()
-            for each in plan.values()
-            if each.status == InstructionStatus.POSTED
-        ]
-        self._references.learn(good, posted)
-        for plan, rows in self._awaited.items():
-            self._awaited[plan] = {
-                n: replace(each, reference=self._references.get(each.instruction))
-                for n, each in rows.items()
-            }
+        for instruction in self._references.learn(good, self._is_posted):
+            of = self._of(instruction)
+            if of is not None:
+                reference = self._references.get(instruction)
+                self._awaited[of.plan][of.n] = replace(of, reference=reference)
+
+    def _of(self, instruction: str) -> Expected | None:
+        """Returns an instruction that is loaded, by its id."""
+        found = find_instruction(instruction, self._plans)
+        return None if found is None else self._awaited.get(found[0], {}).get(found[1])
+
+    def _is_posted(self, instruction: str) -> bool:
+        """Tells whether an instruction is posted now."""
+        of = self._of(instruction)
+        return of is not None and of.status == InstructionStatus.POSTED
 
     def _named(self, file: BankFile) -> list[Sid]:
         """Returns the plans that a file may be about, by what it names and what it answers."""
@@ -289,7 +289,7 @@ class Matching:
         return self._book.details(account, bank=bank).number if bank == self._bank else ""
 
     def _pretend(self, report: Report) -> None:
-        """Takes a report as the registry would: so the next file is matched, if none is signed."""
+        """Takes a report as the registry does, or would if it were signed."""
         rows = self._awaited[report.plan]
         for item in report.items:
             of = rows[item.instruction]

@@ -6,6 +6,7 @@ written a second time, and the answers to the file are read with it.
 """
 
 import os
+import shutil
 import tempfile
 from base64 import b32encode
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -280,13 +281,17 @@ def _keep(directory: Path, written: Sequence[Written]) -> None:
     target = directory / _name(written)
     # Names and numbers of accounts are nobody else's business: the directory is the caller's.
     temporary = Path(tempfile.mkdtemp(prefix=".export-", dir=directory))
-    for name, data in files.items():
-        with (temporary / name).open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    _sync(temporary)
-    temporary.rename(target)
+    try:
+        for name, data in files.items():
+            with (temporary / name).open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        _sync(temporary)
+        temporary.rename(target)
+    except OSError:
+        shutil.rmtree(temporary)
+        raise
     _sync(directory)
 
 

@@ -195,6 +195,22 @@ def test_what_went_out_is_not_written_again_and_nothing_is_overwritten(day: Day)
     assert not [*directory.glob("*.json")]
 
 
+def test_what_a_killed_call_left_has_not_gone_out(
+    day: Day, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", killed)
+        command = "clearing export --format pain.001 --book"
+        book, out = day.shell.path("book.json"), day.shell.path("out")
+        day.shell.run(command, book, "--out", out, day.plan, by="operator", exits=130)
+    (left,) = out.iterdir()
+    assert len([*left.iterdir()]) == 2
+    assert day.export()["files"][0]["count"] == 5
+
+
 def test_a_book_without_an_account_writes_nothing(day: Day) -> None:
     book = json.loads(day.shell.path("book.json").read_text(encoding="utf-8"))
     del book[day.street.accounts["s3"]]

@@ -50,6 +50,12 @@ def test_places_are_found_within_lists_and_objects() -> None:
     assert found["body", "evidence", "0", "name"] == "a text"
 
 
+def test_a_promise_can_only_be_true_as_json_spells_it() -> None:
+    error = refused("voucher.issue", {"promises": {"no_set_off": False}})
+    found = {each.place[1:]: each.expected for each in error.misfits}
+    assert found["promises", "no_set_off"] == "true"
+
+
 def test_no_more_are_told_than_ten_and_all_are_counted() -> None:
     error = refused("transfer.accept", {**GOOD, **{f"m{n}": n for n in range(500)}})
     assert len(error.misfits) == MISFITS_MAX == 10

@@ -13,6 +13,7 @@ from api.cli import (
     log,
     lots,
     maturity,
+    papers,
     pay,
     read,
     report,
@@ -106,6 +107,7 @@ for module in (
     report,
     finance,
     write,
+    papers,
     pay,
     db,
 ):

@@ -18,6 +18,7 @@ from api.cli.facts import show_object
 from api.cli.lots import reader
 from api.cli.read import Name
 from api.errors import NotFoundError
+from api.words import KINDS
 from registry.canonical import b64url_decode, b64url_encode, salted_file_digest
 from registry.ids import parse_party_id
 from registry.invoices import fingerprint
@@ -38,6 +39,7 @@ def show_pending(
             print_json(found)
             return
         body = found.pop("body")
+        found["kind"] = f"{KINDS[found['kind']][0]} {found['kind']}"
         if not int(found["amount"]):
             del found["amount"]
         # What the body says stands for itself; the rest says how it waits.

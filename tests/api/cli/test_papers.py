@@ -26,7 +26,7 @@ def test_a_checker_reads_all_that_it_would_approve(town: Town) -> None:
     account = street.accounts["s1"]
     waiting = shell.run("mandate grant --key", zhang, by="s1", body={"account": account}).strip()
     text = town.says("pending show", waiting, by="s1")
-    for words in ("mandate.grant", "zhang", account, "须复核人数 approvals needed"):
+    for words in ("扣款授权 mandate.grant", "zhang", account, "须复核人数 approvals needed"):
         assert words in text
     assert town.shell.json("pending show --json", waiting, by="s1")["body"] == {"account": account}
     # Another party does not learn that it waits.

@@ -107,10 +107,10 @@ VERBS: Final[Mapping[str, str]] = {
 
 DAYS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("approvals", "vouchers-to-accept", "offers-to-answer"), "by"),
-    **dict.fromkeys(("financings-to-quote", "financings-to-sign"), "by"),
+    **dict.fromkeys(("financings-to-quote", "financings-to-sign", "not-yet-accepted"), "by"),
     **dict.fromkeys(("financings-to-fulfil", "financings-to-receive", "early-to-answer"), "by"),
     **dict.fromkeys(("pledges-to-register", "tasks", "all-tasks", "orders-to-pay-a-court"), "by"),
-    **{"not-yet-accepted": "by", "voidings-to-answer": "due"},
+    "voidings-to-answer": "due",
     **dict.fromkeys(("unpaid", "paid-today", "paid-soon", "not-yet-acknowledged"), "due"),
     **dict.fromkeys(("overdue", "owed-today", "owed-soon"), "due"),
     **dict.fromkeys(("all-overdue", "matures-today", "matures-soon"), "due"),

@@ -144,5 +144,5 @@ def value_words(name: str, value: str) -> Words | None:
 _TABLES: Final[Mapping[str, Mapping[str, Words]]] = {
     "purpose": PURPOSES,
     "roles": ROLES,
-    **dict.fromkeys(("status", "flags", "mode"), STATUSES),
+    **dict.fromkeys(("status", "flags", "mode", "route"), STATUSES),
 }

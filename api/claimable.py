@@ -12,13 +12,14 @@ from typing import Any
 
 from api.payees import untold_of
 from clearing.rules.plans import pay_calendar
+from registry.accessory import cap_shares
 from registry.batch import Batch
 from registry.burdens import ACCESSIONS, ACCESSORIES, Accession, Accessory
 from registry.calendars import parse_date, parse_offset, start_of
 from registry.canonical import Json
 from registry.ids import PartyId
 from registry.liability import Progress, Promise, Trigger, claimable_parties
-from registry.model import Ledger, Lot, Voucher
+from registry.model import LOTS, Ledger, Lot, Voucher
 from registry.ports import LedgerStore
 from registry.tables import Table
 
@@ -79,8 +80,11 @@ def claimable_of(
     )
     joined = list(store.select(ACCESSIONS, field="voucher", value=voucher.voucher))
     rows: list[dict[str, Json]] = [*_debtors(lot, voucher, joined)]
+    lots = [*store.select(LOTS, field="voucher", value=voucher.voucher)] if rights else []
     for right in rights:
         row: dict[str, Json] = {"as": right.right, "cap": str(right.cap), "party": right.provider}
+        if (part := cap_shares(right.cap, lots).get(lot.lot)) is not None:
+            row["cap_of_lot"] = str(part)
         if right.trigger is not None:
             row["trigger"] = right.trigger
         if (at := promises[right.accessory].instant) is not None:

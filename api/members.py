@@ -6,7 +6,8 @@ Source: reference note 24; docs/glossary.md.
 from collections.abc import Mapping
 from typing import Final
 
-from api.words import Words
+from api.bank_words import STEPS
+from api.words import NOTES, Words
 
 MEMBERS: Final[Mapping[str, Words]] = {
     # What it is.
@@ -39,7 +40,7 @@ MEMBERS: Final[Mapping[str, Words]] = {
     "total": ("合计", "total"),
     "secured": ("担保金额", "secured"),
     "minimum": ("最低金额", "minimum"),
-    "gross": ("应付合计", "gross"),
+    "gross": ("划转合计", "moved in all"),
     "held_back": ("暂扣", "withheld"),
     "discount": ("融资利息", "discount"),
     "net": ("净额", "net"),
@@ -52,13 +53,20 @@ MEMBERS: Final[Mapping[str, Words]] = {
     "year_days": ("计息年天数", "days of a year"),
     "instructions": ("指令数", "instructions"),
     "vouchers": ("凭证数", "vouchers"),
+    "expired": ("失效指令数", "instructions that expire"),
+    "stuck": ("在途滞留指令数", "instructions that are stuck"),
     "limit": ("限额", "limit"),
     "purpose": ("用途", "purpose"),
     "mode": ("方式", "mode"),
     "payment": ("付款方式", "payment"),
     "recourse": ("追索权", "recourse"),
+    "used": ("本次使用", "used"),
+    "route": ("清分路径", "route"),
+    "promises": ("承诺", "promises"),
+    "assignment_restriction": ("转让限制", "assignment restriction"),
     # Who.
     "debtor": ("债务人", "debtor"),
+    "creditor": ("债权人", "creditor"),
     "recipient": ("收件人", "recipient"),
     "capacity": ("身份", "told as"),
     "sender": ("通知人", "told by"),
@@ -68,9 +76,8 @@ MEMBERS: Final[Mapping[str, Words]] = {
     "applicant": ("申请人", "applicant"),
     "financier": ("资金方", "financier"),
     "vehicle": ("专项计划", "vehicle"),
-    "first": ("首项", "first"),
-    "second": ("次项", "second"),
-    "last": ("末项", "last"),
+    "first": ("首日", "first day"),
+    "last": ("末日", "last day"),
     "basis": ("依据", "basis"),
     "payer": ("付款人", "payer"),
     "payee": ("收款人", "payee"),
@@ -94,6 +101,7 @@ MEMBERS: Final[Mapping[str, Words]] = {
     "escalations": ("催办次数", "escalated"),
     "escalate_at": ("下次催办", "escalates at"),
     "withheld": ("暂不通知", "notice withheld"),
+    "delivered_on": ("交付日", "delivered on"),
     "effective_on": ("生效日", "effective on"),
     "in_force": ("现行", "in force"),
     "due_on": ("到期日", "due on"),
@@ -103,6 +111,9 @@ MEMBERS: Final[Mapping[str, Words]] = {
     "workdays": ("调休工作日", "workdays"),
     "is_overdue": ("逾期", "overdue"),
     "accept_by": ("签收截止", "answer before"),
+    "approvals": ("须复核人数", "approvals needed"),
+    "approved_by": ("已复核", "approved by"),
+    "approve_by": ("复核截止", "approve before"),
     "close_by": ("最迟", "at the latest"),
     "silent_at": ("默示签收", "silence accepts"),
     "event": ("事件", "event"),
@@ -117,12 +128,19 @@ MEMBERS: Final[Mapping[str, Words]] = {
     "disputes": ("争议", "disputes"),
     "flags": ("提示", "remarks"),
     "verified": ("已核验", "verified"),
+    "final": ("须终审", "final reviewer"),
     # By which statements.
     "statement": ("报文", "statement"),
     "transfer": ("转让", "transfer"),
     "quote": ("报价", "quote"),
+    "quoted_by": ("报价密钥", "quoted with key"),
     "contract": ("合同", "contract"),
     "search": ("查重", "search"),
+    "mandate": ("扣款授权", "mandate"),
+    "invoices": ("发票", "invoices"),
+    "fingerprint": ("指纹", "fingerprint"),
+    "sizes": ("企业规模", "sizes"),
+    "file": ("文件", "file"),
     "terms": ("条款摘要", "terms' digest"),
     "document": ("文件摘要", "document's digest"),
     "digest": ("摘要", "digest"),
@@ -134,7 +152,7 @@ MEMBERS: Final[Mapping[str, Words]] = {
     "suspended": ("暂停业务", "suspended by"),
     "binding": ("身份核验", "bound by"),
     "contact_from": ("联系人来源", "introduced by"),
-    "evidence": ("准入材料", "evidence"),
+    "evidence": ("证明材料", "evidence"),
     "manual_review": ("待人工复核", "to look at again"),
     "entry": ("条目", "entry"),
     "ordinal": ("准入序号", "ordinal"),
@@ -154,6 +172,7 @@ MONEY: Final = frozenset(
         "gross",
         "secured",
         "owed",
+        "used",
         "cap",
         "cap_of_lot",
         "discount",
@@ -173,6 +192,7 @@ INSTANTS: Final = frozenset(
         "revoked_at",
         "escalate_at",
         "accept_by",
+        "approve_by",
         "close_by",
         "pay_by",
         "silent_at",
@@ -192,7 +212,7 @@ SPECIFIC: Final[Mapping[str, Mapping[str, Words]]] = {
     "capacity": {
         "debtor": ("债务人", "debtor"),
         "co-debtor": ("共同债务人", "co-debtor"),
-        "guarantor": ("担保人", "guarantor"),
+        "guarantor": ("保证人或差额支付承诺人", "guarantor or shortfall promisor"),
     },
     "sender": {
         "assignor": ("转让人", "assignor"),
@@ -207,11 +227,40 @@ SPECIFIC: Final[Mapping[str, Mapping[str, Words]]] = {
         "transferred": ("债权已转让", "claim has passed"),
         "completed": ("已完成", "completed"),
         "declined": ("已拒绝", "declined"),
+        "paid": ("已到账", "paid"),
     },
+    **dict.fromkeys(("reason", "work"), NOTES),
     "step": {
         "register": ("登记", "register"),
         "pay": ("放款", "pay"),
         "title": ("债权转让", "title"),
+    },
+    "payment": {
+        "cash": ("现金", "cash"),
+        "third-party": ("第三方支付", "by a third party"),
+        "bill-with-discharge-clause": ("票据（交付即付款）", "bill, delivery pays"),
+        "bill": ("票据（兑付后为付款）", "bill, pays when honoured"),
+    },
+    "bearer": {
+        "seller": ("转让人", "the seller"),
+        "other": ("他人", "somebody else"),
+    },
+    "account_kind": {
+        "settlement": ("结算账户", "settlement"),
+        "trust": ("信托专户", "trust"),
+    },
+    "basis": {
+        "control": ("控制", "control"),
+        "common-control": ("同一控制", "common control"),
+        "significant-influence": ("重大影响", "significant influence"),
+        "key-persons": ("关键人员", "key persons"),
+        "other": ("其他", "other"),
+    },
+    "sort": STEPS,
+    "mode": {
+        "explicit": ("明示签收", "by its word"),
+        "auto": ("自动签收", "at once"),
+        "silence": ("默示签收", "by silence"),
     },
     "binding": {
         "in-person": ("当面核验", "in person"),
@@ -221,3 +270,19 @@ SPECIFIC: Final[Mapping[str, Mapping[str, Words]]] = {
     },
 }
 """Words that a value has under one name, and perhaps others elsewhere."""
+
+STATUSES_OF: Final[Mapping[str, Mapping[str, Words]]] = {
+    **dict.fromkeys(("n", "sort"), STEPS),
+    "plan": {
+        "planned": ("清分中", "being cleared"),
+        "cleared": ("已兑付", "cleared"),
+        "closed": ("已日终", "closed"),
+    },
+    "early": {
+        "offered": ("待同意", "offered"),
+        "agreed": ("已同意，待到账", "agreed, to be received"),
+        "paid": ("已到账", "paid"),
+        "lapsed": ("已失效", "lapsed"),
+    },
+}
+"""Words of a status in lists, by what the list is of."""

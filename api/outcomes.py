@@ -13,7 +13,7 @@ from api.words import Words
 
 LAST_DAYS: Final = frozenset({"accept_by", "register_by", "close_by", "pay_by", "objection_ends"})
 """Instants that end a day: the day is said."""
-MOMENTS: Final = frozenset({"approve_by", "held_until", "until", "at", "time"})
+MOMENTS: Final = frozenset({"approve_by", "refuse_by", "held_until", "until", "at", "time"})
 
 SENTENCES: Final[Mapping[str, Words]] = {
     # People.
@@ -61,13 +61,31 @@ SENTENCES: Final[Mapping[str, Words]] = {
         "The standing consent holds from the next entry on, for {purpose}.",
     ),
     "consent-ended": ("预先同意已终止。", "The standing consent has ended."),
+    "party-policy-set": (
+        "{party} 的审批规则已更新。",
+        "The approvals that {party} needs are set anew.",
+    ),
+    "affiliation-declared": (
+        "{first} 与 {second} 登记为关联方。",
+        "{first} and {second} are declared affiliates.",
+    ),
+    "affiliation-ended": (
+        "{first} 与 {second} 不再登记为关联方。",
+        "{first} and {second} are affiliates no more.",
+    ),
     "debtor-limited": ("{party} 的额度为 {amount}。", "{party} may owe up to {amount}."),
     "exposure-limited": (
         "对 {debtor} 的持有限额为 {amount}。",
         "No more than {amount} of {debtor} is to be held.",
     ),
-    "issuance-stopped": ("{party} 已停止开立。", "{party} may issue nothing."),
-    "issuance-resumed": ("该停止开立事由已解除。", "This reason stops {party} no more."),
+    "issuance-stopped": (
+        "{party} 已停止开立，事由：{reason}。",
+        "{party} may issue nothing: {reason}.",
+    ),
+    "issuance-resumed": (
+        "{party} 的停止开立事由已解除：{reason}。",
+        "{party} is stopped no more for this reason: {reason}.",
+    ),
     "payee-changed": (
         "子凭证 {lot} 改付账户 {account}，暂停至 {held_until}。",
         "Lot {lot} is to be paid into account {account}, and is held until {held_until}.",
@@ -88,7 +106,18 @@ SENTENCES: Final[Mapping[str, Words]] = {
         "It is to be voided, and waits for its sole holder's word.",
     ),
     "voucher-voided": ("凭证已作废。", "The voucher is void."),
-    "co-debtor-joined": ("{co_debtor} 已加入债务。", "{co_debtor} owes the voucher too."),
+    "co-debtor-joined": (
+        "{co_debtor} 已加入债务；债权人可于 {refuse_by} 前拒绝。",
+        "{co_debtor} owes the voucher too; its creditor can refuse it before {refuse_by}.",
+    ),
+    "accession-refused": (
+        "{creditor} 拒绝 {co_debtor} 加入债务；其不再承担该债务。",
+        "{creditor} refuses {co_debtor}, which owes the voucher no more.",
+    ),
+    "voucher-silence-begun": (
+        "若其未答复，{until} 起视为签收（默示）。",
+        "If it says nothing, its silence accepts the voucher at {until}.",
+    ),
     "accessory-attached": (
         "{provider} 的担保权益已附于凭证，上限 {cap}。",
         "The voucher is secured by {provider}, up to {cap}.",
@@ -97,6 +126,10 @@ SENTENCES: Final[Mapping[str, Words]] = {
     "lot-offered": (
         "向 {assignee} 转让 {amount}，待其于 {accept_by}（含）前签收。",
         "Offer of {amount} to {assignee} waits for its acceptance until {accept_by}.",
+    ),
+    "offer-silence-begun": (
+        "若其未答复，{until} 起视为签收（默示）。",
+        "If it says nothing, its silence accepts the offer at {until}.",
     ),
     "lot-assigned": (
         "{amount} 已由 {assignor} 转让给 {assignee}：子凭证 {offer}.2",
@@ -150,6 +183,10 @@ SENTENCES: Final[Mapping[str, Words]] = {
         "外部登记 {number} 已记录，{expires_on} 届满。",
         "Registration {number} elsewhere is recorded, until {expires_on}.",
     ),
+    "task-set": (
+        "{party} 须于 {due_on}（含）前办理：{work}。",
+        "{party} has to do this elsewhere until {due_on}: {work}.",
+    ),
     # Financing, early payment.
     "financing-applied": (
         "已就 {amount} 向 {financier} 申请融资，最迟 {close_by}。",
@@ -175,6 +212,10 @@ SENTENCES: Final[Mapping[str, Words]] = {
     "early-offered": (
         "向 {holder} 提出提前兑付 {amount}，最迟 {pay_by}。",
         "Early payment of {amount} is offered to {holder}, until {pay_by}.",
+    ),
+    "early-moved": (
+        "提前兑付{status}：子凭证 {lot}",
+        "The early payment is {status}: lot {lot}",
     ),
     "lot-extinguished": ("{amount} 的债务已消灭。", "{amount} of the debt is gone."),
     # The ledger.

@@ -103,6 +103,7 @@ VERBS: Final[Mapping[str, str]] = {
     "orders-to-pay-a-court": "lot object",
     "accounts-to-verify": "account verify",
     "funds-to-divide": "clearing propose-apportion",
+    "batches": "clearing report",
     "to-admit": "party admit",
     "to-review": "party review",
     "to-stop": "issuance stop",
@@ -111,10 +112,9 @@ VERBS: Final[Mapping[str, str]] = {
 
 DAYS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("approvals", "vouchers-to-accept", "offers-to-answer"), "by"),
-    **dict.fromkeys(("financings-to-quote", "financings-to-sign"), "by"),
+    **dict.fromkeys(("financings-to-quote", "financings-to-sign", "not-yet-accepted"), "by"),
     **dict.fromkeys(("financings-to-fulfil", "financings-to-receive", "early-to-answer"), "by"),
     **dict.fromkeys(("pledges-to-register", "tasks", "all-tasks", "orders-to-pay-a-court"), "by"),
-    **dict.fromkeys(("not-yet-accepted",), "by"),
     "voidings-to-answer": "due",
     **dict.fromkeys(("unpaid", "paid-today", "paid-soon", "not-yet-acknowledged"), "due"),
     **dict.fromkeys(("overdue", "owed-today", "owed-soon"), "due"),

@@ -96,7 +96,7 @@ def _describe(schema: Mapping[str, Any], form: Mapping[str, Any]) -> Iterator[st
         if "enum" in each:
             yield " or ".join(map(str, each["enum"]))
         elif "const" in each:
-            yield str(each["const"])
+            yield "true" if each["const"] is True else str(each["const"])
         elif "examples" in each:
             yield f'a text such as "{each["examples"][0]}"'
         elif each.get("type") == "object":

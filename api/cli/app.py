@@ -16,6 +16,7 @@ from api.cli import (
     log,
     lots,
     maturity,
+    papers,
     pay,
     read,
     report,
@@ -112,6 +113,7 @@ for module in (
     report,
     finance,
     write,
+    papers,
     pay,
     db,
 ):

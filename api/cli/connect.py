@@ -8,6 +8,7 @@ import typer
 
 from api.cli.common import ENVIRONMENT, LogKey, Party, Url, pinned, talk
 from api.client import Client, RefusedError
+from api.titles import TITLES
 from registry.errors import MalformedError
 from registry.ids import PartyId, trustee_of
 from registry.signing import PrivateKey
@@ -82,6 +83,8 @@ def refused(error: RefusedError) -> typer.Exit:
     """Prints a refusal and returns the exit that ends the command."""
     detail = error.problem.get("detail", "")
     talk.print(f"{error.status} {error.code}: {detail}", style="red")
+    if error.code in TITLES:
+        talk.print(f"{TITLES[error.code]}。", style="red")
     for place in error.problem.get("errors", ()):
         where, why = place.get("pointer", place.get("parameter", "")), place.get("detail", "")
         if f"{where.lstrip('/')}: {why}" != detail and why != detail:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from api.cli.screen import Reader, show_facts
 from api.members import INSTANT_MIN, INSTANTS, MEMBERS, MONEY, SPECIFIC
-from api.words import PURPOSES, ROLES, STATUSES, Words
+from api.words import PURPOSES, ROLES, STATUSES, Words, said
 from registry.errors import MalformedError
 from registry.ids import parse_party_id
 from registry.money import format_yuan
@@ -39,11 +39,21 @@ def _facts(ask: Reader, name: str, value: Any) -> Iterator[tuple[Words | None, s
         for key in value:
             yield words, f"{key['kid']}\n{_key(key)}"
         return
+    if name == "accessories":
+        for right in value:
+            yield words, security_of(ask, right)
+        return
     if isinstance(value, list) and any(isinstance(each, dict) for each in value):
         for each in value:
             yield words, text_of(ask, name, each)
         return
     yield words, text_of(ask, name, value)
+
+
+def security_of(ask: Reader, row: Mapping[str, Any]) -> str:
+    """Returns who secures a lot, how, and up to what: its part of the voucher's cap."""
+    part = f"{format_yuan(int(row['cap_of_lot']))} / {format_yuan(int(row['cap']))}"
+    return f"{said(STATUSES, row['right'])}: {ask.name(row['provider'])}, {part}"
 
 
 def _particular(name: str, value: Any) -> str:
@@ -134,5 +144,5 @@ def value_words(name: str, value: str) -> Words | None:
 _TABLES: Final[Mapping[str, Mapping[str, Words]]] = {
     "purpose": PURPOSES,
     "roles": ROLES,
-    **dict.fromkeys(("status", "flags", "mode"), STATUSES),
+    **dict.fromkeys(("status", "flags", "mode", "route"), STATUSES),
 }

@@ -13,6 +13,7 @@ from rich.tree import Tree
 from api.answers import RefusedError
 from api.cli.common import AsJson, print_json, told
 from api.cli.connect import LogKey, Party, ReadKey, Url, open_client, refused
+from api.cli.facts import security_of
 from api.cli.screen import Reader, out, short, show_facts, show_table
 from api.words import CAPACITIES, PURPOSES, STATUSES, Words, said
 from registry.money import format_yuan
@@ -21,6 +22,8 @@ Name = Annotated[str, typer.Argument(help="Its id.")]
 AsOf = Annotated[str, typer.Option("--as-of", help="A size of the log, or a date; else now.")]
 Limit = Annotated[int, typer.Option(min=1, max=1_000, help="How many are shown.")]
 Fact = tuple[Words | None, str]
+CLAIMABLE: Words = ("可请求付款", "may be asked")
+CLAIMABLE_LATER: Words = ("尚不可请求", "not yet")
 
 
 @contextmanager
@@ -94,7 +97,8 @@ def _how(ask: Reader, lot: Mapping[str, Any]) -> str:
     if len(lot["path"]) == 1:
         return f"{day}  签收 accepted as the original creditor"
     changes = found["effects"]["changes"]
-    purpose = next((str(c["purpose"]) for c in changes if "purpose" in c), "")
+    # A financing's title may pass in a later entry than the one that numbers its lot.
+    purpose = next((str(c["purpose"]) for c in changes if "purpose" in c), "finance")
     return f"{day}  {said(PURPOSES, purpose)}  from {ask.name(lot['path'][-2])}"
 
 
@@ -116,24 +120,28 @@ def _burdens(ask: Reader, lot: Mapping[str, Any]) -> Iterator[Fact]:
 def _securities(ask: Reader, lot: Mapping[str, Any]) -> Iterator[Fact]:
     """Yields what secures a lot, and where it is registered."""
     for row in lot["accessories"]:
-        part = f"{money(row, 'cap_of_lot')} of {money(row, 'cap')}"
-        words = f"{said(STATUSES, row['right'])}: {ask.name(row['provider'])}, {part}"
-        yield ("附属担保权益", "security"), words
+        yield ("附属担保权益", "security"), security_of(ask, row)
     for row in lot["registrations"]:
         words = f"{row['number']}, until {row['expires_on']}, {said(STATUSES, row['status'])}"
         yield ("外部登记", "registered"), words
 
 
 def _claimable(ask: Reader, name: str) -> Iterator[Fact]:
-    """Yields whom the holder may ask to pay now, in any order."""
+    """Yields whom the holder may ask to pay now, in any order, and who only comes later."""
     try:
         found = ask.get(f"/v1/lots/{quote(name, safe='')}/claimable")
     except RefusedError:
         return
-    for row in found["now"]:
-        cap = f", up to {money(row, 'cap')}" if "cap" in row else ""
-        words = f"{ask.name(row['party'])}, {said(CAPACITIES, row['as'])}{cap}"
-        yield ("可请求付款", "may be asked to pay"), words
+    for when, words in (("now", CLAIMABLE), ("later", CLAIMABLE_LATER)):
+        for row in found[when]:
+            most = next((name for name in ("cap_of_lot", "cap") if name in row), "")
+            cap = f", 上限 up to {money(row, most)}" if most else ""
+            since = f", 自 from {ask.moment(row['from'])}" if "from" in row else ""
+            until = ""
+            if "refuse_by" in row and row["refuse_by"] > found["at"]:
+                until = f", 债权人可拒绝至 can be refused until {ask.day(row['refuse_by'] - 1)}"
+            more = f"{cap}{since if when == 'later' else ''}{until}"
+            yield words, f"{ask.name(row['party'])}, {said(CAPACITIES, row['as'])}{more}"
 
 
 # --- Its lineage ----------------------------------------------------------------------
@@ -181,7 +189,7 @@ def _grow(tree: Tree, ask: Reader, lots: list[dict[str, Any]], *, depth: int, as
             status = "" if lot["status"] == "free" else f"  {said(STATUSES, lot['status'])}"
             burden = "  权利负担 burdened" if lot["burdens"] else ""
             what = f"持有 holds {money(lot)}  {lot['tier']}级{status}{burden}"
-            node.add(f"{what}  {short(lot['lot'])}{here}")
+            node.add(f"{what}{here}\n{lot['lot']}")
         _grow(node, ask, theirs, depth=depth + 1, asked=asked)
 
 
@@ -212,7 +220,7 @@ def show_voucher(
             (("未兑付金额", "outstanding"), format_yuan(is_open)),
             (("债务人（开立人）", "debtor"), ask.name(row["debtor"])),
             *((("共同债务人", "co-debtor"), ask.name(each)) for each in row["co_debtors"]),
-            *((("保证人", "guarantor"), ask.name(each)) for each in row["guarantors"]),
+            *((GUARANTORS, ask.name(each)) for each in row["guarantors"]),
             (("原始债权人", "original creditor"), ask.name(row["creditor"])),
             (("到期日", "due"), row["due_on"]),
             (("清分路径", "route"), said(STATUSES, row["route"])),
@@ -225,6 +233,9 @@ def show_voucher(
             facts.append((("提示", "remarks"), remarks))
         show_facts(facts)
 
+
+GUARANTORS: Words = ("增信方", "secured by")
+"""Guarantors and shortfall promisors, in one list; which of them each is stands with its lots."""
 
 NOTICE_HEADS: dict[str, Words] = {
     "number": ("号", "no."),

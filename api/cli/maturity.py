@@ -8,7 +8,7 @@ from api.bank_words import STEPS
 from api.cli.common import AsJson, print_json
 from api.cli.connect import LogKey, Party, ReadKey, Url
 from api.cli.lots import Name, money, reader
-from api.cli.screen import Reader, out, short, show_facts, show_table
+from api.cli.screen import Reader, out, show_facts, show_table
 from api.words import Words, said
 from registry.money import format_yuan
 
@@ -38,9 +38,9 @@ def _way_facts(ask: Reader, found: dict[str, Any]) -> Iterator[Fact]:
     """Yields a lot's ways, and what is owed because of them."""
     voucher = ask.voucher(found["voucher"])
     yield ("子凭证", "lot"), found["lot"]
-    yield ("凭证", "voucher"), f"{voucher['voucher_no']}  {short(found['voucher'])}"
+    yield ("凭证", "voucher"), f"{voucher['voucher_no']}  {found['voucher']}"
     for way in found["ways"]:
-        yield ("方案", "plan"), f"{short(way['plan'])}{_why(way)}"
+        yield ("方案", "plan"), f"{way['plan']}{_why(way)}"
         if "amount" in way:
             count = f"，{way['lots']} lots" if way["lots"] > 1 else ""
             status = said(STEPS, way["status"])
@@ -117,7 +117,7 @@ def exposure(
         )
         facts: list[Fact] = [
             (("他人资金", "others' money"), f"{money(found, 'others_fen_days')} yuan-days"),
-            (("合计", "gross"), f"{money(found, 'gross_fen_days')} yuan-days"),
+            (("划转合计", "gross"), f"{money(found, 'gross_fen_days')} yuan-days"),
             (("峰值", "peak"), money(found, "peak")),
             (("直接清分可省", "direct would have saved"), money(found, "others_fen_days")),
         ]

@@ -1,24 +1,21 @@
 """Commands that read: lots, vouchers, offers, notices, parties, clearing."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
-from rich.cells import cell_len
-from rich.console import JustifyMethod
-from rich.table import Table
-from rich.text import Text
 
 from api.cli.common import USAGE, AsJson, print_json, talk, told
 from api.cli.connect import LogKey, Party, ReadKey, Url, open_client, refused
 from api.cli.facts import is_party, party_of, show_object, text_of, words_of
 from api.cli.lots import reader
-from api.cli.screen import Reader, out
+from api.cli.screen import Reader, out, show_table
 from api.client import RefusedError
-from api.members import MONEY
+from api.members import MONEY, STATUSES_OF
+from api.words import Words, said
 
 At = Annotated[
     str, typer.Option(help="2025-07-01T14:59 in the ledger's zone, or milliseconds; else now.")
@@ -172,21 +169,26 @@ def _tabulate(ask: Reader, rows: list[dict[str, Any]], columns: tuple[str, ...])
     if not rows:
         out.print("none  无")
         return
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for place, name in enumerate(columns):
-        justify: JustifyMethod = "right" if name in MONEY else "left"
-        is_whole = place == 0 or name in MONEY or name in _DAYS
-        head = "\n".join(filter(None, words_of(name)))
-        longest = max(map(cell_len, head.split()))
-        table.add_column(
-            head, justify=justify, no_wrap=is_whole, overflow="fold", min_width=longest
-        )
-    for row in rows:
-        # Nobody can pass on what is pledged or frozen, whatever its status.
-        row = {**row, "status": "burdened"} if row.get("burdens") else row
-        cells = (_cell(ask, name, row.get(name)) for name in columns[1:])
-        table.add_row(Text(str(row.get(columns[0], ""))), *map(Text, cells))
-    out.print(table)
+    # What a command takes, money and days are whole; the rest stands in as many lines as it needs.
+    whole = {columns[0], *MONEY, *_DAYS}
+    show_table(
+        {name: words_of(name) for name in columns} | _PAIR.get(columns[:2], {}),
+        [_row(ask, columns, row) for row in rows],
+        right=MONEY,
+        folded=[name for name in columns if name not in whole],
+    )
+
+
+def _row(ask: Reader, columns: tuple[str, ...], row: Mapping[str, Any]) -> dict[str, str]:
+    """Returns a row's cells; the first one is what commands take."""
+    # Nobody can pass on what is pledged or frozen, whatever its status.
+    row = {**row, "status": "burdened"} if row.get("burdens") else row
+    cells = {name: _cell(ask, name, row.get(name)) for name in columns}
+    if columns[0] == "voucher":
+        cells["voucher"] = str(row["voucher"])
+    if row.get("status") in (statuses := STATUSES_OF.get(columns[0], {})):
+        cells["status"] = said(statuses, row["status"])
+    return cells
 
 
 def _cell(ask: Reader, name: str, value: Any) -> str:
@@ -196,6 +198,9 @@ def _cell(ask: Reader, name: str, value: Any) -> str:
     return "" if value is None else text_of(ask, name, value)
 
 
+_PAIR: dict[tuple[str, ...], dict[str, Words]] = {
+    ("first", "second"): {"first": ("一方", "one party"), "second": ("另一方", "the other")},
+}
 _DAYS = frozenset({"due_on", "expires_on", "effective_on", "first", "last"})
 COMMANDS = (
     ("lot", "list", _list("/v1/lots", "lot", "amount", "due_on", "status", holder="{party}")),

@@ -23,6 +23,8 @@ AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV: amounts in yuan, 
 AsOf = Annotated[str, typer.Option("--as-of", help="A size of the log, or a date; else now.")]
 Day = Annotated[str, typer.Option("--day", help="The business day; else that of the size.")]
 
+_FIGURES = ("money", "count", "percent")
+
 INVALID = 10
 """Exit code where a check differs."""
 
@@ -103,7 +105,8 @@ def _tell(found: Mapping[str, Any]) -> None:
         show_table(
             {column["name"]: tuple(column["words"]) for column in shown},
             _cells(found["data"], shown),
-            right=[c["name"] for c in shown if c["form"] in ("money", "count", "percent")],
+            right=[c["name"] for c in shown if c["form"] in _FIGURES],
+            folded=[c["name"] for c in shown if c["form"] not in (*_FIGURES, "id", "date")],
         )
     else:
         out.print("nothing  无")

@@ -1,11 +1,12 @@
 """What commands print for people: facts by name, tables, days, names of parties."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import quote
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -22,8 +23,9 @@ ID_SHOWN = 12
 
 
 def short(name: str) -> str:
-    """Returns the beginning of a long id."""
-    return name if len(name) <= ID_SHOWN + 6 else f"{name[:ID_SHOWN]}…"
+    """Returns the beginning of a long id; a lot or a notice keeps its number in it."""
+    whole, dot, number = name.partition(".")
+    return name if len(name) <= ID_SHOWN + 6 else f"{whole[:ID_SHOWN]}…{dot}{number}"
 
 
 class Reader:
@@ -107,7 +109,8 @@ def show_facts(facts: Iterable[tuple[Words | None, str]], console: Console = out
     """Prints names and values; a value without a name belongs to the one before."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
-    table.add_column()
+    # Without it the last word of a line of Chinese and English can lose its end.
+    table.add_column(overflow="fold")
     for words, value in facts:
         table.add_row("" if words is None else " ".join(words), Text(value))
     console.print(table)
@@ -121,18 +124,52 @@ def show_table(
     folded: Iterable[str] = (),
     console: Console = out,
 ) -> None:
-    """Prints rows; a column that nothing stands in takes no room; folded ones give way first."""
+    """Prints rows; a column that nothing stands in takes no room; folded ones give way.
+
+    Nothing is cut: what finds no room side by side stands below one another, row by row.
+    """
     told = list(rows)
     used = [name for name in heads if any(row.get(name) for row in told)]
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    needed = {
+        name: max(map(_word_room if name in folded else cell_len, _texts(heads, told, name)))
+        for name in used
+    }
+    gap = next((n for n in (2, 1) if _room(needed, n) <= console.width), None)
+    if gap is None:
+        for place, row in enumerate(told):
+            if place:
+                console.print()
+            show_facts(((heads[name], row[name]) for name in used if row.get(name)), console)
+        return
+    table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="dim")
     for name in used:
-        words = "\n".join(dict.fromkeys(heads[name]))
         table.add_column(
-            words,
+            "\n".join(dict.fromkeys(filter(None, heads[name]))),
             justify="right" if name in right else "left",
             no_wrap=name not in folded,
             overflow="fold" if name in folded else "ellipsis",
+            min_width=needed[name],
         )
     for row in told:
         table.add_row(*(Text(row.get(name, "")) for name in used))
     console.print(table)
+
+
+def _texts(
+    heads: Mapping[str, Words], rows: Iterable[Mapping[str, str]], name: str
+) -> Iterator[str]:
+    """Yields every line that stands in a column."""
+    yield from heads[name]
+    for row in rows:
+        yield from row.get(name, "").split("\n")
+
+
+def _word_room(text: str) -> int:
+    """Returns the room that a text needs at the least: its longest word; Chinese breaks."""
+    rooms = (cell_len(word) if word.isascii() else min(cell_len(word), 8) for word in text.split())
+    return max(rooms, default=0)
+
+
+def _room(needed: Mapping[str, int], gap: int) -> int:
+    """Returns the room that columns need side by side."""
+    return sum(needed.values()) + gap * max(len(needed) - 1, 0)

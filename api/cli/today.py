@@ -1,7 +1,7 @@
 """`tallystick today`: what waits for a party this morning, for people."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -69,8 +69,10 @@ def _show_lines(pile: Mapping[str, Any], names: Mapping[str, str], console: Cons
     used = [at for at in range(5) if any(row[at] for row in rows)]
     table = Table.grid(padding=(0, 2))
     table.add_column(width=0)
+    # Amounts and days are whole; words give way to them.
     for at in used:
-        table.add_column(justify="right" if at == 1 else "left", no_wrap=True, overflow="ellipsis")
+        justify: Literal["left", "right"] = "right" if at == 1 else "left"
+        table.add_column(justify=justify, no_wrap=at in (1, 2), overflow="fold")
     for row in rows:
         table.add_row("", *(row[at] for at in used))
     if used:

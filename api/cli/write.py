@@ -60,7 +60,7 @@ def _write(kind: Kind[Any]) -> Callable[..., None]:
                 else:
                     _send(client, kind, party, text, as_json=as_json)
 
-    write.__doc__ = f"{kind.summary}\n\nSigned by: {kind.relation}."
+    write.__doc__ = _help(kind)
     return write
 
 
@@ -94,8 +94,14 @@ def _publish(kind: Kind[Any], pack_of: Callable[[str], dict[str, Json]]) -> Call
                 else:
                     _send(client, kind, party, text, as_json=as_json)
 
-    publish.__doc__ = f"{kind.summary}\n\nSigned by: {kind.relation}."
+    publish.__doc__ = _help(kind)
     return publish
+
+
+def _help(kind: Kind[Any]) -> str:
+    """Returns what a command says of itself."""
+    body = f"What its body holds: `tallystick kind list {kind.name}`."
+    return f"{kind.summary}\n\nSigned by: {kind.relation}.\n\n{body}"
 
 
 def _first_pack(name: str) -> dict[str, Json]:

@@ -74,7 +74,7 @@ class Show:
         self.console.print(
             Panel(
                 f"致：{names[notice['recipient']]}\n"
-                f"贵司开立的电子凭证 {notice['voucher'][:12]}… 项下应收账款债权，"
+                f"贵司开立的电子凭证 {notice['voucher'][:12]}… 项下应收账款债权，\n"
                 f"金额人民币 {format_yuan(int(notice['amount']))} 元，\n"
                 f"已由 {names[notice['assignor']]} 转让予 {names[notice['assignee']]}。\n"
                 "自本通知到达时起，请向受让人履行付款义务。\n"

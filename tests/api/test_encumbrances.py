@@ -161,10 +161,15 @@ def test_sd_61_a_promise_is_asked_for_at_its_own_instant(town: Street) -> None:
     lot = f"/v1/lots/{voucher}.0/claimable"
     (_, later) = town.client.get(lot, by=town.ids["s1"])["later"]
     assert (later["as"], later["trigger"]) == ("shortfall", "unpaid-at")
+    assert later["cap_of_lot"] == later["cap"] == "100000000"
     # Thursday, 2025-12-18, at 15:00: the working day before a Friday (SD-27).
     assert later["from"] == instant(date(2025, 12, 18), hour=15)
     (now,) = town.client.get(lot, by=town.ids["s1"], at=later["from"])["now"]
     assert now["party"] == town.ids["s3"]
+    # A part of the claim has its part of the cap.
+    offer = town.transfer(f"{voucher}.0", 60_000_000, by="s1", to="s2")
+    part = town.client.get(f"/v1/lots/{offer}.2/claimable", by=town.ids["s2"], at=later["from"])
+    assert [(row["cap"], row["cap_of_lot"]) for row in part["now"]] == [("100000000", "60000000")]
 
 
 def test_sd_06_a_subsidiarys_voucher_is_flagged_until_the_head_of_its_group_joins_the_debt(

@@ -8,6 +8,7 @@ from clearing.rulebook import RULEBOOK
 from registry.errors import MalformedError
 from registry.misfits import MISFITS_MAX
 from registry.statements import parse_body
+from tests.api.served import PROMISES
 
 
 def refused(kind: str, body: Any) -> MalformedError:
@@ -48,6 +49,13 @@ def test_places_are_found_within_lists_and_objects() -> None:
     assert "participant" in found["body", "roles", "0"]
     assert found["body", "evidence", "0", "digest"] == f'a text such as "{"A" * 43}"'
     assert found["body", "evidence", "0", "name"] == "a text"
+
+
+def test_a_promise_can_only_be_true_as_json_spells_it() -> None:
+    promises = {**dict.fromkeys(PROMISES, True), "no_set_off": False}
+    error = refused("voucher.issue", {"promises": promises})
+    found = {each.place[1:]: each.expected for each in error.misfits}
+    assert found["promises", "no_set_off"] == "true"
 
 
 def test_no_more_are_told_than_ten_and_all_are_counted() -> None:

@@ -8,10 +8,12 @@ from rich.cells import cell_len
 from api.cli.facts import words_of
 from api.cli.read import COMMANDS
 from api.members import MEMBERS, SPECIFIC
-from registry.dealings import FinancingStatus
+from registry.dealings import FinancingStatus, PaymentForm
 from registry.inboxes import Capacity, Sender
 from registry.people import Binding, KeyUse
-from registry.words import Step
+from registry.rules.accounts import AccountKind
+from registry.rules.affiliations import AffiliationBasis
+from registry.words import AcceptanceMode, Step
 from tests.api.cli.terminal import Terminal, invoke
 from tests.api.served import DIGEST, Street, connect, server
 from tests.api.test_financings import applied, quoted, terms_of
@@ -111,6 +113,12 @@ def test_ids_in_lists_are_whole_and_parties_named(town: Town) -> None:
     assert f"{town.offer}.1  400,000.00  2025-12-19" in town.says("lot list", by="s2")
 
 
+def test_a_refusal_is_told_in_both_languages(town: Town) -> None:
+    text = town.says("lot show", "A.0", by="s2", exits=1)
+    assert "404 not-found: " in text
+    assert "不存在或无权查看。" in text
+
+
 def test_every_column_of_a_list_has_words() -> None:
     assert len([command for command in COMMANDS if command[1] == "list"]) > 10
     assert all(zh and en for zh, en in MEMBERS.values())
@@ -125,6 +133,10 @@ def test_every_column_of_a_list_has_words() -> None:
         ("sender", Sender),
         ("step", Step),
         ("binding", Binding),
+        ("payment", PaymentForm),
+        ("account_kind", AccountKind),
+        ("basis", AffiliationBasis),
+        ("mode", AcceptanceMode),
     ],
 )
 def test_every_value_has_words(name: str, values: type) -> None:

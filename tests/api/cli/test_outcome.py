@@ -87,10 +87,39 @@ def test_json_is_all_of_it_and_no_talk(town: Town) -> None:
 
 
 def test_a_kind_without_a_sentence_is_told_by_its_words(town: Town) -> None:
+    account = town.street.accounts["s3"]
+    evidence = {"digest": "A" * 43, "name": "order.pdf"}
+    order: dict[str, object] = {"authority": "a court", "number": "A" * 43, "order": evidence}
+    town.says("account freeze --re", account, by="bank", body=order)
+    assert "冻结账户" in town.shell.talk
+    town.says("account unfreeze --re", account, by="bank", body=order)
+
+
+def test_affiliates_are_named(town: Town) -> None:
+    ids = town.street.ids
     evidence = {"digest": "A" * 43, "name": "paper.pdf"}
-    body = {"first": town.street.ids["s1"], "second": town.street.ids["s2"], "basis": "control"}
-    town.says("affiliation declare", by="registrar", body={**body, "evidence": evidence})
-    assert "登记关联关系" in town.shell.talk
+    body = {"first": ids["s1"], "second": ids["s2"], "basis": "control", "evidence": evidence}
+    town.says("affiliation declare", by="registrar", body=body)
+    assert f"s1 ({ids['s1']}) and s2 ({ids['s2']}) are declared affiliates." in flat(town.shell)
+    listed = town.says("affiliation list", by="s1")
+    assert "一方" in listed
+    assert "控制 control" in listed
+
+
+def test_pf_01_who_offers_is_told_when_silence_accepts(town: Town) -> None:
+    street = town.street
+    calendar = town.shell.json("calendar list --json", by="s3")[0]["name"]
+    silence = {"calendar": calendar, "working_days": 2}
+    consent = {"purpose": "settle", "account": street.accounts["s3"], "collection_route": True}
+    sid = town.says("consent grant", by="s3", body={**consent, "silence": silence}).strip()
+    lots = town.shell.json("lot list --json", by="s2")
+    free = next(row["lot"] for row in lots if row["status"] == "free" and len(row["amount"]) > 7)
+    body = street.offer_body(free, 1_000_000, "s3")
+    offer = town.says("transfer offer", by="s2", body=body).strip()
+    assert "If it says nothing, its silence accepts the offer at 2025-" in flat(town.shell)
+    assert "起视为签收（默示）。" in town.shell.talk
+    town.says("transfer reject --re", offer, by="s3")
+    town.says("consent withdraw --re", sid, by="s3")
 
 
 def test_several_offers_each_say_their_id(town: Town) -> None:

@@ -83,6 +83,8 @@ def test_a_lot_is_told_in_words(town: tuple[Street, Terminal], lot: str) -> None
     text = said(town, "lot show", lot, by="factor")
     for words in ("200,000.00", "融资 finance  from s2", "未确认", "债务人（开立人） debtor  core"):
         assert words in text
+    # Who is not to be asked yet is named, too.
+    assert "尚不可请求 not yet" in text
     # Not one of the words of a bill.
     for word in ("汇票", "承兑", "背书", "贴现"):
         assert word not in text
@@ -91,6 +93,7 @@ def test_a_lot_is_told_in_words(town: tuple[Street, Terminal], lot: str) -> None
 def test_a_lineage_is_a_tree_of_what_one_may_see(town: tuple[Street, Terminal], lot: str) -> None:
     whole = said(town, "lot lineage", lot, by="auditor")
     assert "passed on 600,000.00" in whole
+    assert lot in whole
     assert whole.count("holds") == 3
     assert "◄" in whole
     mine = said(town, "lot lineage", lot, by="factor")

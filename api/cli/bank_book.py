@@ -46,9 +46,9 @@ def instructions_of(ask: Reader, plan: str) -> list[Instructed]:
     """Returns the instructions of a plan that the reader sees, by number."""
     found: list[Instructed] = []
     for row in ask.rows("/v1/clearing/instructions", plan=plan, limit=LONG_PAGE):
-        # What the payee keeps is not told to who pays it, nor asked for here.
-        unknown = {"kept": row["amount"], "parts": []}
-        members = unknown | {name: row[name] for name in _FIELDS if name in row}
+        # What the payee keeps is not everybody's to see, and no bank's file tells of it.
+        row = {"kept": row["amount"], "parts": [], **row}
+        members = {name: row[name] for name in _FIELDS if name in row}
         record = msgspec.convert(members, InstructionRecord, strict=False)
         bank, is_ready = PartyId(row["payer_bank"]), bool(row["ready"])
         found.append(Instructed(record=record, payer_bank=bank, is_ready=is_ready))

@@ -22,6 +22,7 @@ from registry.burdens import (
 )
 from registry.canonical import Json
 from registry.credit import DEBTORS
+from registry.ids import Sid
 from registry.model import LEDGER, LOTS, VOUCHERS, Lot, Voucher
 from registry.ports import LedgerStore
 
@@ -50,6 +51,15 @@ def encumbrances_of(store: LedgerStore, lot: Lot, *, as_of: int | None) -> dict[
             for row in store.select(FILINGS, field="subject", value=subject, as_of=as_of)
         ],
     }
+
+
+def claim_of(store: LedgerStore, voucher: Sid, *, as_of: int | None) -> dict[str, Json]:
+    """Returns what a claim is, for whoever is to accept or to buy it: against whom, due when."""
+    row = find_row(store, VOUCHERS, (voucher,), as_of=as_of)
+    if row is None:
+        return {}
+    owing: dict[str, Json] = {"co_debtors": [*row.co_debtors]} if row.co_debtors else {}
+    return {"debtor": row.debtor, "due_on": row.due_on, "voucher_no": row.voucher_no, **owing}
 
 
 def concerns_of(store: LedgerStore, lot: Lot, *, as_of: int | None) -> dict[str, Json]:

@@ -66,6 +66,7 @@ MEMBERS: Final[Mapping[str, Words]] = {
     "assignment_restriction": ("转让限制", "assignment restriction"),
     # Who.
     "debtor": ("债务人", "debtor"),
+    "co_debtors": ("共同债务人", "co-debtors"),
     "creditor": ("债权人", "creditor"),
     "recipient": ("收件人", "recipient"),
     "capacity": ("身份", "told as"),

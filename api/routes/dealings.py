@@ -5,6 +5,7 @@ import asyncio
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
+from api.encumbrances import claim_of
 from api.errors import NotFoundError
 from api.find import find_row
 from api.pages import shown
@@ -48,7 +49,8 @@ async def read_financing(
     ):
         raise NotFoundError(what="financing", name=financing)
     missing = [step for step in row.order if step not in row.done]
-    return answer({**shown(row, hidden=HIDDEN), "missing": missing})
+    claim = await asyncio.to_thread(claim_of, service.store, row.voucher, as_of=as_of)
+    return answer({**shown(row, hidden=HIDDEN), **claim, "missing": missing})
 
 
 @router.get("/early-payments", operation_id="early-payments.list")

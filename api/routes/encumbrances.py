@@ -5,7 +5,7 @@ import asyncio
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from api.encumbrances import concerns_of
+from api.encumbrances import claim_of, concerns_of
 from api.errors import NotFoundError
 from api.find import find_row
 from api.pages import shown
@@ -27,8 +27,9 @@ async def read_offer(service: ServiceOf, caller: CallerOf, as_of: AsOf, offer: s
     lot = await asyncio.to_thread(find_row, service.store, LOTS, (row.lot,), as_of=as_of)
     if lot is None:
         raise NotFoundError(what="open offer", name=offer)
+    claim = await asyncio.to_thread(claim_of, service.store, lot.voucher, as_of=as_of)
     concerns = await asyncio.to_thread(concerns_of, service.store, lot, as_of=as_of)
-    return answer({**shown(row, hidden=HIDDEN), **concerns})
+    return answer({**shown(row, hidden=HIDDEN), **claim, **concerns})
 
 
 @router.get("/pledges", operation_id="pledges.list")

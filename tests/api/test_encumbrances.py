@@ -85,6 +85,16 @@ def test_a_holder_sees_who_froze_its_lot(town: Street) -> None:
     not_found(town, "s3", f"/v1/statements/{freeze}")
 
 
+def test_an_assignee_is_told_who_owes_and_when_before_it_accepts(town: Street) -> None:
+    voucher = town.issue()
+    offer = town.do("s1", "transfer.offer", town.offer_body(f"{voucher}.0", 5, "s2")).sid
+    found = town.client.get(f"/v1/offers/{offer}", by=town.ids["s2"])
+    assert (found["debtor"], found["due_on"]) == (town.ids["core"], "2025-12-19")
+    assert found["voucher_no"].startswith("V0")
+    # The voucher itself is still for its parties and holders alone.
+    not_found(town, "s2", f"/v1/vouchers/{voucher}")
+
+
 def test_an_assignee_is_told_of_disputes_before_it_accepts(town: Street) -> None:
     voucher = town.issue()
     dispute = town.do(

@@ -69,6 +69,8 @@ def test_an_applicant_computes_the_figures_again_before_it_signs(town: Street) -
     town.do("s1", "financing.contract", {"terms": digest, "document": FILE}, re=financing)
     found = shown(town, "factor", financing)
     assert (found["status"], found["missing"]) == ("contracted", ["pay", "title"])
+    # Who gives money is told against whom the claim is, and when it is due.
+    assert (found["debtor"], found["due_on"]) == (town.ids["core"], "2025-12-19")
     assert "salt" not in found
 
 

@@ -61,10 +61,11 @@ def test_two_lots_of_one_statement_differ_when_they_are_short() -> None:
 
 
 def test_a_line_of_today_keeps_its_amount_and_its_day() -> None:
+    # As it was cut: its words were long, and every column gave way.
     line = {"id": "A" * 43, "about": "forward", "party": "p", "on": "2026-11-29"}
-    line |= {"note": "silence", "amount": "15000000000"}
-    pile = {"kind": "offers-to-answer", "count": 1, "lines": [line], "amount": "15000000000"}
+    line |= {"note": "silence", "amount": "15000000000000"}
+    pile = {"kind": "offers-to-answer", "count": 1, "lines": [line], "amount": "15000000000000"}
     console = screen()
     found = {"roles": ["participant"], "today": "2026-11-22", "name": NAME, "piles": [pile]}
     show_worklist({**found, "names": {"p": NAME}}, console)
-    assert "150,000,000.00  by 2026-11-29" in text_of(console)
+    assert "150,000,000,000.00  by 2026-11-29" in text_of(console)

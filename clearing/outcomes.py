@@ -47,21 +47,30 @@ class InstructionAccepted(Effect, frozen=True, kw_only=True):
         state.put(INSTRUCTIONS, replace(record, status=InstructionStatus.ACCEPTED))
 
 
-class InstructionPosted(Effect, frozen=True, kw_only=True):
-    """Money has moved from one account to another for a voucher."""
+class _OfInstruction(Effect, frozen=True, kw_only=True):
+    """Something has come of an instruction."""
 
     plan: Sid
     n: int
     voucher: Sid
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches the voucher: every hop of its money is part of its history."""
+        return (("voucher", self.voucher),)
+
+
+class _Movement(_OfInstruction, frozen=True, kw_only=True):
+    """Money has moved between two accounts."""
+
     payer_account: Sid
     payer: PartyId
     payee_account: Sid
     payee: PartyId
     amount: Minor
 
-    def touched(self) -> tuple[Touch, ...]:
-        """Touches the voucher: every hop of its money is part of its history."""
-        return (("voucher", self.voucher),)
+
+class InstructionPosted(_Movement, frozen=True, kw_only=True):
+    """Money has moved from one account to another for a voucher."""
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Marks the instruction, counts it in its run, and books both banks' accounts."""
@@ -152,18 +161,11 @@ def _consume(state: MutableRows, paid: LotDischarged | LotPaidInPart) -> None:
     book(state, discharge(paid.amount, debtor=paid.debtor, holder=paid.holder))
 
 
-class InstructionRejected(Effect, frozen=True, kw_only=True):
+class InstructionRejected(_OfInstruction, frozen=True, kw_only=True):
     """A bank does not carry an instruction out: the money stays where it is."""
 
-    plan: Sid
-    n: int
-    voucher: Sid
     bank: PartyId
     reason: str
-
-    def touched(self) -> tuple[Touch, ...]:
-        """Touches the voucher."""
-        return (("voucher", self.voucher),)
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Marks the instruction, and frees its lots if the debtor has not paid for them."""
@@ -181,32 +183,16 @@ class InstructionRejected(Effect, frozen=True, kw_only=True):
             _owe_still(state, record)
 
 
-class InstructionExpired(Effect, frozen=True, kw_only=True):
+class InstructionExpired(_OfInstruction, frozen=True, kw_only=True):
     """What an instruction waits for will not come: its lots may be planned again."""
-
-    plan: Sid
-    n: int
-    voucher: Sid
-
-    def touched(self) -> tuple[Touch, ...]:
-        """Touches the voucher."""
-        return (("voucher", self.voucher),)
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Ends the instruction and its orders."""
         expire(state, known_instruction(state, self.plan, self.n))
 
 
-class InstructionReplaced(Effect, frozen=True, kw_only=True):
+class InstructionReplaced(_OfInstruction, frozen=True, kw_only=True):
     """An instruction's money is sent another way."""
-
-    plan: Sid
-    n: int
-    voucher: Sid
-
-    def touched(self) -> tuple[Touch, ...]:
-        """Touches the voucher."""
-        return (("voucher", self.voucher),)
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Ends the instruction, if it had not ended, and its orders."""
@@ -278,22 +264,10 @@ class InstructionAdded(Effect, frozen=True, kw_only=True):
         state.put(RUNS, run)
 
 
-class InstructionReturned(Effect, frozen=True, kw_only=True):
+class InstructionReturned(_Movement, frozen=True, kw_only=True):
     """Money that had been credited has come back to the account that it was drawn on."""
 
-    plan: Sid
-    n: int
-    voucher: Sid
-    payer_account: Sid
-    payer: PartyId
-    payee_account: Sid
-    payee: PartyId
-    amount: Minor
     reason: str
-
-    def touched(self) -> tuple[Touch, ...]:
-        """Touches the voucher."""
-        return (("voucher", self.voucher),)
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Marks the instruction, and books both banks' accounts the other way round."""

@@ -234,8 +234,8 @@ def sees_lot(caller: Caller, lot: Lot) -> bool:
 
 
 def sees_voucher(caller: Caller, voucher: Voucher) -> bool:
-    """Tells whether a caller is a party to a voucher itself."""
-    parties = (voucher.debtor, voucher.creditor, *voucher.co_debtors)
+    """Tells whether a caller is a party to a voucher itself, or secures it."""
+    parties = (voucher.debtor, voucher.creditor, *voucher.co_debtors, *voucher.guarantors)
     return caller.is_auditor or any(map(caller.is_or_manages, parties))
 
 

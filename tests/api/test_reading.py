@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from api.client import RefusedError
-from registry.canonical import b64url_encode
+from registry.canonical import Json, b64url_encode
 from registry.signing import jws_id
 from tests.api.local import Local, code_of, raw
 from tests.api.served import DIGEST, Street
@@ -64,6 +64,19 @@ class TestReading:
         for name in ("s3", "factor", "operator"):
             with pytest.raises(RefusedError):
                 town.client.get(f"/v1/vouchers/{voucher}", by=town.ids[name])
+
+    def test_a_voucher_is_seen_by_whoever_secures_it(self, town: Street) -> None:
+        voucher = town.issue()
+        with pytest.raises(RefusedError, match="not-found"):
+            town.client.get(f"/v1/vouchers/{voucher}", by=town.ids["s3"])
+        body: dict[str, Json] = {
+            "right": "shortfall",
+            "cap": "100",
+            "document": {"digest": voucher, "name": "letter.pdf"},
+            "promise": {"addressee": "holders", "trigger": "due"},
+        }
+        town.do("s3", "accessory.attach", body, re=voucher)
+        assert town.client.get(f"/v1/vouchers/{voucher}", by=town.ids["s3"])["face"] == "100000000"
 
     def test_vouchers_of_a_debtor_are_listed_to_the_debtor(self, town: Street) -> None:
         voucher = town.issue()

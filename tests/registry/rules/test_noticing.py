@@ -241,7 +241,7 @@ def test_what_is_given_in_payment_is_noticed_at_once() -> None:
     assert found.facts["what"] == "notice"
 
 
-def test_sd_12_the_assignor_needs_no_evidence_and_the_factor_does() -> None:
+def test_sd_12_rg_26_the_assignor_needs_no_evidence_and_the_factor_does() -> None:
     world = cast_world()
     draft = give(world, withheld(world), "core", evidence=[])
     assert isinstance(refusal(world, draft), EvidenceMissingError)

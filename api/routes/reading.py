@@ -117,7 +117,7 @@ async def list_vouchers(
 
 @router.get("/vouchers/{sid}", operation_id="vouchers.read")
 async def read_voucher(service: ServiceOf, caller: CallerOf, as_of: AsOf, sid: str) -> JSONResponse:
-    """Shows a voucher to its debtors, its first holder, who secures it, and who holds or held it."""
+    """Shows a voucher to who owes or secures it, its first holder, and who holds or held it."""
     row = await asyncio.to_thread(find_row, service.store, VOUCHERS, (sid,), as_of=as_of)
     size = service.store.size() if as_of is None else as_of
 

@@ -2,9 +2,18 @@
 
 from collections.abc import Iterator
 
-from api.morning.piles import NEAR_PERCENT, SHOWN_MAX, Line, Morning, Pile, first
-from registry.burdens import DISPUTES, FREEZES, PLEDGES, TASKS, DisputeStatus, PledgeStatus
+from api.morning.piles import LOOKED_MAX, NEAR_PERCENT, SHOWN_MAX, Line, Morning, Pile, first
+from registry.burdens import (
+    ACCESSIONS,
+    DISPUTES,
+    FREEZES,
+    PLEDGES,
+    TASKS,
+    DisputeStatus,
+    PledgeStatus,
+)
 from registry.credit import EXPOSURES, VOIDINGS
+from registry.inboxes import NOTICES, REVOCATIONS
 from registry.model import LOTS, OFFERS, VOUCHERS, Lot, VoucherStatus
 from registry.people import PENDING
 
@@ -106,6 +115,55 @@ def voidings_to_answer(morning: Morning) -> Pile | None:
     ]
     amount = sum(line.amount or 0 for line in lines)
     pile = Pile(kind="voidings-to-answer", count=len(lines), amount=amount, lines=first(lines))
+    return pile if lines else None
+
+
+def revocations_to_agree(morning: Morning) -> Pile | None:
+    """Notices that their assignors would revoke, if the reader, the assignee, agrees (RG-19)."""
+    proposed = list(morning.rows(REVOCATIONS))
+    notices = morning.named(NOTICES, (row.notice for row in proposed))
+    mine = [row for row in proposed if notices[row.notice].assignee in morning.holders]
+    numbers = morning.numbers(notices[row.notice].voucher for row in mine)
+    lines = [
+        Line(
+            id=row.revocation,
+            about=numbers[of.voucher],
+            party=of.assignor,
+            amount=of.amount,
+        )
+        for row in sorted(mine, key=lambda row: row.revocation)
+        for of in (notices[row.notice],)
+    ]
+    amount = sum(line.amount or 0 for line in lines)
+    pile = Pile(kind="revocations-to-agree", count=len(lines), amount=amount, lines=first(lines))
+    return pile if lines else None
+
+
+def accessions_to_refuse(morning: Morning) -> Pile | None:
+    """Co-debtors whom the reader, to whom all is owed, may still refuse (art. 552; RG-23)."""
+    whole: dict[str, int] = {}
+    for party in morning.holders:
+        held = morning.store.totals(
+            LOTS, ("voucher",), sums=("amount",), field="holder", value=party
+        )
+        whole |= {str(voucher): amount for voucher, _, amount in held}
+    wanted = sorted(whole)[:LOOKED_MAX]
+    names = ("refuse_by", "accession", "voucher", "co_debtor")
+    found = morning.store.gather(ACCESSIONS, names, field="voucher", values=wanted)
+    still = sorted(row for row in found if row[0] > morning.time)
+    vouchers = morning.named(VOUCHERS, (voucher for _, _, voucher, _ in still))
+    lines = [
+        Line(
+            id=accession,
+            about=of.voucher_no,
+            party=co_debtor,
+            amount=of.face,
+            on=morning.last_day(refuse_by),
+        )
+        for refuse_by, accession, voucher, co_debtor in still
+        if (of := vouchers[voucher]).face == whole[voucher]
+    ]
+    pile = Pile(kind="accessions-to-refuse", count=len(lines), lines=first(lines))
     return pile if lines else None
 
 

@@ -21,6 +21,8 @@ _HOLDER: Final[tuple[Finder, ...]] = (
     holders.vouchers_to_accept,
     holders.offers_to_answer,
     holders.voidings_to_answer,
+    holders.revocations_to_agree,
+    holders.accessions_to_refuse,
     dealings.to_sign,
     dealings.to_receive,
     dealings.early_to_answer,

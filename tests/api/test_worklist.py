@@ -208,6 +208,26 @@ class TestHoldersAndDebtors:
         town.transfer(f"{other}.0", 600, by="s1", to="s2")
         assert piles(town, "s1")["voidings-to-answer"]["count"] == 1
 
+    def test_a_co_debtor_may_be_refused_and_a_notice_revoked(self, town: Street) -> None:
+        """RG-23 and RG-19: what waits for the creditor, and for the assignee."""
+        voucher = accepted(town)
+        joining: dict[str, Json] = {
+            "scope": "full", "addressee": "holders", "resolution": FILE, "refuse_by": "2025-07-20"
+        }  # fmt: skip
+        joined = town.do("s3", "voucher.accede", joining, re=voucher).sid
+        (line,) = piles(town, "s1")["accessions-to-refuse"]["lines"]
+        assert (line["id"], line["party"], line["on"]) == (joined, town.ids["s3"], "2025-07-20")
+        offer = town.transfer(f"{voucher}.0", 600, by="s1", to="s2")
+        # Two hold parts now: neither alone is the creditor of all.
+        assert not any("accessions-to-refuse" in piles(town, name) for name in ("s1", "s2"))
+        body: dict[str, Json] = {"notice": f"{offer}.2!0", "ground": FILE}
+        wish = town.do("s1", "notice.revoke", body).sid
+        (line,) = piles(town, "s2")["revocations-to-agree"]["lines"]
+        assert (line["id"], line["party"], line["amount"]) == (wish, town.ids["s1"], "600")
+        assert "revocations-to-agree" not in piles(town, "s1")
+        town.do("s2", "notice.agree-revoke", {}, re=wish)
+        assert "revocations-to-agree" not in piles(town, "s2")
+
     def test_a_pledge_waits_to_be_registered_and_a_freeze_is_shown(self, town: Street) -> None:
         voucher = accepted(town, due_on="2025-12-19")
         body: dict[str, Json] = {

@@ -157,14 +157,6 @@ def payments(
     )
 
 
-def by_bank(payments: Iterable[Payment]) -> dict[PartyId, list[Payment]]:
-    """Groups payments by the bank that keeps the payer's account: a file goes to each."""
-    grouped: dict[PartyId, list[Payment]] = {}
-    for payment in payments:
-        grouped.setdefault(payment.payer.bank, []).append(payment)
-    return grouped
-
-
 def by_payer(payments: Iterable[Payment]) -> dict[tuple[AccountDetails, date], list[Payment]]:
     """Groups payments by the payer's account and the day: what a bank carries out as one."""
     grouped: dict[tuple[AccountDetails, date], list[Payment]] = {}

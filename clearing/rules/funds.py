@@ -37,6 +37,7 @@ from clearing.model import (
 )
 from clearing.plan import mandates_of, outstanding
 from registry.burdens import ACCESSORIES, FREEZES, frozen_lots, require_move
+from registry.calendars import parse_date
 from registry.credit import StopReason
 from registry.debts import IssuanceStopped
 from registry.effects import Effect, Seal
@@ -248,12 +249,12 @@ class FundDivided(Effect, frozen=True, kw_only=True):
         fund = state.get(FUNDS, self.fund)
         if fund is None:
             raise InvariantBrokenError(f"entry {seal.index} divides no fund {self.fund}")
-        plan = self.decided or run_reads(
-            state,
-            ask_divided(fund, date.fromisoformat(self.pay_on), plans_first=self.plans_first),
-        )
-        if divided_digest(plan) != self.digest:
-            raise InvariantBrokenError(f"plan {self.plan} does not follow from the state")
+        plan = self.decided
+        if plan is None:
+            today = parse_date(self.pay_on)
+            plan = run_reads(state, ask_divided(fund, today, plans_first=self.plans_first))
+            if divided_digest(plan) != self.digest:
+                raise InvariantBrokenError(f"entry {seal.index}: plan {self.plan} does not follow")
         run = Run(
             plan=self.plan,
             due_on=None,

@@ -18,6 +18,7 @@ from typer.main import get_command
 from api.cli import shield_ids
 from api.cli.app import app
 from registry.checkpoint import format_verifier_key
+from tests.api.served import Street
 from tests.builders import ORIGIN, key_of
 
 
@@ -109,3 +110,13 @@ class Terminal:
     def json(self, command: str, *more: str | Path, by: str = "", body: object = None) -> Any:
         """Runs a command that prints JSON."""
         return json.loads(self.run(command, *more, by=by, body=body))
+
+
+def shell_of(street: Street, directory: Path, url: str) -> Terminal:
+    """Gives everybody a shell with their keys."""
+    shell = Terminal(directory=directory, url=url, ids=dict(street.ids))
+    for name in street.ids:
+        if "#" not in name:
+            shell.path(f"{name}.pem").write_bytes(key_of(name).to_pem())
+            shell.path(f"{name}.read.pem").write_bytes(key_of(f"{name} reads").to_pem())
+    return shell

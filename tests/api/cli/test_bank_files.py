@@ -18,10 +18,9 @@ from mockbank.state import State
 
 from api.client import Client, Result
 from registry.canonical import Json
-from tests.api.cli.terminal import Terminal
+from tests.api.cli.terminal import Terminal, shell_of
 from tests.api.served import Street, connect, server
 from tests.api.test_maturity import DUE_ON, adopt, gv01, move_to, rows
-from tests.builders import key_of
 from tests.clearing.rails.mappings import FIXED
 
 NAMES = ("core", "s1", "s2", "s3", "factor", "trustee#T1")
@@ -94,16 +93,6 @@ class Day:
             }
             credits.create(self.bank.conn, self.bank.clock, self.bank.now(), body)
         self.bank.release()
-
-
-def shell_of(street: Street, directory: Path, url: str) -> Terminal:
-    """Gives everybody a shell with their keys."""
-    shell = Terminal(directory=directory, url=url, ids=dict(street.ids))
-    for name in street.ids:
-        if "#" not in name:
-            shell.path(f"{name}.pem").write_bytes(key_of(name).to_pem())
-            shell.path(f"{name}.read.pem").write_bytes(key_of(f"{name} reads").to_pem())
-    return shell
 
 
 def open_bank(street: Street) -> tuple[State, dict[str, dict[str, str]]]:

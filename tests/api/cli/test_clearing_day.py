@@ -6,10 +6,9 @@ import pytest
 from rich.cells import cell_len
 
 from registry.canonical import Json
-from tests.api.cli.terminal import Terminal
+from tests.api.cli.terminal import Terminal, shell_of
 from tests.api.served import Street, connect, server
 from tests.api.test_maturity import DUE_ON, gv01, move_to, report
-from tests.builders import key_of
 
 
 @pytest.fixture
@@ -18,13 +17,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Street, Ter
     directory = tmp_path_factory.mktemp("day")
     with server(directory / "server") as url, connect(url) as client:
         street = Street(client).settle_in()
-        shell = Terminal(directory=directory, url=url)
-        for name in street.ids:
-            shell.ids[name] = street.ids[name]
-            if "#" not in name:
-                shell.path(f"{name}.pem").write_bytes(key_of(name).to_pem())
-                shell.path(f"{name}.read.pem").write_bytes(key_of(f"{name} reads").to_pem())
-        yield street, shell
+        yield street, shell_of(street, directory, url)
 
 
 def test_a_day_is_planned_once_told_and_closed(town: tuple[Street, Terminal]) -> None:

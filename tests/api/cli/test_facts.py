@@ -14,7 +14,7 @@ from registry.people import Binding, KeyUse
 from registry.rules.accounts import AccountKind
 from registry.rules.affiliations import AffiliationBasis
 from registry.words import AcceptanceMode, Step
-from tests.api.cli.terminal import Terminal, invoke
+from tests.api.cli.terminal import Terminal, invoke, shell_of
 from tests.api.served import DIGEST, Street, connect, server
 from tests.api.test_financings import applied, quoted, terms_of
 from tests.builders import key_of
@@ -53,12 +53,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     directory = tmp_path_factory.mktemp("facts")
     with server(directory / "server") as url, connect(url) as client:
         street = Street(client).settle_in()
-        shell = Terminal(directory=directory, url=url, ids=dict(street.ids))
-        for name in street.ids:
-            if "#" not in name:
-                shell.path(f"{name}.pem").write_bytes(key_of(name).to_pem())
-                shell.path(f"{name}.read.pem").write_bytes(key_of(f"{name} reads").to_pem())
-        yield Town(street, shell)
+        yield Town(street, shell_of(street, directory, url))
 
 
 def test_whom_to_pay_is_told_by_name_and_id_for_any_moment(town: Town) -> None:

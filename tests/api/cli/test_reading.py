@@ -14,9 +14,8 @@ from api.words import KINDS
 from clearing.rulebook import RULEBOOK
 from registry.entries import open_entry
 from registry.export import write_export
-from tests.api.cli.terminal import Terminal, invoke
+from tests.api.cli.terminal import Terminal, invoke, shell_of
 from tests.api.served import DIGEST, ROOT, Street, connect, server
-from tests.builders import key_of
 from tests.logs import note_of, story
 
 GUIDES = ROOT / "docs" / "guides"
@@ -29,13 +28,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Street, Ter
     directory = tmp_path_factory.mktemp("reading")
     with server(directory / "server") as url, connect(url) as client:
         street = Street(client).settle_in()
-        shell = Terminal(directory=directory, url=url)
-        for name in street.ids:
-            shell.ids[name] = street.ids[name]
-            if "#" not in name:
-                shell.path(f"{name}.pem").write_bytes(key_of(name).to_pem())
-                shell.path(f"{name}.read.pem").write_bytes(key_of(f"{name} reads").to_pem())
-        yield street, shell
+        yield street, shell_of(street, directory, url)
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@
 import pytest
 
 from clearing.rails.errors import BankTextRefusedError, DetailsMissingError
-from clearing.rails.payments import AccountDetails, by_bank, by_payer, payments
+from clearing.rails.payments import AccountDetails, by_payer, payments
 from registry.errors import MalformedError
-from tests.clearing.rails.paper import BANK, ON, OTHER_BANK, details, gv01_records, payment
+from tests.clearing.rails.paper import BANK, ON, gv01_records, payment
 
 
 class TestAccountDetails:
@@ -71,12 +71,7 @@ def test_an_account_that_nobody_told_the_details_of_is_not_paid() -> None:
         payments(records, book=known, on=ON)
 
 
-def test_files_go_to_payers_banks_and_batches_are_of_one_account_and_day() -> None:
-    elsewhere = payment(2, payer=details("C", bank=OTHER_BANK))
+def test_batches_are_of_one_account_and_day() -> None:
     later = payment(1, on=ON.replace(day=3))
-    grouped = by_bank([payment(0), elsewhere, later])
-    assert {bank: [each.n for each in group] for bank, group in grouped.items()} == {
-        BANK: [0, 1],
-        OTHER_BANK: [2],
-    }
-    assert [[each.n for each in group] for group in by_payer(grouped[BANK]).values()] == [[0], [1]]
+    grouped = by_payer([payment(0), later])
+    assert [[each.n for each in group] for group in grouped.values()] == [[0], [1]]

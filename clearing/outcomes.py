@@ -9,6 +9,7 @@ Source: SD-21, SD-23; reference notes 11 and 19.
 """
 
 from collections.abc import Iterable
+from typing import Any, Self
 
 from clearing.instructed import known_instruction, known_run
 from clearing.model import (
@@ -67,6 +68,21 @@ class _Movement(_OfInstruction, frozen=True, kw_only=True):
     payee_account: Sid
     payee: PartyId
     amount: Minor
+
+    @classmethod
+    def of(cls, record: InstructionRecord, **more: Any) -> Self:
+        """Returns the movement of an instruction's money, with what else is told of it."""
+        return cls(
+            plan=record.plan,
+            n=record.n,
+            voucher=record.voucher,
+            payer_account=record.payer_account,
+            payer=record.payer,
+            payee_account=record.payee_account,
+            payee=record.payee,
+            amount=record.amount,
+            **more,
+        )
 
 
 class InstructionPosted(_Movement, frozen=True, kw_only=True):

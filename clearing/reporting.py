@@ -170,17 +170,7 @@ class Report:
             if self._status(before) != InstructionStatus.POSTED:
                 status = self._status(before)
                 raise OutOfOrderError(instruction=record.n, earlier=n, status=status)
-        posted = InstructionPosted(
-            plan=self._plan,
-            n=record.n,
-            voucher=record.voucher,
-            payer_account=record.payer_account,
-            payer=record.payer,
-            payee_account=record.payee_account,
-            payee=record.payee,
-            amount=record.amount,
-        )
-        self._effects.append(posted)
+        self._effects.append(InstructionPosted.of(record))
         debtor = known_voucher(self._state, record.voucher).debtor
         if self._pay_again(record, debtor):
             return
@@ -323,18 +313,7 @@ class Report:
         for later in behind(self._state, record):
             if self._status(later) == InstructionStatus.POSTED and str(record.n) in later.after:
                 raise MoneySpentError(instruction=record.n, later=later.n)
-        returned = InstructionReturned(
-            plan=self._plan,
-            n=record.n,
-            voucher=record.voucher,
-            payer_account=record.payer_account,
-            payer=record.payer,
-            payee_account=record.payee_account,
-            payee=record.payee,
-            amount=record.amount,
-            reason=reason,
-        )
-        self._effects.append(returned)
+        self._effects.append(InstructionReturned.of(record, reason=reason))
         undone, lots = record.kept, record.lots
         owed = self._state.get(OBLIGATIONS, Sort.RETURN, self._plan, record.n)
         if owed is not None and owed.status == ObligationStatus.DUE:

@@ -164,6 +164,8 @@ class Run(Record, frozen=True, kw_only=True):
     """None where money of one debtor pays what is due of several dates."""
     pay_on: str
     digest: str
+    certificate: str
+    """The digest of what it leaves on each account (see `clearing.certificate`)."""
     instructions: int
     vouchers: int
     total: Minor

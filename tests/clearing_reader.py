@@ -3,6 +3,9 @@
 Written from `docs/formats.md` alone; nothing of the program is imported.
 """
 
+import base64
+import hashlib
+import json
 from typing import Any, Protocol
 
 Row = dict[str, Any]
@@ -30,6 +33,29 @@ class Rows(Protocol):
     def lot_discharged(
         self, lot: str, voucher: str, debtor: str, holder: str, amount: str
     ) -> None: ...
+
+
+def certificate(orders: list[Row]) -> str:
+    """Returns the digest of what instructions leave on each account."""
+    left: dict[tuple[str, str], list[int]] = {}
+    for each in orders:
+        came = left.setdefault((each["payee"], each["payee_account"]), [0, 0, 0])
+        came[0] += int(each["amount"])
+        came[2] += int(each["amount"])
+        for other in orders:
+            if each["n"] in other["after"]:
+                came[2] -= int(other["amount"])
+    for each in orders:
+        if each["after"]:
+            left[each["payer"], each["payer_account"]][1] += int(each["amount"])
+    lines = [
+        {"account": account, "direct": str(kept), "passes": str(went), "payee": payee,
+         "planned": str(came - went)}
+        for (payee, account), (came, went, kept) in sorted(left.items())
+    ]  # fmt: skip
+    text = json.dumps(lines, sort_keys=True, separators=(",", ":")).encode()
+    digest = hashlib.sha256(b"tallystick-certificate/1\x00" + text).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 class ClearingFolds:
@@ -61,6 +87,7 @@ class ClearingFolds:
             self.put("instruction", **row, kept=str(int(each["amount"]) - passed))
             for lot in each["lots"]:
                 self.put("order", lot=lot, plan=run["plan"], n=each["n"])
+        assert certificate(orders) == run["certificate"]
 
     def count(self: Rows, plan: str, *, posted: int = 0, ended: int = 0) -> None:
         run = self.get("run", plan)

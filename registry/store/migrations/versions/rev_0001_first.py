@@ -411,9 +411,9 @@ def make_rows() -> None:
     )
     rows(
         "run",
-        "plan text, due_on text?, pay_on text, digest text, instructions int, vouchers int, "
-        "total money, gross money, withheld money, posted int, ended int, status text, added "
-        "int, top_up_on text?, fund text?",
+        "plan text, due_on text?, pay_on text, digest text, certificate text, instructions int, "
+        "vouchers int, total money, gross money, withheld money, posted int, ended int, status "
+        "text, added int, top_up_on text?, fund text?",
         key="plan",
         indexes="due_on",
     )

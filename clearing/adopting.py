@@ -100,4 +100,6 @@ def record_of(plan: Sid, instruction: Instruction, *, kept: Minor) -> Instructio
         status=InstructionStatus.PENDING,
         parts=instruction.parts,
         kept=kept,
+        holder=instruction.holder,
+        stage=instruction.stage,
     )

@@ -221,8 +221,17 @@ class InstructionRecord(Record, frozen=True, kw_only=True):
     """What is owed because of that one, by its sort, if it pays that."""
     returned_at: int | None = None
     """When the registry was told that its money came back, in milliseconds."""
+    holder: PartyId | None = None
+    """Who holds the lots that it pays, where that is not the payee."""
+    stage: Sid | None = None
+    """Of the hop from a stage to the account behind it: the statement that names the stage."""
     relayed: PartyId | None = None
     """The bank whose last word of it the operator relayed; none if a bank signed it itself."""
+
+    @property
+    def creditor(self) -> PartyId:
+        """Who is paid by it: the holder of the lots, whosever the account is."""
+        return self.holder or self.payee
 
 
 class Order(Record, frozen=True, kw_only=True):
@@ -242,7 +251,7 @@ class Obligation(Record, frozen=True, kw_only=True):
         n: Its number.
         voucher: The voucher.
         owed_by: Who has to pay.
-        owed_to: To whom.
+        owed_to: To whom: of what the debtor owes, the holder.
         account: Where the money is, or has to go: the payee's account of the instruction.
         amount: Minor units.
         lots: The lots that it is or was for; of a top-up alone they live.

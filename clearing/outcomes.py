@@ -26,7 +26,7 @@ from clearing.model import (
     RunStatus,
 )
 from clearing.postings import JournalEntry, discharge, payment
-from registry.burdens import PLEDGES
+from registry.burdens import FREEZES, PLEDGES
 from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
 from registry.extinction import pay_down
@@ -161,11 +161,13 @@ class LotPaidInPart(Effect, frozen=True, kw_only=True):
         )
         _consume(state, self)
         state.add(LOTS, rest)
+        # What stands on it goes on; and so do freezes, where the court is paid.
         for burden in lot.burdens:
-            # A frozen lot is not paid, so what stands on it are pledges: they go on.
-            pledge = state.get(PLEDGES, burden)
+            pledge, freeze = state.get(PLEDGES, burden), state.get(FREEZES, burden)
             if pledge is not None:
                 state.put(PLEDGES, replace(pledge, lot=rest.lot))
+            elif freeze is not None:
+                state.put(FREEZES, replace(freeze, lot=rest.lot))
 
 
 def _consume(state: MutableRows, paid: LotDischarged | LotPaidInPart) -> None:
@@ -240,6 +242,7 @@ class InstructionAdded(Effect, frozen=True, kw_only=True):
     parts: tuple[str, ...]
     after: tuple[str, ...]
     remittance: str
+    holder: PartyId | None = None
     pays: str | None = None
 
     def touched(self) -> tuple[Touch, ...]:
@@ -268,6 +271,7 @@ class InstructionAdded(Effect, frozen=True, kw_only=True):
             kept=self.kept,
             instead=self.instead,
             pays=self.pays,
+            holder=self.holder,
         )
         state.add(INSTRUCTIONS, record)
         for lot in self.lots:

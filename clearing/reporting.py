@@ -43,7 +43,7 @@ from clearing.outcomes import (
     LotDischarged,
     LotPaidInPart,
 )
-from registry.burdens import FREEZES, frozen_lots, require_move
+from registry.burdens import FREEZES, court_accounts, frozen_lots, require_move
 from registry.debts import ExposureChanged, moved
 from registry.effects import Effect
 from registry.errors import InvariantBrokenError, MalformedError
@@ -177,7 +177,7 @@ class Report:
         paid = self._discharged(record, debtor)
         self._effects += paid
         amount = sum(lot.amount for lot in paid)
-        self._gained[record.payee, debtor] -= amount
+        self._gained[record.creditor, debtor] -= amount
         if amount < record.kept:
             done = {lot.lot for lot in paid}
             owed = ReturnOwed(
@@ -207,11 +207,11 @@ class Report:
             n=n,
             voucher=record.voucher,
             debtor=debtor,
-            holder=record.payee,
+            holder=record.creditor,
             amount=record.amount,
         )
         self._effects.append(again)
-        self._gained[record.payee, debtor] -= record.amount
+        self._gained[record.creditor, debtor] -= record.amount
         return True
 
     def _meet_top_ups(self, record: InstructionRecord) -> None:
@@ -251,11 +251,11 @@ class Report:
             lot = self._state.get(LOTS, name)
             if lot is None or name in self._gone:
                 continue
-            if lot.burdens and frozen_lots(self._state.where(FREEZES, "lot", name)):
+            if lot.burdens and self._is_kept_from(record, lot):
                 continue
             self._gone.add(name)
-            if lot.voucher != record.voucher or lot.holder != record.payee:
-                raise InvariantBrokenError(f"lot {name} is not {record.payee}'s")
+            if lot.voucher != record.voucher or lot.holder != record.creditor:
+                raise InvariantBrokenError(f"lot {name} is not {record.creditor}'s")
             if part and int(part) != lot.amount:
                 paid.append(self._cut(lot, debtor, int(part)))
                 continue
@@ -268,6 +268,12 @@ class Report:
             )
             paid.append(discharged)
         return paid
+
+    def _is_kept_from(self, record: InstructionRecord, lot: Lot) -> bool:
+        """Tells whether a court keeps a lot from who is paid, unless it is the court itself."""
+        freezes = self._state.where(FREEZES, "lot", lot.lot)
+        is_courts = court_accounts(freezes).get(lot.lot) == record.payee_account
+        return bool(frozen_lots(freezes)) and not is_courts
 
     def _cut(self, lot: Lot, debtor: PartyId, part: int) -> LotPaidInPart:
         """Returns the payment of some of a lot; the report numbers what is left."""
@@ -327,11 +333,11 @@ class Report:
                 n=record.n,
                 voucher=record.voucher,
                 owed_by=debtor,
-                owed_to=record.payee,
+                owed_to=record.creditor,
                 account=record.payee_account,
                 amount=undone,
                 lots=lots,
             )
             self._effects.append(again)
-            self._gained[record.payee, debtor] += undone
+            self._gained[record.creditor, debtor] += undone
         self._expire_behind(record)

@@ -208,8 +208,8 @@ class ClearingFolds:
         made, n = rest.split(".")
         self.copy_lot(row, made, int(n), amount=remainder, cuts=row["cuts"] + 1)
         for burden in row["burdens"]:
-            if (burden,) in self.rows["pledge"]:
-                self.change("pledge", burden, lot=rest)
+            table = "pledge" if (burden,) in self.rows["pledge"] else "freeze"
+            self.change(table, burden, lot=rest)
 
     def lot_discharged(self: Rows, lot: str, voucher: str, debtor: str, holder: str,
                        amount: str) -> None:  # fmt: skip

@@ -38,7 +38,8 @@ def tell_clearing(world: World) -> tuple[Adopted, Adopted, Adopted]:
     )
     to_trust = next(order for order in of.values() if order.after == (to_factor.n,))
     stuck = (to_s3.n, to_factor.n, to_trust.n)
-    refused, undone, unheard = [each for each in of.values() if each.remittance == "BURDENED"]
+    burdened = [each for each in of.values() if each.remittance == "BURDENED"]
+    refused, undone, unheard = [each for each in burdened if each.payee != world.ids["registrar"]]
     _report(world, first, "accepted", undone)
     unpaid = [each for each in of.values() if each.remittance == "UNPAID"]
     left = (*stuck, refused.n, unheard.n, *(each.n for each in unpaid))

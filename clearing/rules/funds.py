@@ -35,7 +35,9 @@ from clearing.model import (
     FundStatus,
 )
 from clearing.plan import mandates_of, outstanding
-from registry.burdens import ACCESSORIES, FREEZES, frozen_lots, require_move
+from clearing.routes import Claim
+from clearing.staging import ask_places, to_courts
+from registry.burdens import ACCESSORIES, FREEZES, court_accounts, frozen_lots, require_move
 from registry.calendars import parse_date
 from registry.credit import StopReason
 from registry.debts import IssuanceStopped
@@ -43,7 +45,7 @@ from registry.effects import Effect, Seal
 from registry.errors import InvariantBrokenError
 from registry.fields import LENIENT, BodyAmount, Digest, SidField
 from registry.ids import PartyId, Sid
-from registry.model import ACCOUNTS, LOTS, MANDATES, VOUCHERS, Lot, Role, Route
+from registry.model import ACCOUNTS, LOTS, MANDATES, VOUCHERS, Role, Route
 from registry.policy import ask_rules, rules_in_force
 from registry.refusals import AccountUnknownError, NotBankError
 from registry.rights import today_at
@@ -171,14 +173,17 @@ def ask_divided(
     tiered = {row.voucher for row in due if row.route == Route.TIERED}
     earlier = {party for lot in lots if lot.voucher in tiered for party in lot.path[:-1]}
     mandates = yield from where_each(MANDATES, "owner", sorted(earlier))
+    courts = court_accounts(freezes)
     named = {lot.account for lot in lots} | {mandate.account for mandate in mandates}
-    accounts = yield from get_many(ACCOUNTS, sorted(named))
+    places = yield from ask_places(named.union(courts.values()), today)
     orders = yield from get_many(ORDERS, [lot.lot for lot in lots])
-    bound = {order.lot for order in orders if order is not None} | frozen_lots(freezes)
-    free: dict[Sid, list[Lot]] = {}
-    for lot in lots:
+    bound = {order.lot for order in orders if order is not None}
+    bound |= frozen_lots(freezes) - courts.keys()
+    free: dict[Sid, list[Claim]] = {}
+    voucher_of = {lot.lot: lot.voucher for lot in lots}
+    for lot in to_courts(lots, courts):
         if lot.lot not in bound:
-            free.setdefault(lot.voucher, []).append(lot)
+            free.setdefault(voucher_of[lot.lot], []).append(lot)
     secured_minor = Counter[Sid]()
     for each in secured:
         secured_minor[each.voucher] += each.cap
@@ -199,7 +204,7 @@ def ask_divided(
         fund.fund,
         paid,
         mandates=mandates_of(mandates),
-        banks={row.account: row.bank for row in accounts if row is not None},
+        places=places,
         owed_minor=sum(share.amount_minor for share in payable),
         has_promise=any(voucher.voucher in promised for voucher, _ in paid),
     )

@@ -8,7 +8,7 @@ granted in the meantime changes the plan, and the old digest is refused. A furth
 the due date is adopted when the day of the one before is closed: it pays what that left.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -31,18 +31,18 @@ from clearing.model import (
     short_accounts,
 )
 from clearing.plan import Plan, compile_plan, pay_date, plan_digest
-from registry.burdens import FREEZES, frozen_lots
+from clearing.routes import Places
+from clearing.staging import ask_places
+from registry.burdens import FREEZES, court_accounts, frozen_lots
 from registry.calendars import Calendar, parse_date
 from registry.effects import Effect, Seal
 from registry.errors import InvariantBrokenError
 from registry.fields import BodyAmount, BusinessDate, Digest
 from registry.ids import LotId, Sid
 from registry.model import (
-    ACCOUNTS,
     LOTS,
     MANDATES,
     VOUCHERS,
-    Account,
     Ledger,
     Lot,
     Mandate,
@@ -88,8 +88,11 @@ class DueRows:
     lots: tuple[Lot, ...]
     vouchers: tuple[Voucher, ...]
     mandates: tuple[Mandate, ...]
-    accounts: tuple[Account, ...]
+    places: Places
     frozen: frozenset[LotId]
+    courts: Mapping[LotId, Sid]
+    """Of those that a court has ordered paid to it, its account."""
+
     ordered: frozenset[LotId]
     """Those among the lots that an instruction of an earlier plan may still pay."""
 
@@ -113,8 +116,9 @@ class DueRows:
             lots=self.lots,
             vouchers=self.vouchers,
             mandates=self.mandates,
-            accounts=self.accounts,
+            places=self.places,
             frozen=self.frozen,
+            courts=self.courts,
             ordered=self.ordered,
             short=self.short,
         )
@@ -132,16 +136,18 @@ def ask_due(due_on: date) -> Generator[Asked, Any, DueRows]:
     tiered = {voucher.voucher for voucher in vouchers if voucher.route == Route.TIERED}
     earlier = {party for lot in lots if lot.voucher in tiered for party in lot.path[:-1]}
     mandates = yield from where_each(MANDATES, "owner", sorted(earlier))
+    courts = court_accounts(freezes)
     named = {lot.account for lot in lots} | {mandate.account for mandate in mandates}
-    accounts = yield from get_many(ACCOUNTS, sorted(named))
+    places = yield from ask_places(named.union(courts.values()), due_on)
     funds = yield from where_each(FUNDS, "account", sorted({each.account for each in vouchers}))
     orders = yield from get_many(ORDERS, [lot.lot for lot in lots])
     return DueRows(
         lots=lots,
         vouchers=vouchers,
         mandates=mandates,
-        accounts=tuple(row for row in accounts if row is not None),
-        frozen=frozen_lots(freezes),
+        places=places,
+        frozen=frozen_lots(freezes) - courts.keys(),
+        courts=courts,
         ordered=frozenset(order.lot for order in orders if order is not None),
         short=short_accounts(funds),
     )

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from clearing.apportion import part_of
 from clearing.errors import (
     InstructionNotFoundError,
     NothingOwedError,
@@ -42,8 +41,8 @@ from clearing.model import (
 )
 from clearing.obligations import ObligationMoved
 from clearing.outcomes import InstructionAdded, InstructionReplaced
-from clearing.routes import LOTS_MAX, Claim
-from registry.burdens import FREEZES, frozen_lots, require_move
+from clearing.routes import LOTS_MAX, Claim, paid_apart, part_of
+from registry.burdens import FREEZES, court_accounts, frozen_lots, require_move
 from registry.effects import Effect
 from registry.errors import InvariantBrokenError
 from registry.fields import LENIENT, FileRef
@@ -83,7 +82,7 @@ class Payment:
     """What is paid to one account in the place of a broken instruction.
 
     Attributes:
-        payee: Who is paid.
+        payee: Who is paid: the holder, whosever the account is.
         account: Into which account.
         amount_minor: Minor units.
         lots: What it pays; none of what goes back to the debtor.
@@ -148,9 +147,10 @@ def reads_reroute(statement: Statement[ClearingReroute], _now: Now) -> ReadPlan:
     names = [lot for each in suffix for lot in each.lots]
     lots = yield from get_many(LOTS, names)
     live = [lot for lot in lots if lot is not None]
-    yield from where_each(FREEZES, "lot", [lot.lot for lot in live if lot.burdens])
+    freezes = yield from where_each(FREEZES, "lot", [lot.lot for lot in live if lot.burdens])
     voucher = yield from get(VOUCHERS, record.voucher)
     named = {lot.account for lot in live} | ({voucher.account} if voucher else set())
+    named.update(court_accounts(freezes).values())
     yield from get_many(ACCOUNTS, sorted(named))
     yield from get_many(ORDERS, names)
 
@@ -205,8 +205,11 @@ def _still_paid(state: Rows, record: InstructionRecord) -> Iterator[Claim]:
         lot, order = state.get(LOTS, name), state.get(ORDERS, name)
         if lot is None or order is None or (order.plan, order.n) != (record.plan, record.n):
             continue
+        paid = part_of(lot, int(part) if part else lot.amount)
         if not _is_frozen(state, lot):
-            yield part_of(lot, int(part) if part else lot.amount)
+            yield paid
+        elif court := court_accounts(state.where(FREEZES, "lot", name)).get(lot.lot):
+            yield paid_apart(paid, court)
 
 
 def _is_frozen(state: Rows, lot: Lot) -> bool:
@@ -244,6 +247,7 @@ def _added(
     if into is None:
         raise InvariantBrokenError(f"there is no account {payment.account}")
     is_own = pays is not None
+    holder = None if into.owner == payment.payee else payment.payee
     return InstructionAdded(
         plan=record.plan,
         n=n,
@@ -252,7 +256,8 @@ def _added(
         payer_account=account,
         payer=payer,
         payee_account=payment.account,
-        payee=payment.payee,
+        payee=into.owner,
+        holder=holder,
         bank=into.bank,
         amount=Minor(payment.amount_minor),
         kept=Minor(payment.amount_minor if payment.lots or is_own else 0),

@@ -43,7 +43,7 @@ class InstructionStatus(StrEnum):
     REPLACED = "replaced"
     """Its money is sent another way."""
     REDIRECTED = "redirected"
-    """Its money came back, and is sent another way."""
+    """Its money came back, or along a way that was replaced, and is sent another way."""
 
 
 INSTRUCTION_MOVES: Mapping[InstructionStatus, frozenset[InstructionStatus]] = {
@@ -71,7 +71,8 @@ INSTRUCTION_MOVES: Mapping[InstructionStatus, frozenset[InstructionStatus]] = {
     ),
     # If its money has come after all, it goes back to the debtor.
     InstructionStatus.EXPIRED: frozenset({InstructionStatus.POSTED, InstructionStatus.REPLACED}),
-    InstructionStatus.REPLACED: frozenset({InstructionStatus.POSTED}),
+    # What comes along the old way all the same goes back to where the new one starts.
+    InstructionStatus.REPLACED: frozenset({InstructionStatus.POSTED, InstructionStatus.REDIRECTED}),
     InstructionStatus.RETURNED: frozenset({InstructionStatus.REDIRECTED}),
     InstructionStatus.REDIRECTED: frozenset(),
 }

@@ -46,7 +46,9 @@ def test_a_day_is_planned_once_told_and_closed(town: tuple[Street, Terminal]) ->
     assert "others' money" in stays
     both = shell.run("clearing certificate", plan, by="auditor")
     assert "both routes agree" in both
-    for text in (way, stays, both):
+    books = shell.run("clearing reconcile", DUE_ON, by="operator")
+    assert "账内相符" in books
+    for text in (way, stays, both, books):
         assert max(map(cell_len, text.splitlines())) <= 80, text
 
 

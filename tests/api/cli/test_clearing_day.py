@@ -54,7 +54,9 @@ def test_a_day_is_planned_once_told_and_closed(
     shell.run("clearing certificate --output", saved, plan, by="operator")
     run = street.client.get("/v1/clearing/runs", by=street.ids["operator"])["data"][0]
     assert digest_of(saved.read_bytes()) == run["certificate"]
-    for text in (way, stays, both):
+    books = shell.run("clearing reconcile", DUE_ON, by="operator")
+    assert "账内相符" in books
+    for text in (way, stays, both, books):
         assert max(map(cell_len, text.splitlines())) <= 80, text
 
 

@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from clearing.model import (
+    DEBIT_LISTS,
     INSTRUCTIONS,
     ORDERS,
     RUNS,
+    DebitList,
     InstructionRecord,
     InstructionStatus,
     Order,
@@ -24,11 +26,30 @@ def adopt(state: MutableRows, run: Run, instructions: Sequence[Instruction]) -> 
     for instruction in instructions:
         for n in instruction.after:
             passed[n] += instruction.amount_minor
+    for row in debit_lists(run.plan, instructions):
+        state.add(DEBIT_LISTS, row)
     for instruction in instructions:
         kept = Minor(instruction.amount_minor - passed[instruction.n])
         state.add(INSTRUCTIONS, record_of(run.plan, instruction, kept=kept))
         for lot in instruction.lots:
             state.add(ORDERS, Order(lot=lot, plan=run.plan, n=instruction.n))
+
+
+def debit_lists(plan: Sid, instructions: Sequence[Instruction]) -> list[DebitList]:
+    """Returns what a plan draws on each account of a debtor, by account."""
+    lists: dict[Sid, DebitList] = {}
+    for each in instructions:
+        if each.after:
+            continue
+        row = lists.get(each.payer_account)
+        lists[each.payer_account] = DebitList(
+            plan=plan,
+            account=each.payer_account,
+            debtor=each.payer,
+            instructions=1 if row is None else row.instructions + 1,
+            amount=Minor(each.amount_minor + (0 if row is None else row.amount)),
+        )
+    return [lists[account] for account in sorted(lists)]
 
 
 def record_of(plan: Sid, instruction: Instruction, *, kept: Minor) -> InstructionRecord:

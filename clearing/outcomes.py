@@ -14,11 +14,13 @@ from typing import Any, Self
 from clearing.instructed import known_instruction, known_run
 from clearing.model import (
     BALANCES,
+    DEBIT_LISTS,
     INSTRUCTIONS,
     OBLIGATIONS,
     ORDERS,
     RUNS,
     Balance,
+    DebitList,
     InstructionRecord,
     InstructionStatus,
     ObligationStatus,
@@ -247,7 +249,7 @@ class InstructionAdded(Effect, frozen=True, kw_only=True):
         return (("voucher", self.voucher),)
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Writes the instruction, and binds its lots to it."""
+        """Writes the instruction, binds its lots to it, and adds it to its debtor's list."""
         record = InstructionRecord(
             plan=self.plan,
             n=self.n,
@@ -278,6 +280,35 @@ class InstructionAdded(Effect, frozen=True, kw_only=True):
         status = RunStatus.PLANNED if run.status == RunStatus.CLEARED else run.status
         run = replace(run, instructions=self.n + 1, added=run.added + 1, status=status)
         state.put(RUNS, run)
+        if self.after:
+            return
+        drawn = state.get(DEBIT_LISTS, self.plan, self.payer_account)
+        if drawn is None:
+            drawn = DebitList(
+                plan=self.plan,
+                account=self.payer_account,
+                debtor=self.payer,
+                instructions=0,
+                amount=Minor(0),
+            )
+        more = replace(
+            drawn,
+            instructions=drawn.instructions + 1,
+            amount=Minor(drawn.amount + self.amount),
+        )
+        state.put(DEBIT_LISTS, more)
+
+
+class RunGoesOn(Effect, frozen=True, kw_only=True):
+    """What was added to a run may be carried out until the end of a further day."""
+
+    plan: Sid
+    closes_at: int
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Moves the end of the run's day."""
+        run = known_run(state, self.plan)
+        state.put(RUNS, replace(run, closes_at=self.closes_at))
 
 
 class InstructionReturned(_Movement, frozen=True, kw_only=True):

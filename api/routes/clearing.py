@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
 from api.auth import Caller
+from api.clearing_days import held_of
 from api.errors import NotFoundError, RequestInvalidError
 from api.money import certificate_of, exposure_of, way_of_lot
 from api.pages import Ask, page_of
@@ -58,9 +59,10 @@ async def list_instructions(
 ) -> JSONResponse:
     """Lists instructions of which the caller is payer, payee, or a bank; all for the operator.
 
-    `ready` tells whether everything that must be posted before has been, at any bank, and
-    `payer_bank` who keeps the payer's account. What the payee keeps of the money, and of each
-    lot, is not told to who passes it on to the payee.
+    `ready` tells whether everything that must be posted before has been, at any bank, and that
+    it is not `held`: under a policy that asks for it the debtor has to approve its list before
+    anything on it is sent. `payer_bank` keeps the payer's account. What the payee keeps of the
+    money, and of each lot, is not told to who passes it on to the payee.
     """
     sees = _sees(listing.service)
     ask = listing.ask(INSTRUCTIONS, sees, plan=plan, bank=bank, status=status)
@@ -89,6 +91,7 @@ def _with_readiness(service: Service, ask: Ask[InstructionRecord]) -> dict[str, 
     accounts = tuple({(row["payer_account"],): None for row in page["data"]})
     kept = service.store.fetch([Get(ACCOUNTS, accounts)])[0] if accounts else ()
     banks = {account.account: account.bank for account in kept if account is not None}
+    held = held_of(service.store, page["data"])
     before = {(row["plan"], int(n)) for row in page["data"] for n in row["after"]}
     found = service.store.fetch([Get(INSTRUCTIONS, tuple(sorted(before)))])[0] if before else ()
     posted = {
@@ -96,7 +99,10 @@ def _with_readiness(service: Service, ask: Ask[InstructionRecord]) -> dict[str, 
     }
     for row in page["data"]:
         row["payer_bank"] = banks[row["payer_account"]]
-        row["ready"] = all((row["plan"], int(n)) in posted for n in row["after"])
+        row["held"] = (row["plan"], row["n"]) in held
+        row["ready"] = not row["held"] and all(
+            (row["plan"], int(n)) in posted for n in row["after"]
+        )
         if not sees_payees_part(ask.caller, row):
             del row["kept"], row["parts"]
     return page

@@ -11,7 +11,7 @@ Source: docs/clearing.md, The end of the day; RG-09, SD-23.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from clearing.errors import PlanDiffersError
+from clearing.errors import DayNotOverError, PlanDiffersError
 from clearing.fields import Tally
 from clearing.instructed import ask_instructions, known_run
 from clearing.model import (
@@ -131,11 +131,13 @@ def reads_close(statement: Statement[ClearingClose], _now: Now) -> ReadPlan:
         yield Get(OBLIGATIONS, tuple((sort, plan, n) for sort, plan, n in owed if n is not None))
 
 
-def decide_close(state: Rows, statement: Statement[ClearingClose], _now: Now) -> tuple[Effect, ...]:
+def decide_close(state: Rows, statement: Statement[ClearingClose], now: Now) -> tuple[Effect, ...]:
     """Closes the day of a run, or what was added since.
 
     Raises:
         MoveNotAllowedError: The run is cleared; or closed, and nothing expires.
+        DayNotOverError: By the policy under which its instructions were given their day is not
+            over.
         PlanDiffersError: What expires or is stuck, in this order, is not what follows from
             the run's instructions.
     """
@@ -144,6 +146,8 @@ def decide_close(state: Rows, statement: Statement[ClearingClose], _now: Now) ->
     left = find_left(state, run)
     if run.status == RunStatus.CLOSED and not left.expired:
         raise MoveNotAllowedError(of=run.plan, status=run.status, to=RunStatus.CLOSED)
+    if run.closes_at is not None and now.time < run.closes_at:
+        raise DayNotOverError(plan=run.plan, closes_at=run.closes_at, now=now.time)
     body = statement.body
     pairs = (("expired", body.expired, left.expired), ("stuck", body.stuck, left.stuck))
     for what, stated, found in pairs:

@@ -24,6 +24,7 @@ from clearing.apportion import (
     in_order,
 )
 from clearing.covenant import ask_top_up, top_up_terms
+from clearing.day import closing_instant
 from clearing.errors import NothingDueError, PlanDiffersError
 from clearing.fields import Count, Sum
 from clearing.model import (
@@ -241,6 +242,7 @@ class FundDivided(Effect, frozen=True, kw_only=True):
     policy: Sid
     plans_first: bool
     top_up_on: str | None = None
+    closes_at: int | None = None
     decided: DividedPlan | None = None
     """The plan as it was compiled to be decided on; without it, it is compiled anew."""
 
@@ -270,6 +272,8 @@ class FundDivided(Effect, frozen=True, kw_only=True):
             status=RunStatus.PLANNED,
             fund=self.fund,
             top_up_on=self.top_up_on,
+            policy=self.policy,
+            closes_at=self.closes_at,
         )
         adopt(state, run, plan.instructions)
         state.put(FUNDS, replace(fund, status=FundStatus.DIVIDED))
@@ -327,6 +331,7 @@ def decide_apportion(
         policy=now.facts.policy,
         plans_first=rules.plans_first is not None,
         top_up_on=top_up_on,
+        closes_at=closing_instant(state, rules, now),
         decided=plan,
     )
     if plan.totals.total_minor == plan.owed_minor:

@@ -15,6 +15,7 @@ from typing import Any
 
 from clearing.adopting import adopt
 from clearing.covenant import ask_top_up, top_up_terms
+from clearing.day import closing_instant
 from clearing.errors import (
     AlreadyPlannedError,
     NothingDueError,
@@ -189,6 +190,7 @@ class PlanAdopted(Effect, frozen=True, kw_only=True):
     withheld: Minor
     policy: Sid
     top_up_on: str | None = None
+    closes_at: int | None = None
     decided: Plan | None = None
     """The plan as it was compiled to be decided on; without it, it is compiled anew."""
 
@@ -213,6 +215,8 @@ class PlanAdopted(Effect, frozen=True, kw_only=True):
             ended=0,
             status=RunStatus.PLANNED,
             top_up_on=self.top_up_on,
+            policy=self.policy,
+            closes_at=self.closes_at,
         )
         adopt(state, run, plan.instructions)
 
@@ -266,9 +270,10 @@ def decide_clearing_plan(
     _require_same(body, plan)
 
     # Past this line the adoption must succeed.
+    rules = rules_in_force(state, now.facts)
     top_up_on, deadline = top_up_terms(
         state,
-        rules_in_force(state, now.facts),
+        rules,
         now,
         plan=statement.sid,
         pay_on=pay_on,
@@ -286,6 +291,7 @@ def decide_clearing_plan(
         withheld=Minor(body.withheld),
         policy=now.facts.policy,
         top_up_on=top_up_on,
+        closes_at=closing_instant(state, rules, now),
         decided=plan,
     )
     return (adopted, *deadline)

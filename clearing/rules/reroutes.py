@@ -19,6 +19,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from clearing.apportion import part_of
+from clearing.day import ask_day, closing_instant
 from clearing.errors import (
     InstructionNotFoundError,
     NothingOwedError,
@@ -27,6 +28,7 @@ from clearing.errors import (
 from clearing.fields import Number
 from clearing.instructed import ask_behind, behind, known_instruction, known_run
 from clearing.model import (
+    DEBIT_LISTS,
     INSTRUCTION_MOVES,
     INSTRUCTIONS,
     LAPSING,
@@ -41,7 +43,7 @@ from clearing.model import (
     Sort,
 )
 from clearing.obligations import ObligationMoved
-from clearing.outcomes import InstructionAdded, InstructionReplaced
+from clearing.outcomes import InstructionAdded, InstructionReplaced, RunGoesOn
 from clearing.routes import LOTS_MAX, Claim
 from registry.burdens import FREEZES, frozen_lots, require_move
 from registry.effects import Effect
@@ -49,6 +51,7 @@ from registry.errors import InvariantBrokenError
 from registry.fields import LENIENT, FileRef
 from registry.ids import PartyId, Sid
 from registry.model import ACCOUNTS, LOTS, VOUCHERS, Lot, Role, Voucher
+from registry.policy import ask_rules, rules_in_force
 from registry.rights import known_voucher
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import Get, Minor, ReadPlan, Rows, get, get_many, where_each
@@ -136,8 +139,9 @@ def payments_of(
 # --- Another way --------------------------------------------------------------------
 
 
-def reads_reroute(statement: Statement[ClearingReroute], _now: Now) -> ReadPlan:
-    """Asks for the instruction, those before and behind it, their lots, orders, accounts."""
+def reads_reroute(statement: Statement[ClearingReroute], now: Now) -> ReadPlan:
+    """Asks for the policy, the instruction, those before and behind it, and what they pay."""
+    yield from ask_day((yield from ask_rules(now)))
     run = yield from get(RUNS, statement.re or "")
     record = yield from get(INSTRUCTIONS, statement.re or "", statement.body.instruction)
     if run is None or record is None:
@@ -156,7 +160,7 @@ def reads_reroute(statement: Statement[ClearingReroute], _now: Now) -> ReadPlan:
 
 
 def decide_reroute(
-    state: Rows, statement: Statement[ClearingReroute], _now: Now
+    state: Rows, statement: Statement[ClearingReroute], now: Now
 ) -> tuple[Effect, ...]:
     """Sends the money of a broken hop direct to the holders behind it.
 
@@ -195,7 +199,16 @@ def decide_reroute(
         _added(state, record, payment, n=n, payer=record.payer, account=record.payer_account)
         for n, payment in enumerate(payments, first)
     )
-    return (*replaced, *added)
+    return (*replaced, *added, *_goes_on(state, plan, now))
+
+
+def _goes_on(state: Rows, plan: Sid, now: Now) -> tuple[RunGoesOn, ...]:
+    """Returns that a run's day ends later for what is added to it now, if it does."""
+    closes_at = closing_instant(state, rules_in_force(state, now.facts), now)
+    before = known_run(state, plan).closes_at
+    if closes_at is None or (before is not None and before >= closes_at):
+        return ()
+    return (RunGoesOn(plan=plan, closes_at=closes_at),)
 
 
 def _still_paid(state: Rows, record: InstructionRecord) -> Iterator[Claim]:
@@ -268,15 +281,18 @@ def _added(
 # --- The debtor's own payment ---------------------------------------------------------
 
 
-def reads_top_up(statement: Statement[ClearingTopUp], _now: Now) -> ReadPlan:
-    """Asks for what is owed, the instruction, its voucher, and the account to be paid into."""
+def reads_top_up(statement: Statement[ClearingTopUp], now: Now) -> ReadPlan:
+    """Asks for the policy, what is owed, the instruction, its voucher, the accounts' rows."""
     plan, body = statement.re or "", statement.body
+    yield from ask_day((yield from ask_rules(now)))
     yield from get(RUNS, plan)
     record = yield from get(INSTRUCTIONS, plan, body.instruction)
     owed = yield from get(OBLIGATIONS, body.sort.value, plan, body.instruction)
     if record is None or owed is None:
         return
-    yield from get(VOUCHERS, record.voucher)
+    voucher = yield from get(VOUCHERS, record.voucher)
+    if voucher is not None:
+        yield from get(DEBIT_LISTS, plan, voucher.account)
     yield from get(ACCOUNTS, owed.account)
     lots = yield from get_many(LOTS, owed.lots)
     burdened = [lot.lot for lot in lots if lot is not None and lot.burdens]
@@ -286,9 +302,7 @@ def reads_top_up(statement: Statement[ClearingTopUp], _now: Now) -> ReadPlan:
     yield Get(INSTRUCTIONS, tuple(ordered))
 
 
-def decide_top_up(
-    state: Rows, statement: Statement[ClearingTopUp], _now: Now
-) -> tuple[Effect, ...]:
+def decide_top_up(state: Rows, statement: Statement[ClearingTopUp], now: Now) -> tuple[Effect, ...]:
     """Has the debtor pay directly what it owes because of an instruction.
 
     Raises:
@@ -332,7 +346,7 @@ def decide_top_up(
     ordered = ObligationMoved(
         sort=body.sort, plan=plan, n=record.n, status=ObligationStatus.ORDERED
     )
-    return (added, ordered)
+    return (added, ordered, *_goes_on(state, plan, now))
 
 
 def _missing(state: Rows, record: InstructionRecord, owed: Obligation) -> Payment:

@@ -280,6 +280,14 @@ SENTENCES: Final[Mapping[str, Words]] = {
         "清分日终：{expired} 条指令失效，{stuck} 条在途。",
         "The day is closed: {expired} instructions expire, {stuck} are on their way.",
     ),
+    "list-approved": (
+        "{debtor} 已确认兑付清单：{instructions} 笔，{amount}。",
+        "{debtor} approves what is drawn on its account: {instructions} payments, {amount}.",
+    ),
+    "run-goes-on": (
+        "新增指令在下一清分日日终前有效。",
+        "What was added may be carried out until a further day is over.",
+    ),
     "fund-stated": (
         "{debtor} 可用资金 {amount}；在分配前该账户不出其他款项。",
         "{debtor} has {amount}; nothing else is drawn on the account until that is divided.",

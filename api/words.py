@@ -314,6 +314,7 @@ KINDS: Final[Mapping[str, Words]] = {
     "snapshot.request": ("申请快照", "a state of everything is asked for"),
     "clearing.plan": ("清分方案", "a due date's plan is adopted"),
     "clearing.report": ("银行回报", "a bank says what became of payments"),
+    "clearing.approve": ("兑付清单确认", "a debtor approves what is drawn on its account"),
     "clearing.close": ("清分日终", "a clearing day is closed"),
     "clearing.fund": ("可用资金", "a bank says what there is to pay with"),
     "clearing.apportion": ("不足额分配", "less money than is due is divided"),

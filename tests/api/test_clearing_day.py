@@ -18,7 +18,7 @@ DAY: dict[str, Json] = {
 }  # fmt: skip
 
 
-def keep_days(town: Street, **changes: Json | None) -> None:
+def keep_days(town: Street, **changes: "Json | None") -> None:
     """Publishes a policy with a clearing day, in force from the next morning on."""
     rule = {name: value for name, value in {**DAY, **changes}.items() if value is not None}
     rules: dict[str, Json] = {

@@ -29,8 +29,9 @@ TABLES = (
     "freeze", "dispute", "filing", "search", "task", "accessory", "accession", "power",
     "revocation", "withheld", "notice", "early", "financing", "stage", "lot", "voucher_number",
     "voucher", "mandate", "account", "party", "approval_rule", "inbox", "deadline",
-    "state_request", "bucket", "history", "committed", "invoice", "backing", "debtor", "exposure", "issuance_stop",
-    "voiding", "fund", "run", "instruction", "order", "obligation", "balance",
+    "state_request", "bucket", "history", "committed", "invoice", "backing", "debtor",
+    "exposure", "issuance_stop", "voiding", "fund", "run", "instruction", "order", "obligation",
+    "balance",
 )  # fmt: skip
 KEYS = {
     "issuance_stop": ["party", "reason"],
@@ -208,7 +209,17 @@ class Reader(ClearingFolds, CreditFolds, DealingFolds, EncumbranceFolds, NoticeF
         self.change("account", account, verified=True)
 
     def mandate_granted(self, **mandate: Any) -> None:
+        mandate.pop("onto_owner", None)
         self.put("mandate", **mandate)
+
+    def mandate_revoked(self, mandate: str, revoked: str, **_: Any) -> None:
+        self.change("mandate", mandate, revoked=revoked)
+
+    def stage_named(self, **stage: Any) -> None:
+        self.put("stage", **stage)
+
+    def stage_ended(self, stage: str, ended: str, **_: Any) -> None:
+        self.change("stage", stage, ended=ended)
 
     def consent_granted(self, replaces: str = "", **consent: Any) -> None:
         del consent["policy"]

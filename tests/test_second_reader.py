@@ -210,7 +210,17 @@ class Reader(ClearingFolds, CreditFolds, DealingFolds, EncumbranceFolds, NoticeF
         self.change("account", account, verified=True)
 
     def mandate_granted(self, **mandate: Any) -> None:
+        mandate.pop("onto_owner", None)
         self.put("mandate", **mandate)
+
+    def mandate_revoked(self, mandate: str, revoked: str, **_: Any) -> None:
+        self.change("mandate", mandate, revoked=revoked)
+
+    def stage_named(self, **stage: Any) -> None:
+        self.put("stage", **stage)
+
+    def stage_ended(self, stage: str, ended: str, **_: Any) -> None:
+        self.change("stage", stage, ended=ended)
 
     def consent_granted(self, replaces: str = "", **consent: Any) -> None:
         del consent["policy"]

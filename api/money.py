@@ -9,13 +9,15 @@ from typing import Any
 
 from api.auth import Caller
 from api.find import changes_made_by
-from clearing.delays import delays_of
+from clearing.day import hour_of
+from clearing.delays import delays_of, hops_of
 from clearing.exposure import gross_stays_of, peak_minor, stays_of, yuan_days
 from clearing.model import INSTRUCTIONS, OBLIGATIONS, InstructionRecord, Obligation, Sort
 from registry.canonical import Json
 from registry.errors import RegistryError
 from registry.ids import PartyId, Sid, parse_lot_id
 from registry.model import LOTS
+from registry.policy import Rules
 from registry.ports import LedgerStore
 from registry.tables import Get
 
@@ -135,12 +137,22 @@ def obligation_of(row: Obligation) -> Row:
     return found if row.due_on is None else {**found, "due_on": row.due_on}
 
 
-def exposure_of(records: Sequence[InstructionRecord], caller: Caller, *, now: int) -> Row:
+def exposure_of(
+    records: Sequence[InstructionRecord], caller: Caller, *, now: int, rules: Rules
+) -> Row:
     """Tells what lay, or lies, on intermediate accounts, as far as it concerns the caller.
 
     Each stay is shown to whose money it is. Whose account it is sees the sums alone: it must not
-    learn whom the money goes to. Yuan-days are given in hundredths, as fen-days.
+    learn whom the money goes to. Yuan-days are given in hundredths, as fen-days. A hop that is
+    late is shown to both its sides.
+
+    Args:
+        records: All instructions of a plan.
+        caller: Who asks.
+        now: Milliseconds.
+        rules: The policy under which the plan was adopted.
     """
+    chain_ms, hop_ms = hour_of(rules)
     found = stays_of(records)
     stays = [each for each in found if _concerns(caller, each.owner, each.beneficiary)]
     gross = [each for each in gross_stays_of(records) if _concerns(caller, each.owner)]
@@ -164,8 +176,16 @@ def exposure_of(records: Sequence[InstructionRecord], caller: Caller, *, now: in
         "late": [
             {"payee": each.payee, "n": each.n, "hops": each.hops, "ms": each.taken(now)}
             for each in delays_of(records)
-            if _concerns(caller, each.payee) and each.is_late(now)
+            if _concerns(caller, each.payee) and each.is_late(now, within_ms=chain_ms)
         ],
+        "late_hops": [
+            {"payer": each.payer, "payee": each.payee, "n": each.n, "ms": each.taken(now)}
+            for each in (hops_of(records) if hop_ms is not None else ())
+            if _concerns(caller, each.payer, each.payee)
+            and each.is_late(now, within_ms=hop_ms or 0)
+        ],
+        "chain_ms": chain_ms,
+        **({} if hop_ms is None else {"hop_ms": hop_ms}),
     }
 
 

@@ -123,7 +123,14 @@ def exposure(
         ]
         for late in found["late"]:
             hours = f"{late['ms'] / 3_600_000:.1f} h, {late['hops']} hops"
-            facts.append((("超过一小时", "over an hour"), f"{ask.name(late['payee'])}  {hours}"))
+            limit = found["chain_ms"] // 60_000
+            words = (f"超过{limit}分钟", f"over {limit} minutes")
+            facts.append((words, f"{ask.name(late['payee'])}  {hours}"))
+        for late in found["late_hops"]:
+            sides = f"{ask.name(late['payer'])} → {ask.name(late['payee'])}"
+            limit = found["hop_ms"] // 60_000
+            words = (f"停留超过{limit}分钟", f"lay over {limit} minutes")
+            facts.append((words, f"{sides}  {late['ms'] / 60_000:.0f} min"))
         show_facts(facts)
 
 

@@ -18,9 +18,10 @@ DAY: dict[str, Json] = {
 }  # fmt: skip
 
 
-def keep_days(town: Street, **changes: Json) -> None:
+def keep_days(town: Street, **changes: Any) -> None:
     """Publishes a policy with a clearing day, in force from the next morning on."""
-    rule = {name: value for name, value in {**DAY, **changes}.items() if value is not None}
+    merged: dict[str, Any] = {**DAY, **changes}
+    rule: dict[str, Json] = {name: value for name, value in merged.items() if value is not None}
     rules: dict[str, Json] = {
         "clearing_day": rule,
         "pay_day": {"calendar": "tests"},

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from api.auth import Caller
+from api.clearing_days import timetables_of_plans
 from api.find import changes_made_by
-from clearing.day import hour_of
+from clearing.day import Timetable, hour_of
 from clearing.delays import delays_of, hops_of
 from clearing.exposure import gross_stays_of, peak_minor, stays_of, yuan_days
 from clearing.model import INSTRUCTIONS, OBLIGATIONS, InstructionRecord, Obligation, Sort
@@ -57,7 +58,8 @@ def way_of_lot(store: LedgerStore, caller: Caller, lot: str) -> Row | None:
     rows = list(store.select(INSTRUCTIONS, field="voucher", value=voucher))
     by_place = {(row.plan, row.n): row for row in rows}
     last = [row for row in rows if lot in row.lots]
-    ways = [way for row in last if (way := _way(row, lot, by_place, caller))]
+    days = timetables_of_plans(store, (row.plan for row in last))
+    ways = [way for row in last if (way := _way(row, lot, by_place, caller, days))]
     if not ways:
         return None
     keys = tuple((sort.value, row.plan, row.n) for row in last for sort in Sort)
@@ -74,6 +76,7 @@ def _way(
     lot: str,
     rows: Mapping[tuple[Sid, int], InstructionRecord],
     caller: Caller,
+    days: Mapping[str, Timetable],
 ) -> Row | None:
     """Returns the hops that lead to one instruction.
 
@@ -85,8 +88,9 @@ def _way(
         path.insert(0, rows[last.plan, int(path[0].after[0])])
     if not _concerns(caller, last.payee):
         path = [hop for hop in path if _concerns(caller, hop.payer, hop.payee, hop.bank)]
+    hops = [_hop(record, days.get(record.plan)) for record in path]
     if last not in path:
-        return {"plan": last.plan, "hops": [_hop(record) for record in path]} if path else None
+        return {"plan": last.plan, "hops": hops} if path else None
     part = last.parts[last.lots.index(lot)] if last.parts else None
     way: Row = {
         "plan": last.plan,
@@ -94,14 +98,14 @@ def _way(
         "amount": str(last.kept) if part is None else part,
         "lots": len(last.lots) if part is None else 1,
         "status": last.status,
-        "hops": [_hop(record) for record in path],
+        "hops": hops,
     }
     if last.instead is not None:
         way |= {"instead": last.instead, "pays": last.pays}
     return way
 
 
-def _hop(record: InstructionRecord) -> Row:
+def _hop(record: InstructionRecord, day: Timetable | None) -> Row:
     """Returns what a lot's holder may know of a hop: nobody else's amounts."""
     hop: Row = {
         "n": record.n,
@@ -114,6 +118,10 @@ def _hop(record: InstructionRecord) -> Row:
     for name in ("posted_at", "returned_at", "reason", "relayed"):
         if (value := getattr(record, name)) is not None:
             hop[name] = value
+    if day is not None and record.posted_at is not None:
+        # Where it came from the cut-off on, or on a day off.
+        counts_on = day.counts_later(record.posted_at)
+        hop |= {} if counts_on is None else {"counts_on": counts_on.isoformat()}
     return hop
 
 

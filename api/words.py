@@ -6,7 +6,7 @@ Source: reference note 24; docs/glossary.md.
 from collections.abc import Mapping
 from typing import Final
 
-from api.bank_words import STEPS, WRONG
+from api.bank_words import DAY, DAY_NOTES, STEPS, WRONG
 
 Words = tuple[str, str]
 """Chinese, English."""
@@ -72,6 +72,7 @@ PILES: Final[Mapping[str, Words]] = {
     "accounts-to-verify": ("待核验账户", "accounts to verify"),
     "frozen-accounts": ("已冻结账户", "frozen accounts"),
     "received": ("应收、已收、未收", "due, received, missing"),
+    **DAY,
     **WRONG,
     "all-overdue": ("逾期", "overdue"),
     "matures-today": ("今日到期", "matures today"),
@@ -107,6 +108,7 @@ VERBS: Final[Mapping[str, str]] = {
     "orders-to-pay-a-court": "lot object",
     "accounts-to-verify": "account verify",
     "funds-to-divide": "clearing propose-apportion",
+    "lists-to-approve": "clearing propose-approve",
     "batches": "clearing report",
     "to-admit": "party admit",
     "to-review": "party review",
@@ -120,6 +122,7 @@ DAYS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("financings-to-fulfil", "financings-to-receive", "early-to-answer"), "by"),
     **dict.fromkeys(("pledges-to-register", "tasks", "all-tasks", "orders-to-pay-a-court"), "by"),
     "voidings-to-answer": "due",
+    **dict.fromkeys(("money-to-have", "all-money-to-have", "lists-to-approve", "debits"), "on"),
     "accessions-to-refuse": "by",
     **dict.fromkeys(("unpaid", "paid-today", "paid-soon", "not-yet-acknowledged"), "due"),
     **dict.fromkeys(("overdue", "owed-today", "owed-soon"), "due"),
@@ -137,6 +140,7 @@ FACTS: Final[Mapping[str, Words]] = {
     "limit": ("限额", "limit"),
     "received": ("已收", "received"),
     "missing": ("未收", "missing"),
+    "stated": ("银行确认可用资金", "there, says the bank"),
 }
 
 NOTES: Final[Mapping[str, Words]] = {
@@ -157,6 +161,7 @@ NOTES: Final[Mapping[str, Words]] = {
     "near-limit": ("接近限额", "near the limit"),
     "planned": ("已出清分方案", "planned"),
     **STEPS,
+    **DAY_NOTES,
     "instructed": STEPS["ordered"],
     "pending": ("待确认", "pending"),
     "ordered": ("可异议", "open to objection"),

@@ -73,7 +73,8 @@ def _outcome(ask: Reader, hop: dict[str, Any]) -> str:
         reason = REASONS.get(hop["reason"])
         return f"{words}: {hop['reason']}{'' if reason is None else ' ' + ' '.join(reason)}"
     if "posted_at" in hop:
-        return f"{words} {ask.moment(hop['posted_at'])}"
+        later = f"，计入 counts for {hop['counts_on']}" if "counts_on" in hop else ""
+        return f"{words} {ask.moment(hop['posted_at'])}{later}"
     return words
 
 

@@ -5,7 +5,7 @@ import asyncio
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from api.clearing_days import list_to_approve, sees_list
+from api.clearing_days import debits_on, list_to_approve, sees_list
 from api.keeping import day_of
 from api.requests import GUARDS, CallerOf, ServiceOf, answer
 from api.routes.lists import ListingOf
@@ -18,6 +18,12 @@ router = APIRouter(prefix="/v1/clearing", dependencies=GUARDS)
 async def show_day(service: ServiceOf) -> JSONResponse:
     """Shows the clearing day: its times, what the operator has to do by now, and what is next."""
     return answer(await asyncio.to_thread(day_of, service))
+
+
+@router.get("/debits/{due_on}", operation_id="clearing.debits")
+async def list_debits(service: ServiceOf, caller: CallerOf, due_on: str) -> JSONResponse:
+    """Lists what is debited on a due date, by authority: what the caller pays, or keeps."""
+    return answer(await asyncio.to_thread(debits_on, service, caller, due_on))
 
 
 @router.get("/lists", operation_id="clearing.lists")

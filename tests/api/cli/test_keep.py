@@ -271,6 +271,15 @@ def test_one_call_does_what_is_due_and_a_screen_tells_what_is_next(
     assert "到时 now" not in shown
     assert max(map(cell_len, shown.splitlines())) <= 80, shown
     assert shell.run("clearing keep --once", by="operator") == ""
+    for command, by, words in (
+        ("clearing debits 2025-12-19", "operator", "1,000,000.00"),
+        ("clearing lists", "core", ""),
+        ("today", "core", "备款提醒"),
+        ("today", "operator", "备款核对"),
+    ):
+        told = shell.run(command, by=by)
+        assert words in told
+        assert max(map(cell_len, told.splitlines()), default=0) <= 100, told
     move_to(town, DUE_ON, hour=10)
     assert "到时 now" in shell.run("clearing next", by="operator")
     assert "2025-12-19" in shell.run("clearing keep --once", by="operator")

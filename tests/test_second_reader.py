@@ -30,7 +30,7 @@ TABLES = (
     "revocation", "withheld", "notice", "early", "financing", "lot", "voucher_number", "voucher",
     "mandate", "account", "party", "approval_rule", "inbox", "deadline", "state_request", "bucket",
     "history", "committed", "invoice", "backing", "debtor", "exposure", "issuance_stop",
-    "voiding", "fund", "run", "instruction", "order", "obligation", "balance",
+    "voiding", "fund", "run", "instruction", "order", "obligation", "hop", "balance",
 )  # fmt: skip
 KEYS = {
     "issuance_stop": ["party", "reason"],
@@ -42,7 +42,7 @@ KEYS = {
     "state_request": ["at"], "bucket": ["family", "bucket"], "run": ["plan"],
     "history": ["family", "bucket"], "committed": ["row"],
     "instruction": ["plan", "n"], "order": ["lot"], "balance": ["account"],
-    "obligation": ["sort", "plan", "n"], "invoice": ["fingerprint"],
+    "obligation": ["sort", "plan", "n"], "hop": ["voucher", "party"], "invoice": ["fingerprint"],
     "inbox": ["party"], "withheld": ["transfer"],
     "backing": ["voucher", "fingerprint"], "debtor": ["party"], "exposure": ["financier", "debtor"],
 }  # fmt: skip

@@ -25,6 +25,7 @@ from clearing.errors import (
     OutOfOrderError,
 )
 from clearing.fields import Number
+from clearing.hops import ask_before, ask_carried, freed, is_carried, paying_from, to_pay_again
 from clearing.instructed import ask_behind, behind, known_instruction, known_run
 from clearing.model import (
     INSTRUCTION_MOVES,
@@ -153,6 +154,8 @@ def reads_reroute(statement: Statement[ClearingReroute], _now: Now) -> ReadPlan:
     named = {lot.account for lot in live} | ({voucher.account} if voucher else set())
     yield from get_many(ACCOUNTS, sorted(named))
     yield from get_many(ORDERS, names)
+    if voucher is not None and is_carried(voucher):
+        yield from ask_carried(suffix, voucher)
 
 
 def decide_reroute(
@@ -164,7 +167,7 @@ def decide_reroute(
         InstructionNotFoundError: The plan has no such instruction.
         MoveNotAllowedError: It is posted, or replaced already.
         OutOfOrderError: Its money is not there: one before it is not posted, or it is the
-            debtor's own payment, which a further plan makes.
+            payer's own payment: the debtor's, which a further plan makes, or of what is owed again.
     """
     plan = statement.re or Sid("")
     record = state.get(INSTRUCTIONS, plan, statement.body.instruction)
@@ -181,10 +184,15 @@ def decide_reroute(
     # Behind it, what has expired is over, and its lots are another plan's.
     later = (each for each in behind(state, record) if each.status in LAPSING)
     suffix = [record, *later]
+    voucher = known_voucher(state, record.voucher)
+    # What its payer owes once more itself is not the debtor's money.
+    again = [record, *behind(state, record)] if is_carried(voucher) else []
+    kept = to_pay_again(state, again, party=record.payer, debtor=voucher.debtor)
+    still_paid = [lot for each in suffix for lot in _still_paid(state, each)]
     payments = payments_of(
-        [lot for each in suffix for lot in _still_paid(state, each)],
-        held_minor=record.amount,
-        voucher=known_voucher(state, record.voucher),
+        still_paid,
+        held_minor=record.amount - sum(row.amount for row in kept),
+        voucher=voucher,
         in_parts=bool(record.parts) or any(each.parts for each in suffix),
     )
 
@@ -195,7 +203,7 @@ def decide_reroute(
         _added(state, record, payment, n=n, payer=record.payer, account=record.payer_account)
         for n, payment in enumerate(payments, first)
     )
-    return (*replaced, *added)
+    return (*freed(state, record, suffix, kept=still_paid), *replaced, *added)
 
 
 def _still_paid(state: Rows, record: InstructionRecord) -> Iterator[Claim]:
@@ -220,8 +228,8 @@ def _require_money(state: Rows, record: InstructionRecord) -> None:
     Raises:
         OutOfOrderError: It does not.
     """
-    if not record.after:
-        raise OutOfOrderError(instruction=record.n, earlier="none", status="the debtor's own")
+    if not record.after or record.pays is not None:
+        raise OutOfOrderError(instruction=record.n, earlier="none", status="the payer's own")
     for n in record.after:
         before = known_instruction(state, record.plan, int(n))
         if before.status != InstructionStatus.POSTED:
@@ -237,6 +245,7 @@ def _added(
     payer: PartyId,
     account: Sid,
     authority: Sid | None = None,
+    after: tuple[str, ...] | None = None,
     pays: Sort | None = None,
 ) -> InstructionAdded:
     """Returns the instruction of a payment in the place of another one."""
@@ -259,7 +268,7 @@ def _added(
         authority=authority or record.authority,
         lots=payment.lots,
         parts=payment.parts,
-        after=() if is_own else record.after,
+        after=record.after if after is None else after,
         remittance=record.remittance,
         pays=pays,
     )
@@ -276,7 +285,9 @@ def reads_top_up(statement: Statement[ClearingTopUp], _now: Now) -> ReadPlan:
     owed = yield from get(OBLIGATIONS, body.sort.value, plan, body.instruction)
     if record is None or owed is None:
         return
-    yield from get(VOUCHERS, record.voucher)
+    voucher = yield from get(VOUCHERS, record.voucher)
+    if voucher is not None and owed.owed_by != voucher.debtor:
+        yield from ask_before(record)
     yield from get(ACCOUNTS, owed.account)
     lots = yield from get_many(LOTS, owed.lots)
     burdened = [lot.lot for lot in lots if lot is not None and lot.burdens]
@@ -289,7 +300,7 @@ def reads_top_up(statement: Statement[ClearingTopUp], _now: Now) -> ReadPlan:
 def decide_top_up(
     state: Rows, statement: Statement[ClearingTopUp], _now: Now
 ) -> tuple[Effect, ...]:
-    """Has the debtor pay directly what it owes because of an instruction.
+    """Has who owes something because of an instruction, mostly the debtor, pay it directly.
 
     Raises:
         InstructionNotFoundError: The plan has no such instruction.
@@ -319,14 +330,17 @@ def decide_top_up(
         raise NothingOwedError(plan=plan, instruction=record.n, sort=body.sort)
 
     # Past this line the payment must be ordered.
+    is_debtors = owed.owed_by == voucher.debtor
+    paid_from = record if is_debtors else paying_from(state, record)
     added = _added(
         state,
         record,
         payment,
         n=known_run(state, plan).instructions,
-        payer=voucher.debtor,
-        account=voucher.account,
-        authority=voucher.mandate,
+        payer=owed.owed_by,
+        account=voucher.account if is_debtors else paid_from.payer_account,
+        authority=voucher.mandate if is_debtors else paid_from.authority,
+        after=() if is_debtors else paid_from.after,
         pays=body.sort,
     )
     ordered = ObligationMoved(

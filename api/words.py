@@ -320,6 +320,7 @@ KINDS: Final[Mapping[str, Words]] = {
     "clearing.apportion": ("不足额分配", "less money than is due is divided"),
     "clearing.reroute": ("清分路径变更", "money takes another way"),
     "clearing.top-up": ("补付", "a debtor pays directly what has not come"),
+    "clearing.close-more": ("清分日终续", "the close of a clearing day goes on"),
     "clearing.unpaid": ("到期未收", "what has not come is owed by the debtor itself"),
     "pending.expire": ("复核逾期", "nobody approved in time"),
     "pending.cancel": ("待复核失效", "a waiting statement ends with its key"),

@@ -36,7 +36,6 @@ from clearing.model import (
 from clearing.obligations import ObligationPassed
 from clearing.outcomes import book
 from clearing.postings import debts_account, hops_account, move
-from clearing.routes import Claim
 from registry.debts import owe, reads_debtor
 from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
@@ -189,7 +188,7 @@ def freed(
     record: InstructionRecord,
     replaced: Iterable[InstructionRecord],
     *,
-    kept: Iterable[Claim],
+    kept: Iterable[InstructionRecord],
 ) -> Iterator[DebtPassed]:
     """Yields that the debtor owes again what is freed as money takes another way.
 
@@ -197,11 +196,11 @@ def freed(
         state: Shows voucher, lots and orders.
         record: The instruction that is broken.
         replaced: It, and all that was to be paid from it.
-        kept: What is still paid of their lots.
+        kept: What stands in their place.
     """
     voucher = known_voucher(state, record.voucher)
     if is_carried(voucher):
-        still = {lot.lot for lot in kept}
+        still = {lot for each in kept for lot in each.lots}
         bound = (lot for each in replaced for lot, _ in bound_lots(state, each))
         yield from given_back(
             state,
@@ -327,15 +326,6 @@ def ask_carried(
     yield Get(HOPS, tuple((voucher.voucher, party) for party in some))
     accounts = [hops_account(party) for party in some]
     yield from get_many(BALANCES, [debts_account(voucher.debtor), *accounts])
-
-
-def ask_before(record: InstructionRecord) -> Generator[Asked, Any, None]:
-    """Asks for the instructions along which an instruction's money comes."""
-    while record.after:
-        (before,) = yield Get(INSTRUCTIONS, ((record.plan, int(record.after[0])),))
-        if before is None:
-            return
-        record = before
 
 
 def reads_behind(record: InstructionRecord, run: Run, voucher: Voucher) -> ReadPlan:

@@ -8,7 +8,7 @@ so that the live state grows with live lots and not with history.
 
 from enum import StrEnum
 
-from registry import burdens, credit, dealings, inboxes
+from registry import burdens, credit, dealings, inboxes, stages
 from registry.ids import Kid, LotId, Origin, PartyId, Sid
 from registry.people import (
     AFFILIATIONS,
@@ -83,12 +83,11 @@ class Route(StrEnum):
 
 
 class HopRisk(StrEnum):
-    """Who bears the risk that what the debtor has paid does not arrive (reference note 19)."""
+    """Who bears the risk of the way: the debtor owes until the holder is credited, or has paid."""
 
     DEBTOR = "debtor"
-    """It owes until the holder is credited."""
     HOLDER = "holder"
-    """It owes no more once its own payment is posted: whoever has the money does."""
+    """Once the debtor's own payment is posted, whoever has the money owes (reference note 19)."""
 
 
 class Ledger(Record, frozen=True, kw_only=True):
@@ -175,11 +174,17 @@ class Account(Record, frozen=True, kw_only=True):
 
 
 class Mandate(Record, frozen=True, kw_only=True):
-    """An account owner's authority to debit the account for clearing (扣款授权)."""
+    """An account owner's authority to debit the account for clearing (扣款授权).
+
+    `onto` is the one account that it may be debited for, if it is a stage before that.
+    """
 
     mandate: Sid
     owner: PartyId
     account: Sid
+    onto: Sid | None = None
+    revoked: Sid | None = None
+    """The statement that revoked it; what was signed under it before stands."""
 
 
 class Voucher(Record, frozen=True, kw_only=True):
@@ -388,7 +393,7 @@ COMMITTED = Table(name="committed", row=Committed, key=("row",))
 TABLES = (
     LEDGER, KEYS, PENDING, APPROVALS, WAITED, SUSPENSIONS, AFFILIATIONS,
     REGISTRATIONS, OFFERS, GRANTS, POLICIES, CONSENTS, CALENDARS,
-    *burdens.TABLES, *inboxes.TABLES, *dealings.TABLES, LOTS,
+    *burdens.TABLES, *inboxes.TABLES, *dealings.TABLES, *stages.TABLES, LOTS,
     VOUCHER_NUMBERS, VOUCHERS, MANDATES, ACCOUNTS, PARTIES, APPROVAL_RULES,
     inboxes.INBOXES, DEADLINES, STATE_REQUESTS, BUCKETS, HISTORIES, COMMITTED, *credit.TABLES,
 )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Final
 _Words = tuple[str, str]
 STEPS: Final[Mapping[str, _Words]] = {
     "pending": ("待处理", "pending"),
+    "sent": ("已发送", "sent"),
     "accepted": ("已受理", "accepted"),
     "posted": ("已入账", "posted"),
     "rejected": ("已拒绝", "rejected"),

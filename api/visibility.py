@@ -127,6 +127,9 @@ READERS: Final[Mapping[str, tuple[str, ...]]] = {
     # One report tells of many payments, whose sides must not see one another; its bank may
     # see what was relayed in its name.
     "clearing.report": ("bank",),
+    "payee.aggregate": ("owner",),
+    # The payers' bank is told of all that it carries out.
+    "clearing.send": ("bank",),
     "clearing.close": (),
     "clearing.fund": ("debtor",),
     "clearing.apportion": (),

@@ -314,6 +314,11 @@ KINDS: Final[Mapping[str, Words]] = {
     "snapshot.request": ("申请快照", "a state of everything is asked for"),
     "clearing.plan": ("清分方案", "a due date's plan is adopted"),
     "clearing.report": ("银行回报", "a bank says what became of payments"),
+    "payee.aggregate": (
+        "合并付款约定",
+        "joint payments are agreed to, or no longer",
+    ),
+    "clearing.send": ("付款文件发送", "a file of payments goes to a bank"),
     "clearing.close": ("清分日终", "a clearing day is closed"),
     "clearing.fund": ("可用资金", "a bank says what there is to pay with"),
     "clearing.apportion": ("不足额分配", "less money than is due is divided"),

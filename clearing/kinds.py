@@ -3,12 +3,14 @@
 from typing import Any
 
 from clearing.model import TABLES
-from clearing.rules import closings, covenants, funds, plans, reports, reroutes
+from clearing.rules import aggregations, closings, covenants, funds, plans, reports, reroutes, sends
 from registry.statements import Kind, TimedKind
 
 KINDS: tuple[Kind[Any], ...] = (
     *plans.KINDS,
     *funds.KINDS,
+    *aggregations.KINDS,
+    *sends.KINDS,
     *reports.KINDS,
     *reroutes.KINDS,
     *closings.KINDS,

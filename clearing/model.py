@@ -30,6 +30,8 @@ class InstructionStatus(StrEnum):
     """What banks have said of an instruction."""
 
     PENDING = "pending"
+    SENT = "sent"
+    """It stands in a file that the operator has handed to the payer's bank."""
     ACCEPTED = "accepted"
     """A bank will carry it out; nothing has moved yet."""
     POSTED = "posted"
@@ -49,6 +51,18 @@ class InstructionStatus(StrEnum):
 INSTRUCTION_MOVES: Mapping[InstructionStatus, frozenset[InstructionStatus]] = {
     InstructionStatus.PENDING: frozenset(
         {
+            InstructionStatus.SENT,
+            InstructionStatus.ACCEPTED,
+            InstructionStatus.POSTED,
+            InstructionStatus.REJECTED,
+            InstructionStatus.EXPIRED,
+            InstructionStatus.REPLACED,
+        }
+    ),
+    InstructionStatus.SENT: frozenset(
+        {
+            # Once more, by the operator's choice.
+            InstructionStatus.SENT,
             InstructionStatus.ACCEPTED,
             InstructionStatus.POSTED,
             InstructionStatus.REJECTED,
@@ -130,7 +144,10 @@ RUN_MOVES: Mapping[RunStatus, frozenset[RunStatus]] = {
     RunStatus.CLOSED: frozenset({RunStatus.CLOSED}),
 }
 
-OPEN = frozenset({InstructionStatus.PENDING, InstructionStatus.ACCEPTED})
+UNANSWERED = frozenset({InstructionStatus.PENDING, InstructionStatus.SENT})
+"""Of instructions of which no bank has said anything."""
+
+OPEN = UNANSWERED | {InstructionStatus.ACCEPTED}
 """Of instructions of which something is still expected."""
 
 LAPSING = OPEN | {InstructionStatus.REJECTED}
@@ -181,6 +198,8 @@ class Run(Record, frozen=True, kw_only=True):
     """The day by which the debtor pays plans and trusts what has not come."""
     fund: Sid | None = None
     """The money that it divides."""
+    joint: int = 0
+    """Payments of several of its instructions that were sent: the number of the next one."""
 
 
 class InstructionRecord(Record, frozen=True, kw_only=True):
@@ -222,6 +241,30 @@ class InstructionRecord(Record, frozen=True, kw_only=True):
     """When the registry was told that its money came back, in milliseconds."""
     relayed: PartyId | None = None
     """The bank whose last word of it the operator relayed; none if a bank signed it itself."""
+    sent: Sid | None = None
+    """The last statement by which it was handed to the payer's bank."""
+    joint: int | None = None
+    """The payment of several instructions that it went out in, by its number in the plan."""
+
+
+class Aggregation(Record, frozen=True, kw_only=True):
+    """A payee agrees that one payment into its account may pay several instructions (note 5)."""
+
+    account: Sid
+    owner: PartyId
+    statement: Sid
+
+
+class JointPayment(Record, frozen=True, kw_only=True):
+    """One payment of several instructions: same payer's account, payee's account and way.
+
+    `instructions` holds their numbers, as text.
+    """
+
+    plan: Sid
+    payment: int
+    instructions: tuple[str, ...]
+    amount: Minor
 
 
 class Order(Record, frozen=True, kw_only=True):
@@ -289,6 +332,10 @@ INSTRUCTIONS = Table(
     indexes=("plan", "bank", "voucher"),
     lasting=True,
 )
+AGGREGATIONS = Table(name="aggregation", row=Aggregation, key=("account",))
+JOINT_PAYMENTS = Table(
+    name="joint_payment", row=JointPayment, key=("plan", "payment"), lasting=True
+)
 ORDERS = Table(name="order", row=Order, key=("lot",))
 OBLIGATIONS = Table(
     name="obligation",
@@ -298,5 +345,14 @@ OBLIGATIONS = Table(
 )
 BALANCES = Table(name="balance", row=Balance, key=("account",))
 
-TABLES = (FUNDS, RUNS, INSTRUCTIONS, ORDERS, OBLIGATIONS, BALANCES)
+TABLES = (
+    FUNDS,
+    RUNS,
+    INSTRUCTIONS,
+    AGGREGATIONS,
+    JOINT_PAYMENTS,
+    ORDERS,
+    OBLIGATIONS,
+    BALANCES,
+)
 """Clearing's tables, in the order in which batches read them and digests hash them."""

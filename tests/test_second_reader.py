@@ -30,7 +30,8 @@ TABLES = (
     "revocation", "withheld", "notice", "early", "financing", "lot", "voucher_number", "voucher",
     "mandate", "account", "party", "approval_rule", "inbox", "deadline", "state_request", "bucket",
     "history", "committed", "invoice", "backing", "debtor", "exposure", "issuance_stop",
-    "voiding", "fund", "run", "instruction", "order", "obligation", "balance",
+    "voiding", "fund", "run", "instruction", "aggregation", "joint_payment", "order", "obligation",
+    "balance",
 )  # fmt: skip
 KEYS = {
     "issuance_stop": ["party", "reason"],
@@ -41,7 +42,8 @@ KEYS = {
     "voucher_number": ["debtor", "voucher_no"], "deadline": ["at", "kind", "id"],
     "state_request": ["at"], "bucket": ["family", "bucket"], "run": ["plan"],
     "history": ["family", "bucket"], "committed": ["row"],
-    "instruction": ["plan", "n"], "order": ["lot"], "balance": ["account"],
+    "instruction": ["plan", "n"], "aggregation": ["account"], "order": ["lot"],
+    "joint_payment": ["plan", "payment"], "balance": ["account"],
     "obligation": ["sort", "plan", "n"], "invoice": ["fingerprint"],
     "inbox": ["party"], "withheld": ["transfer"],
     "backing": ["voucher", "fingerprint"], "debtor": ["party"], "exposure": ["financier", "debtor"],

@@ -13,7 +13,7 @@ from pathlib import Path
 from api.answers import Result
 from api.cli.bank_book import AddressBook, Instructed, Sent, instructions_of
 from api.cli.screen import Reader
-from clearing.model import InstructionStatus
+from clearing.model import OPEN, InstructionStatus
 from clearing.rails.batchfile import read_reply
 from clearing.rails.errors import BankFileError
 from clearing.rails.findings import Expected, Ignored, Matched, Outcome, Passed, Report, Unmatched
@@ -299,7 +299,7 @@ class Matching:
                 for n in sorted(rows):
                     if fallen.intersection(rows[n].after):
                         fallen.add(n)
-                        if rows[n].status in ("pending", "accepted"):
+                        if rows[n].status in OPEN:
                             rows[n] = replace(rows[n], status="expired")
 
 

@@ -37,6 +37,7 @@ ITEMS_MAX: Final = 48
 
 _KNOWN: Final[Mapping[str, frozenset[Status]]] = {
     "pending": frozenset(),
+    "sent": frozenset(),
     "accepted": frozenset({Status.ACCEPTED}),
     "rejected": frozenset({Status.ACCEPTED, Status.REJECTED}),
     "expired": frozenset({Status.ACCEPTED, Status.REJECTED}),

@@ -413,7 +413,7 @@ def make_rows() -> None:
         "run",
         "plan text, due_on text?, pay_on text, digest text, instructions int, vouchers int, "
         "total money, gross money, withheld money, posted int, ended int, status text, added "
-        "int, top_up_on text?, fund text?",
+        "int, top_up_on text?, fund text?, joint int",
         key="plan",
         indexes="due_on",
     )
@@ -423,9 +423,19 @@ def make_rows() -> None:
         "payee_account text, payee text, bank text, amount money, authority text, lots text, "
         "after text, remittance text, status text, parts text, kept money, posted_at int?, "
         "reason text?, refused_by text?, instead int?, pays text?, returned_at int?, relayed "
-        "text?",
+        "text?, sent text?, joint int?",
         key="plan n",
         indexes="plan bank voucher",
+    )
+    rows(
+        "aggregation",
+        "account text, owner text, statement text",
+        key="account",
+    )
+    rows(
+        "joint_payment",
+        "plan text, payment int, instructions text, amount money",
+        key="plan payment",
     )
     rows(
         "order",

@@ -175,7 +175,7 @@ class TestFile:
         body = body_of(world, plan, *numbers)
         _, effects = world.decide(SEND, body, by="operator", re=plan)
         assert len(format_effects(effects)) < ENTRY_MAX / 2
-        with pytest.raises(MalformedError):
+        with pytest.raises(ValueError, match="at most 500"):
             world.decide(
                 SEND, body_of(world, plan, *range(2, 3 + FILE_MAX)), by="operator", re=plan
             )

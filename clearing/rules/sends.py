@@ -95,6 +95,8 @@ class InstructionsSent(Effect, frozen=True, kw_only=True):
     plan: Sid
     sent: Sid
     bank: PartyId
+    format: str
+    digest: str
     instructions: tuple[str, ...]
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
@@ -176,7 +178,12 @@ def decide_send(state: Rows, statement: Statement[ClearingSend], _now: Now) -> t
 
     # Past this line the file is recorded.
     sent = InstructionsSent(
-        plan=plan, sent=statement.sid, bank=body.bank, instructions=_texts(numbers)
+        plan=plan,
+        sent=statement.sid,
+        bank=body.bank,
+        format=body.format,
+        digest=body.digest,
+        instructions=_texts(numbers),
     )
     return (*joined, sent)
 

@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from clearing.drawn import debit_lists
 from clearing.model import (
+    DEBIT_LISTS,
     INSTRUCTIONS,
     ORDERS,
     RUNS,
@@ -38,6 +40,7 @@ class Adopted(Effect, frozen=True, kw_only=True):
     gross: Minor
     policy: Sid
     top_up_on: str | None = None
+    closes_at: int | None = None
 
     def adopt(self, state: MutableRows, orders: Sequence[Instruction], **more: Any) -> None:
         """Writes the run and its instructions; binds each lot to the one that pays it.
@@ -60,9 +63,13 @@ class Adopted(Effect, frozen=True, kw_only=True):
             ended=0,
             status=RunStatus.PLANNED,
             top_up_on=self.top_up_on,
+            policy=self.policy,
+            closes_at=self.closes_at,
             **more,
         )
         state.add(RUNS, run)
+        for row in debit_lists(self.plan, orders):
+            state.add(DEBIT_LISTS, row)
         for record in records_of(self.plan, orders):
             state.add(INSTRUCTIONS, record)
             for lot in record.lots:

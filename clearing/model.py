@@ -183,6 +183,10 @@ class Run(Record, frozen=True, kw_only=True):
     """The day by which the debtor pays plans and trusts what has not come."""
     fund: Sid | None = None
     """The money that it divides."""
+    policy: Sid
+    """The policy under which it was adopted."""
+    closes_at: int | None = None
+    """When its day is over, in milliseconds; None where no rule says."""
 
 
 class InstructionRecord(Record, frozen=True, kw_only=True):
@@ -233,6 +237,37 @@ class InstructionRecord(Record, frozen=True, kw_only=True):
     def creditor(self) -> PartyId:
         """Who is paid by it: the holder of the lots, whosever the account is."""
         return self.holder or self.payee
+
+
+class DebitList(Record, frozen=True, kw_only=True):
+    """What a plan draws on an account of a debtor, and how much of that it has approved (兑付清单).
+
+    Attributes:
+        plan: The plan.
+        account: The account.
+        debtor: Whose account it is.
+        instructions: How many are drawn on it as the debtor's own payments.
+        amount: What they come to.
+        approved: How many of them the debtor has approved.
+        through: How many instructions the plan had then: what was added since is not approved.
+        approval: The statement that approved them.
+        approved_at: When, in milliseconds.
+    """
+
+    plan: Sid
+    account: Sid
+    debtor: PartyId
+    instructions: int
+    amount: Minor
+    approved: int = 0
+    through: int = 0
+    approval: Sid | None = None
+    approved_at: int | None = None
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether the debtor has approved all that is on it by now."""
+        return self.approved == self.instructions
 
 
 class Order(Record, frozen=True, kw_only=True):
@@ -309,6 +344,12 @@ INSTRUCTIONS = Table(
     indexes=("plan", "bank", "voucher"),
     lasting=True,
 )
+DEBIT_LISTS = Table(
+    name="debit_list",
+    row=DebitList,
+    key=("plan", "account"),
+    indexes=("plan", "account", "debtor"),
+)
 ORDERS = Table(name="order", row=Order, key=("lot",))
 OBLIGATIONS = Table(
     name="obligation",
@@ -319,5 +360,5 @@ OBLIGATIONS = Table(
 HOPS = Table(name="hop", row=Hop, key=("voucher", "party"), indexes=("voucher", "party"))
 BALANCES = Table(name="balance", row=Balance, key=("account",))
 
-TABLES = (FUNDS, RUNS, INSTRUCTIONS, ORDERS, OBLIGATIONS, HOPS, BALANCES)
+TABLES = (FUNDS, RUNS, INSTRUCTIONS, DEBIT_LISTS, ORDERS, OBLIGATIONS, HOPS, BALANCES)
 """Clearing's tables, in the order in which batches read them and digests hash them."""

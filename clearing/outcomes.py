@@ -11,6 +11,7 @@ Source: SD-21, SD-23; reference notes 11 and 19.
 from collections.abc import Iterable
 from typing import Any, Self
 
+from clearing.drawn import draw_more
 from clearing.instructed import known_instruction, known_run
 from clearing.model import (
     BALANCES,
@@ -242,7 +243,7 @@ class InstructionAdded(Effect, frozen=True, kw_only=True):
         return (("voucher", self.voucher),)
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Writes the instruction, and binds its lots to it."""
+        """Writes the instruction, binds its lots to it, and adds it to its debtor's list."""
         record = InstructionRecord(
             plan=self.plan,
             n=self.n,
@@ -268,6 +269,18 @@ class InstructionAdded(Effect, frozen=True, kw_only=True):
         if known_run(state, self.plan).instructions != self.n:
             raise InvariantBrokenError(f"entry {seal.index} adds {self.n} out of turn")
         add_instruction(state, record)
+
+
+class RunGoesOn(Effect, frozen=True, kw_only=True):
+    """What was added to a run may be carried out until the end of a further day."""
+
+    plan: Sid
+    closes_at: int
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Moves the end of the run's day."""
+        run = known_run(state, self.plan)
+        state.put(RUNS, replace(run, closes_at=self.closes_at))
 
 
 class InstructionReturned(_Movement, frozen=True, kw_only=True):
@@ -338,6 +351,8 @@ def add_instruction(state: MutableRows, record: InstructionRecord) -> None:
     status = RunStatus.PLANNED if run.status == RunStatus.CLEARED else run.status
     run = replace(run, instructions=record.n + 1, added=run.added + 1, status=status)
     state.put(RUNS, run)
+    if not record.after:
+        draw_more(state, record)
 
 
 def _owe_still(state: MutableRows, record: InstructionRecord) -> None:

@@ -32,6 +32,7 @@ class Rows(Protocol):
     def book(self, account: str, amount: int) -> None: ...
     def count(self, plan: str, *, posted: int = 0, ended: int = 0) -> None: ...
     def free(self, row: Row) -> None: ...
+    def list_debit(self, row: Row) -> None: ...
     def owe_still(self, row: Row) -> None: ...
     def expire(self, row: Row) -> None: ...
     def move(self, source: str, target: str, amount: str) -> None: ...
@@ -72,11 +73,10 @@ class ClearingFolds:
     """Folds, each named as its effect."""
 
     def plan_adopted(self: Rows, **run: Any) -> None:
-        del run["policy"]
         self.adopt(run)
 
     def fund_divided(self: Rows, **run: Any) -> None:
-        del run["policy"], run["plans_first"]
+        del run["plans_first"]
         self.adopt({**run, "withheld": "0"})
         self.change("fund", run["fund"], status="divided")
 
@@ -95,9 +95,30 @@ class ClearingFolds:
             row = {**each, "plan": run["plan"], "after": after, "status": "pending"}
             row.setdefault("parts", [])
             self.put("instruction", **row, kept=str(int(each["amount"]) - passed))
+            if not after:
+                self.list_debit(row)
             for lot in each["lots"]:
                 self.put("order", lot=lot, plan=run["plan"], n=each["n"])
         assert certificate(orders) == run["certificate"]
+
+    def list_debit(self: Rows, row: Row) -> None:
+        plan, account = row["plan"], row["payer_account"]
+        if (plan, account) not in self.rows.get("debit_list", {}):
+            self.put("debit_list", plan=plan, account=account, debtor=row["payer"],
+                     instructions=0, amount="0", approved=0, through=0)  # fmt: skip
+        drawn = self.get("debit_list", plan, account)
+        amount = str(int(drawn["amount"]) + int(row["amount"]))
+        self.change("debit_list", plan, account, instructions=drawn["instructions"] + 1,
+                    amount=amount)  # fmt: skip
+
+    def list_approved(self: Rows, plan: str, account: str, instructions: int, approval: str,
+                      **_: Any) -> None:  # fmt: skip
+        through = self.get("run", plan)["instructions"]
+        self.change("debit_list", plan, account, approved=instructions, through=through,
+                    approval=approval, approved_at=self.time)  # fmt: skip
+
+    def run_goes_on(self: Rows, plan: str, closes_at: int) -> None:
+        self.change("run", plan, closes_at=closes_at)
 
     def count(self: Rows, plan: str, *, posted: int = 0, ended: int = 0) -> None:
         run = self.get("run", plan)
@@ -252,6 +273,8 @@ class ClearingFolds:
 
     def instruction_added(self: Rows, **row: Any) -> None:
         self.put("instruction", **{**row, "route": "direct", "status": "pending"})
+        if not row["after"]:
+            self.list_debit(row)
         for lot in row["lots"]:
             self.put("order", lot=lot, plan=row["plan"], n=row["n"])
         run = self.get("run", row["plan"])

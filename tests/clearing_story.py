@@ -40,6 +40,13 @@ def tell_clearing(world: World) -> tuple[Adopted, Adopted, Adopted]:
     stuck = (to_s3.n, to_factor.n, to_trust.n)
     burdened = [each for each in of.values() if each.remittance == "BURDENED"]
     refused, undone, unheard = [each for each in burdened if each.payee != world.ids["registrar"]]
+    drawn = [order for order in of.values() if not order.after]
+    body: dict[str, Json] = {
+        "account": world.accounts["core"],
+        "amount": str(sum(int(order.amount) for order in drawn)),
+        "instructions": len(drawn),
+    }
+    world.do("core", "clearing.approve", body, re=first.sid)
     _report(world, first, "accepted", undone)
     unpaid = [each for each in of.values() if each.remittance == "UNPAID"]
     left = (*stuck, refused.n, unheard.n, *(each.n for each in unpaid))
@@ -48,6 +55,7 @@ def tell_clearing(world: World) -> tuple[Adopted, Adopted, Adopted]:
     refusals = sorted((to_s3, to_factor, refused, unpaid[0]), key=lambda order: order.n)
     _report(world, first, "rejected", *refusals)
     _report(world, first, "returned", undone)
+    world.advance(instant(DUE_ON, hour=17))
     closed: dict[str, Json] = {"expired": 1, "stuck": 3}
     world.do("operator", "clearing.close", closed, re=first.sid)
     less = _divide(world)

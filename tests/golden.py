@@ -43,6 +43,7 @@ from tests.golden_people import tell_of_people
 from tests.noticed_story import tell_notices
 from tests.policies import tell_silence
 from tests.resealed import resealed, signed_log
+from tests.staged import tell_stages
 
 SALT = bytes(range(16))
 WIDTH = 96
@@ -115,6 +116,7 @@ def story() -> Story:
     tell_credit(world)
     tell_silence(world)
     tell_notices(world)
+    tell_stages(world)
     offers = (to_s2, to_s3, to_factor, to_trust)
     world.do("core", "notice.acknowledge", {"notices": [f"{to_s2}.2!0"]})
     tell_of_people(world, lot_of_s3=f"{to_s3}.2", lot_of_s1=f"{to_s2}.1")

@@ -107,8 +107,9 @@ def export(
 ) -> None:
     """Writes a plan's instructions as payment files 付款文件, one for each bank of payers.
 
-    What goes out is pending, stands in no file of the directory, and has what comes before it
-    posted, or earlier in the same file. The rest waits for a later call.
+    What goes out is pending, stands in no file of the directory, is on no list that its debtor
+    has still to approve, and has what comes before it posted, or earlier in the same file. The
+    rest waits for a later call.
     """
     with reader(url, log_key, party, read_key) as ask:
         rows = instructions_of(ask, plan)
@@ -124,6 +125,24 @@ def export(
         if written:
             _keep(directory, written)
         _tell(ask, rows, written, earlier, as_json=as_json)
+
+
+def hand_over(
+    ask: Reader, plan: str, *, format_: str, directory: Path, book: Path | None, party: str
+) -> int:
+    """Writes what can go out of a plan now, and returns how many payments that is.
+
+    Raises:
+        RegistryError: Something cannot be written; nothing has been.
+        OSError: The same.
+    """
+    rows = instructions_of(ask, plan)
+    earlier = {each for sent in sent_files(directory) for each in sent.instructions}
+    maker = _Maker(ask, AddressBook(ask, book), _mapping(format_), rows, party=party)
+    written = maker.files(earlier, bank="")
+    if written:
+        _keep(directory, written)
+    return sum(len(each.rows) for each in written)
 
 
 def _mapping(format_: str) -> BankMapping | None:
@@ -229,7 +248,7 @@ def _going(
     chosen: list[Instructed] = []
     for row in rows:
         record = row.record
-        if record.status != InstructionStatus.PENDING or _id(row) in out_already:
+        if record.status != InstructionStatus.PENDING or row.is_held or _id(row) in out_already:
             continue
         here = place(row)
         if row.is_ready or all(n in done or going.get(n) == here for n in record.after):

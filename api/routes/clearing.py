@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from msgspec import to_builtins
 
 from api.auth import Caller
+from api.clearing_days import held_of, rules_of_plans
 from api.errors import NotFoundError, RequestInvalidError
 from api.money import exposure_of, way_of_lot
 from api.pages import Ask, page_of
@@ -62,9 +63,10 @@ async def list_instructions(
 ) -> JSONResponse:
     """Lists instructions of which the caller is payer, payee, or a bank; all for the operator.
 
-    `ready` tells whether everything that must be posted before has been, at any bank, and
-    `payer_bank` who keeps the payer's account. What the payee keeps of the money, and of each
-    lot, is not told to who passes it on to the payee.
+    `ready` tells whether everything that must be posted before has been, at any bank, and that
+    it is not `held`: under a policy that asks for it the debtor has to approve its list before
+    anything on it is sent. `payer_bank` keeps the payer's account. What the payee keeps of the
+    money, and of each lot, is not told to who passes it on to the payee.
     """
     sees = _sees(listing.service)
     ask = listing.ask(INSTRUCTIONS, sees, plan=plan, bank=bank, status=status)
@@ -93,6 +95,7 @@ def _with_readiness(service: Service, ask: Ask[InstructionRecord]) -> dict[str, 
     accounts = tuple({(row["payer_account"],): None for row in page["data"]})
     kept = service.store.fetch([Get(ACCOUNTS, accounts)])[0] if accounts else ()
     banks = {account.account: account.bank for account in kept if account is not None}
+    held = held_of(service.store, page["data"])
     before = {(row["plan"], int(n)) for row in page["data"] for n in row["after"]}
     found = service.store.fetch([Get(INSTRUCTIONS, tuple(sorted(before)))])[0] if before else ()
     posted = {
@@ -100,7 +103,10 @@ def _with_readiness(service: Service, ask: Ask[InstructionRecord]) -> dict[str, 
     }
     for row in page["data"]:
         row["payer_bank"] = banks[row["payer_account"]]
-        row["ready"] = all((row["plan"], int(n)) in posted for n in row["after"])
+        row["held"] = (row["plan"], row["n"]) in held
+        row["ready"] = not row["held"] and all(
+            (row["plan"], int(n)) in posted for n in row["after"]
+        )
         if not sees_payees_part(ask.caller, row):
             del row["kept"], row["parts"]
     return page
@@ -192,7 +198,8 @@ async def show_exposure(service: ServiceOf, caller: CallerOf, plan: str) -> JSON
 
     def found() -> dict[str, Any]:
         records = _records(service, plan)
-        return exposure_of(records, caller, now=service.time)
+        rules = rules_of_plans(service.store, (plan,))[plan]
+        return exposure_of(records, caller, now=service.time, rules=rules)
 
     return answer(await asyncio.to_thread(found))
 

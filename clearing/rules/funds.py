@@ -25,6 +25,7 @@ from clearing.apportion import (
 )
 from clearing.certificate import certificate_digest
 from clearing.covenant import ask_top_up, top_up_terms
+from clearing.day import closing_instant
 from clearing.errors import NothingDueError, PlanDiffersError
 from clearing.fields import Count, Sum
 from clearing.model import (
@@ -307,6 +308,7 @@ def decide_apportion(
         policy=now.facts.policy,
         plans_first=rules.plans_first is not None,
         top_up_on=top_up_on,
+        closes_at=closing_instant(state, rules, now),
         decided=plan,
     )
     if plan.totals.total_minor == plan.owed_minor:

@@ -16,6 +16,7 @@ from typing import Any
 from clearing.adopting import Adopted, records_of
 from clearing.certificate import certificate_digest
 from clearing.covenant import ask_top_up, top_up_terms
+from clearing.day import closing_instant
 from clearing.errors import (
     AlreadyPlannedError,
     NothingDueError,
@@ -248,9 +249,10 @@ def decide_clearing_plan(
     _require_same(body, plan)
 
     # Past this line the adoption must succeed.
+    rules = rules_in_force(state, now.facts)
     top_up_on, deadline = top_up_terms(
         state,
-        rules_in_force(state, now.facts),
+        rules,
         now,
         plan=statement.sid,
         pay_on=pay_on,
@@ -269,6 +271,7 @@ def decide_clearing_plan(
         withheld=Minor(body.withheld),
         policy=now.facts.policy,
         top_up_on=top_up_on,
+        closes_at=closing_instant(state, rules, now),
         decided=plan,
     )
     return (adopted, *deadline)

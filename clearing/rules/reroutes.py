@@ -17,6 +17,7 @@ from collections.abc import Generator
 from enum import StrEnum
 from typing import Annotated, Any
 
+from clearing.day import ask_day, closing_instant
 from clearing.errors import (
     InstructionNotFoundError,
     NothingOwedError,
@@ -26,6 +27,7 @@ from clearing.fields import Number
 from clearing.hops import ask_carried, freed, is_carried, paying_from
 from clearing.instructed import ask_behind, known_instruction, known_run
 from clearing.model import (
+    DEBIT_LISTS,
     INSTRUCTION_MOVES,
     INSTRUCTIONS,
     OBLIGATION_MOVES,
@@ -39,7 +41,7 @@ from clearing.model import (
     Sort,
 )
 from clearing.obligations import ObligationMoved
-from clearing.outcomes import InstructionAdded
+from clearing.outcomes import InstructionAdded, RunGoesOn
 from clearing.rerouting import (
     MoneyRerouted,
     Payment,
@@ -55,6 +57,7 @@ from registry.encumbrance_refusals import MoveNotAllowedError
 from registry.fields import LENIENT, FileRef
 from registry.ids import Sid
 from registry.model import ACCOUNTS, LOTS, VOUCHERS, Lot, Role
+from registry.policy import ask_rules, rules_in_force
 from registry.rights import known_voucher
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import Asked, Get, ReadPlan, Rows, get, get_many, replace, where_each
@@ -87,8 +90,9 @@ class ClearingTopUp(Body):
 # --- Another way --------------------------------------------------------------------
 
 
-def reads_reroute(statement: Statement[ClearingReroute], _now: Now) -> ReadPlan:
-    """Asks for the instruction, those before and behind it, their lots, orders, accounts."""
+def reads_reroute(statement: Statement[ClearingReroute], now: Now) -> ReadPlan:
+    """Asks for the policy, the instruction, those before and behind it, and what they pay."""
+    yield from ask_day((yield from ask_rules(now)))
     run = yield from get(RUNS, statement.re or "")
     record = yield from get(INSTRUCTIONS, statement.re or "", statement.body.instruction)
     if run is None or record is None:
@@ -121,7 +125,7 @@ def _ask_before(record: InstructionRecord) -> Generator[Asked, Any, list[Instruc
 
 
 def decide_reroute(
-    state: Rows, statement: Statement[ClearingReroute], _now: Now
+    state: Rows, statement: Statement[ClearingReroute], now: Now
 ) -> tuple[Effect, ...]:
     """Sends the money of a broken hop direct to the holders behind it.
 
@@ -147,7 +151,17 @@ def decide_reroute(
     # Past this line the change of route must succeed.
     found = find_rerouting(state, record)
     passed = freed(state, record, found.replaced, kept=found.added)
-    return (*passed, MoneyRerouted.of(record, found))
+    rerouted = MoneyRerouted.of(record, found)
+    return (*passed, rerouted, *_goes_on(state, plan, now))
+
+
+def _goes_on(state: Rows, plan: Sid, now: Now) -> tuple[RunGoesOn, ...]:
+    """Returns that a run's day ends later for what is added to it now, if it does."""
+    closes_at = closing_instant(state, rules_in_force(state, now.facts), now)
+    before = known_run(state, plan).closes_at
+    if closes_at is None or (before is not None and before >= closes_at):
+        return ()
+    return (RunGoesOn(plan=plan, closes_at=closes_at),)
 
 
 def _require_money(state: Rows, record: InstructionRecord) -> None:
@@ -167,9 +181,10 @@ def _require_money(state: Rows, record: InstructionRecord) -> None:
 # --- The debtor's own payment ---------------------------------------------------------
 
 
-def reads_top_up(statement: Statement[ClearingTopUp], _now: Now) -> ReadPlan:
-    """Asks for what is owed, the instruction, its voucher, and the account to be paid into."""
+def reads_top_up(statement: Statement[ClearingTopUp], now: Now) -> ReadPlan:
+    """Asks for the policy, what is owed, the instruction, its voucher, the accounts' rows."""
     plan, body = statement.re or "", statement.body
+    yield from ask_day((yield from ask_rules(now)))
     yield from get(RUNS, plan)
     record = yield from get(INSTRUCTIONS, plan, body.instruction)
     owed = yield from get(OBLIGATIONS, body.sort.value, plan, body.instruction)
@@ -178,6 +193,8 @@ def reads_top_up(statement: Statement[ClearingTopUp], _now: Now) -> ReadPlan:
     voucher = yield from get(VOUCHERS, record.voucher)
     if voucher is not None and owed.owed_by != voucher.debtor:
         yield from _ask_before(record)
+    if voucher is not None:
+        yield from get(DEBIT_LISTS, plan, voucher.account)
     yield from get(ACCOUNTS, owed.account)
     lots = yield from get_many(LOTS, owed.lots)
     yield from where_each(FREEZES, "lot", ask_for_freezes(lots))
@@ -186,9 +203,7 @@ def reads_top_up(statement: Statement[ClearingTopUp], _now: Now) -> ReadPlan:
     yield Get(INSTRUCTIONS, tuple(ordered))
 
 
-def decide_top_up(
-    state: Rows, statement: Statement[ClearingTopUp], _now: Now
-) -> tuple[Effect, ...]:
+def decide_top_up(state: Rows, statement: Statement[ClearingTopUp], now: Now) -> tuple[Effect, ...]:
     """Has who owes something because of an instruction, mostly the debtor, pay it directly.
 
     Raises:
@@ -229,7 +244,7 @@ def decide_top_up(
     ordered = ObligationMoved(
         sort=body.sort, plan=plan, n=record.n, status=ObligationStatus.ORDERED
     )
-    return (InstructionAdded.of(added), ordered)
+    return (InstructionAdded.of(added), ordered, *_goes_on(state, plan, now))
 
 
 def _missing(state: Rows, record: InstructionRecord, owed: Obligation) -> Payment:

@@ -31,7 +31,7 @@ from registry.refusals import BeyondCalendarError, NotBankError
 from registry.state import replay_digest
 from registry.statements import Kind
 from registry.tables import Minor, Table, replace
-from tests.clearing.world import DUE_ON, PAY_TIME, World, gv01, sid
+from tests.clearing.world import DUE_ON, PAY_TIME, POLICY, World, gv01, sid
 
 KIND: Mapping[str, Kind[Any]] = {kind.name: kind for kind in KINDS}
 PLAN, REPORT, CLOSE = (KIND[f"clearing.{name}"] for name in ("plan", "report", "close"))
@@ -110,6 +110,7 @@ class TestPlan:
             posted=0,
             ended=0,
             status="planned",
+            policy=POLICY,
         )
         records = instructions(world, plan)
         assert [(r.n, r.amount, r.lots, r.bank) for r in records] == [

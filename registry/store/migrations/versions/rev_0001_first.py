@@ -25,6 +25,39 @@ def upgrade() -> None:
     """Makes all tables."""
     make_log()
     make_rows()
+    if op.get_bind().dialect.name == "postgresql":
+        check_books()
+
+
+def check_books() -> None:
+    """Has the database refuse to commit books of which debits and credits differ.
+
+    That is a condition of many rows, and holds at the end of a transaction alone: a constraint
+    trigger that is deferred. It looks once for each transaction, at the first row of it that
+    changed; they are checked together when it commits. SQLite defers nothing but foreign keys,
+    so there the program's own checks stand alone.
+    """
+    op.execute("""
+        CREATE FUNCTION balance_is_even() RETURNS trigger LANGUAGE plpgsql AS $$
+        DECLARE
+            here text := pg_current_xact_id()::text || '/' || NEW.ledger_id::text;
+        BEGIN
+            IF current_setting('tallystick.even', true) IS NOT DISTINCT FROM here THEN
+                RETURN NULL;
+            END IF;
+            IF (SELECT sum(debited) <> sum(credited) FROM balance
+                WHERE ledger_id = NEW.ledger_id AND until = 9223372036854775807) THEN
+                RAISE EXCEPTION 'debits and credits of ledger % differ', NEW.ledger_id
+                    USING ERRCODE = 'check_violation', CONSTRAINT = 'balance_even';
+            END IF;
+            PERFORM set_config('tallystick.even', here, true);
+            RETURN NULL;
+        END $$
+    """)
+    op.execute("""
+        CREATE CONSTRAINT TRIGGER balance_even AFTER INSERT OR UPDATE ON balance
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION balance_is_even()
+    """)
 
 
 def column(words: str) -> sa.Column[Any]:

@@ -100,6 +100,7 @@ ACCESS: Final[Mapping[str, Row]] = {
     "clearing.exposure": Access.PARTY,
     "clearing.certificate": Access.PARTY,
     "clearing.explain": Access.PARTY,
+    "clearing.reconciliation": Access.PARTY,
     "clearing.obligations": Access.PARTY,
     "log.checkpoint": Access.OPEN,
     "log.covering": Access.OPEN,

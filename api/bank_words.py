@@ -34,6 +34,20 @@ WRONG: Final[Mapping[str, _Words]] = {
 }
 """Of piles; see `api.morning.payments`."""
 
+CLEARING: Final[Mapping[str, _Words]] = {
+    "clearing.plan": ("清分方案", "a due date's plan is adopted"),
+    "clearing.report": ("银行回报", "a bank says what became of payments"),
+    "clearing.approve": ("兑付清单确认", "a debtor approves what is drawn on its account"),
+    "clearing.close": ("清分日终", "a clearing day is closed"),
+    "clearing.fund": ("可用资金", "a bank says what there is to pay with"),
+    "clearing.apportion": ("不足额分配", "less money than is due is divided"),
+    "clearing.reroute": ("清分路径变更", "money takes another way"),
+    "clearing.top-up": ("补付", "a debtor pays directly what has not come"),
+    "clearing.close-more": ("清分日终续", "the close of a clearing day goes on"),
+    "clearing.unpaid": ("到期未收", "what has not come is owed by the debtor itself"),
+}
+"""Of kinds of clearing."""
+
 DAY: Final[Mapping[str, _Words]] = {
     "money-to-have": ("备款提醒", "money to have on your accounts"),
     "all-money-to-have": ("备款核对", "money to be on debtors' accounts"),
@@ -82,3 +96,22 @@ IGNORED: Final[Mapping[str, _Words]] = {
     "waits": ("待前序入账", "waits for the one before"),
 }
 """Of `clearing.rails.findings.Ignored`."""
+
+DIFFERS: Final[Mapping[str, _Words]] = {
+    "lot": ("子凭证不平", "a lot does not add up"),
+    "unknown": ("不在应付之列", "paid, and was not scheduled"),
+    "elsewhere": ("付至其他账户", "paid into another account"),
+    "account": ("账户转出过多", "more has left than came to pass"),
+}
+"""Of `clearing.reconciliation.Differs`."""
+
+BOOKED: Final[Mapping[str, _Words]] = {
+    "gap": UNMATCHED["gap"],
+    "break": ("与上期余额不连续", "does not begin where the last one ended"),
+    "not-booked": ("账上已入账，对账单无记录", "posted here, and not in the statement"),
+    "not-posted": ("对账单已记账，账上未入账", "in the statement, and not posted here"),
+    "amount-differs": UNMATCHED["amount-differs"],
+    "account-differs": UNMATCHED["account-differs"],
+    "unclear": UNMATCHED["unclear"],
+}
+"""Of `clearing.rails.statements.Booked`."""

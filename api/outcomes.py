@@ -260,7 +260,10 @@ SENTENCES: Final[Mapping[str, Words]] = {
         "指令 {n} 的款项 {amount} 已退回：{reason}。",
         "Instruction {n}: {amount} has come back ({reason}).",
     ),
-    "instruction-replaced": ("指令 {n} 已改路径。", "Instruction {n} takes another way."),
+    "money-rerouted": (
+        "指令 {n} 的资金已改路径：停用 {replaced} 条，新增 {added} 条。",
+        "Money of instruction {n} goes another way: {replaced} replaced, {added} added.",
+    ),
     "instruction-added": (
         "新增指令 {n}：{payer} 直接付 {payee} {amount}。",
         "Instruction {n} is added: {payer} pays {payee} {amount} directly.",

@@ -152,6 +152,8 @@ def record_of(row: Mapping[str, Any]) -> InstructionRecord:
         refused_by=row.get("refused_by"),
         instead=row.get("instead"),
         pays=row.get("pays"),
+        holder=row.get("holder"),
+        stage=row.get("stage"),
     )
 
 

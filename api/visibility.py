@@ -323,7 +323,7 @@ def sees_instruction(caller: Caller, record: InstructionRecord) -> bool:
 
     The payer's bank, which no row names, sees it too (see `api.routes.clearing`).
     """
-    parties = (record.payer, record.payee, record.bank)
+    parties = (record.payer, record.payee, record.bank, record.creditor)
     is_theirs = caller.is_auditor or Role.OPERATOR in caller.roles
     return is_theirs or any(map(caller.is_or_manages, parties))
 

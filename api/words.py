@@ -6,7 +6,7 @@ Source: reference note 24; docs/glossary.md.
 from collections.abc import Mapping
 from typing import Final
 
-from api.bank_words import DAY, DAY_NOTES, STEPS, WRONG
+from api.bank_words import CLEARING, DAY, DAY_NOTES, STEPS, WRONG
 
 Words = tuple[str, str]
 """Chinese, English."""
@@ -317,15 +317,7 @@ KINDS: Final[Mapping[str, Words]] = {
     "early.cancel": ("提前兑付取消", "the key that offered an early payment was revoked"),
     "early.expire": ("提前兑付逾期", "an early payment's time is over"),
     "snapshot.request": ("申请快照", "a state of everything is asked for"),
-    "clearing.plan": ("清分方案", "a due date's plan is adopted"),
-    "clearing.report": ("银行回报", "a bank says what became of payments"),
-    "clearing.approve": ("兑付清单确认", "a debtor approves what is drawn on its account"),
-    "clearing.close": ("清分日终", "a clearing day is closed"),
-    "clearing.fund": ("可用资金", "a bank says what there is to pay with"),
-    "clearing.apportion": ("不足额分配", "less money than is due is divided"),
-    "clearing.reroute": ("清分路径变更", "money takes another way"),
-    "clearing.top-up": ("补付", "a debtor pays directly what has not come"),
-    "clearing.unpaid": ("到期未收", "what has not come is owed by the debtor itself"),
+    **CLEARING,
     "pending.expire": ("复核逾期", "nobody approved in time"),
     "pending.cancel": ("待复核失效", "a waiting statement ends with its key"),
     "approval.cancel": ("复核失效", "an approval ends with its key"),

@@ -1,8 +1,13 @@
-"""What an adopted plan leaves in the state: its run, its instructions, and their orders."""
+"""What an adopted plan leaves in the state: its run, its instructions, and their orders.
+
+A plan is of a due date, or of a debtor's money; what is common to both stands here.
+"""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+from clearing.instructed import with_debit
 from clearing.model import (
     DEBIT_LISTS,
     INSTRUCTIONS,
@@ -13,43 +18,78 @@ from clearing.model import (
     InstructionStatus,
     Order,
     Run,
+    RunStatus,
 )
 from clearing.routes import Instruction
-from registry.ids import Sid
+from registry.effects import Effect
+from registry.ids import LotId, Sid
 from registry.tables import Minor, MutableRows
 
 
-def adopt(state: MutableRows, run: Run, instructions: Sequence[Instruction]) -> None:
-    """Writes a run and its instructions; binds each lot to the one that pays it."""
-    state.add(RUNS, run)
+class Adopted(Effect, frozen=True, kw_only=True):
+    """A plan clears something; its instructions follow from the state."""
+
+    derived = frozenset({"decided"})
+
+    plan: Sid
+    pay_on: str
+    digest: str
+    certificate: str
+    instructions: int
+    vouchers: int
+    total: Minor
+    gross: Minor
+    policy: Sid
+    top_up_on: str | None = None
+    closes_at: int | None = None
+
+    def adopt(self, state: MutableRows, orders: Sequence[Instruction], **more: Any) -> None:
+        """Writes the run, its instructions and lists; binds each lot to what pays it.
+
+        Args:
+            state: Where.
+            orders: The instructions.
+            more: What else the run says: `due_on`, and `withheld` or `fund`.
+        """
+        run = Run(
+            plan=self.plan,
+            pay_on=self.pay_on,
+            digest=self.digest,
+            certificate=self.certificate,
+            instructions=self.instructions,
+            vouchers=self.vouchers,
+            total=self.total,
+            gross=self.gross,
+            posted=0,
+            ended=0,
+            status=RunStatus.PLANNED,
+            top_up_on=self.top_up_on,
+            policy=self.policy,
+            closes_at=self.closes_at,
+            **more,
+        )
+        state.add(RUNS, run)
+        lists: dict[Sid, DebitList] = {}
+        for record in records_of(self.plan, orders):
+            state.add(INSTRUCTIONS, record)
+            if not record.after:
+                drawn = lists.get(record.payer_account)
+                lists[record.payer_account] = with_debit(drawn, record)
+            for lot in record.lots:
+                state.add(ORDERS, Order(lot=LotId(lot), plan=self.plan, n=record.n))
+        for account in sorted(lists):
+            state.add(DEBIT_LISTS, lists[account])
+
+
+def records_of(plan: Sid, instructions: Sequence[Instruction]) -> Iterator[InstructionRecord]:
+    """Yields the rows of a plan's instructions, each with what its payee keeps of the money."""
     passed = Counter[int]()
     for instruction in instructions:
         for n in instruction.after:
             passed[n] += instruction.amount_minor
-    for row in debit_lists(run.plan, instructions):
-        state.add(DEBIT_LISTS, row)
     for instruction in instructions:
         kept = Minor(instruction.amount_minor - passed[instruction.n])
-        state.add(INSTRUCTIONS, record_of(run.plan, instruction, kept=kept))
-        for lot in instruction.lots:
-            state.add(ORDERS, Order(lot=lot, plan=run.plan, n=instruction.n))
-
-
-def debit_lists(plan: Sid, instructions: Sequence[Instruction]) -> list[DebitList]:
-    """Returns what a plan draws on each account of a debtor, by account."""
-    lists: dict[Sid, DebitList] = {}
-    for each in instructions:
-        if each.after:
-            continue
-        row = lists.get(each.payer_account)
-        lists[each.payer_account] = DebitList(
-            plan=plan,
-            account=each.payer_account,
-            debtor=each.payer,
-            instructions=1 if row is None else row.instructions + 1,
-            amount=Minor(each.amount_minor + (0 if row is None else row.amount)),
-        )
-    return [lists[account] for account in sorted(lists)]
+        yield record_of(plan, instruction, kept=kept)
 
 
 def record_of(plan: Sid, instruction: Instruction, *, kept: Minor) -> InstructionRecord:
@@ -72,4 +112,6 @@ def record_of(plan: Sid, instruction: Instruction, *, kept: Minor) -> Instructio
         status=InstructionStatus.PENDING,
         parts=instruction.parts,
         kept=kept,
+        holder=instruction.holder,
+        stage=instruction.stage,
     )

@@ -14,6 +14,6 @@ KINDS: tuple[Kind[Any], ...] = (
     *reroutes.KINDS,
     *closings.KINDS,
 )
-TIMED: tuple[TimedKind, ...] = covenants.TIMED
+TIMED: tuple[TimedKind, ...] = (*covenants.TIMED, *closings.TIMED)
 
 __all__ = ["KINDS", "TABLES", "TIMED"]

@@ -43,7 +43,7 @@ class InstructionStatus(StrEnum):
     REPLACED = "replaced"
     """Its money is sent another way."""
     REDIRECTED = "redirected"
-    """Its money came back, and is sent another way."""
+    """Its money came back, or along a way that was replaced, and is sent another way."""
 
 
 INSTRUCTION_MOVES: Mapping[InstructionStatus, frozenset[InstructionStatus]] = {
@@ -71,7 +71,8 @@ INSTRUCTION_MOVES: Mapping[InstructionStatus, frozenset[InstructionStatus]] = {
     ),
     # If its money has come after all, it goes back to the debtor.
     InstructionStatus.EXPIRED: frozenset({InstructionStatus.POSTED, InstructionStatus.REPLACED}),
-    InstructionStatus.REPLACED: frozenset({InstructionStatus.POSTED}),
+    # What comes along the old way all the same goes back to where the new one starts.
+    InstructionStatus.REPLACED: frozenset({InstructionStatus.POSTED, InstructionStatus.REDIRECTED}),
     InstructionStatus.RETURNED: frozenset({InstructionStatus.REDIRECTED}),
     InstructionStatus.REDIRECTED: frozenset(),
 }
@@ -164,6 +165,8 @@ class Run(Record, frozen=True, kw_only=True):
     """None where money of one debtor pays what is due of several dates."""
     pay_on: str
     digest: str
+    certificate: str
+    """The digest of what it leaves on each account (see `clearing.certificate`)."""
     instructions: int
     vouchers: int
     total: Minor
@@ -223,8 +226,17 @@ class InstructionRecord(Record, frozen=True, kw_only=True):
     """What is owed because of that one, by its sort, if it pays that."""
     returned_at: int | None = None
     """When the registry was told that its money came back, in milliseconds."""
+    holder: PartyId | None = None
+    """Who holds the lots that it pays, where that is not the payee."""
+    stage: Sid | None = None
+    """Of the hop from a stage to the account behind it: the statement that names the stage."""
     relayed: PartyId | None = None
     """The bank whose last word of it the operator relayed; none if a bank signed it itself."""
+
+    @property
+    def creditor(self) -> PartyId:
+        """Who is paid by it: the holder of the lots, whosever the account is."""
+        return self.holder or self.payee
 
 
 class DebitList(Record, frozen=True, kw_only=True):
@@ -275,7 +287,7 @@ class Obligation(Record, frozen=True, kw_only=True):
         n: Its number.
         voucher: The voucher.
         owed_by: Who has to pay.
-        owed_to: To whom.
+        owed_to: To whom: of what the debtor owes, the holder.
         account: Where the money is, or has to go: the payee's account of the instruction.
         amount: Minor units.
         lots: The lots that it is or was for; of a top-up alone they live.

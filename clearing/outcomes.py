@@ -11,7 +11,7 @@ Source: SD-21, SD-23; reference notes 11 and 19.
 from collections.abc import Iterable
 from typing import Any, Self
 
-from clearing.instructed import known_instruction, known_run
+from clearing.instructed import known_instruction, known_run, with_debit
 from clearing.model import (
     BALANCES,
     DEBIT_LISTS,
@@ -20,7 +20,6 @@ from clearing.model import (
     ORDERS,
     RUNS,
     Balance,
-    DebitList,
     InstructionRecord,
     InstructionStatus,
     ObligationStatus,
@@ -28,7 +27,7 @@ from clearing.model import (
     RunStatus,
 )
 from clearing.postings import JournalEntry, discharge, payment
-from registry.burdens import PLEDGES
+from registry.burdens import FREEZES, PLEDGES
 from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
 from registry.extinction import pay_down
@@ -163,11 +162,13 @@ class LotPaidInPart(Effect, frozen=True, kw_only=True):
         )
         _consume(state, self)
         state.add(LOTS, rest)
+        # What stands on it goes on; and so do freezes, where the court is paid.
         for burden in lot.burdens:
-            # A frozen lot is not paid, so what stands on it are pledges: they go on.
-            pledge = state.get(PLEDGES, burden)
+            pledge, freeze = state.get(PLEDGES, burden), state.get(FREEZES, burden)
             if pledge is not None:
                 state.put(PLEDGES, replace(pledge, lot=rest.lot))
+            elif freeze is not None:
+                state.put(FREEZES, replace(freeze, lot=rest.lot))
 
 
 def _consume(state: MutableRows, paid: LotDischarged | LotPaidInPart) -> None:
@@ -209,20 +210,6 @@ class InstructionExpired(_OfInstruction, frozen=True, kw_only=True):
         expire(state, known_instruction(state, self.plan, self.n))
 
 
-class InstructionReplaced(_OfInstruction, frozen=True, kw_only=True):
-    """An instruction's money is sent another way."""
-
-    def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Ends the instruction, if it had not ended, and its orders."""
-        record = known_instruction(state, self.plan, self.n)
-        has_returned = record.status == InstructionStatus.RETURNED
-        status = InstructionStatus.REDIRECTED if has_returned else InstructionStatus.REPLACED
-        state.put(INSTRUCTIONS, replace(record, status=status))
-        free(state, record, record.lots)
-        if not has_returned and record.status != InstructionStatus.EXPIRED:
-            _count(state, self.plan, ended=1)
-
-
 class InstructionAdded(Effect, frozen=True, kw_only=True):
     """An instruction stands in the place of another one of its plan, and goes direct."""
 
@@ -242,7 +229,14 @@ class InstructionAdded(Effect, frozen=True, kw_only=True):
     parts: tuple[str, ...]
     after: tuple[str, ...]
     remittance: str
+    holder: PartyId | None = None
     pays: str | None = None
+
+    @classmethod
+    def of(cls, record: InstructionRecord) -> Self:
+        """Returns the effect that adds an instruction."""
+        named = {name: getattr(record, name) for name in cls.__struct_fields__}
+        return cls(**named)
 
     def touched(self) -> tuple[Touch, ...]:
         """Touches the voucher."""
@@ -270,33 +264,11 @@ class InstructionAdded(Effect, frozen=True, kw_only=True):
             kept=self.kept,
             instead=self.instead,
             pays=self.pays,
+            holder=self.holder,
         )
-        state.add(INSTRUCTIONS, record)
-        for lot in self.lots:
-            state.put(ORDERS, Order(lot=LotId(lot), plan=self.plan, n=self.n))
-        run = known_run(state, self.plan)
-        if run.instructions != self.n:
+        if known_run(state, self.plan).instructions != self.n:
             raise InvariantBrokenError(f"entry {seal.index} adds {self.n} out of turn")
-        status = RunStatus.PLANNED if run.status == RunStatus.CLEARED else run.status
-        run = replace(run, instructions=self.n + 1, added=run.added + 1, status=status)
-        state.put(RUNS, run)
-        if self.after:
-            return
-        drawn = state.get(DEBIT_LISTS, self.plan, self.payer_account)
-        if drawn is None:
-            drawn = DebitList(
-                plan=self.plan,
-                account=self.payer_account,
-                debtor=self.payer,
-                instructions=0,
-                amount=Minor(0),
-            )
-        more = replace(
-            drawn,
-            instructions=drawn.instructions + 1,
-            amount=Minor(drawn.amount + self.amount),
-        )
-        state.put(DEBIT_LISTS, more)
+        add_instruction(state, record)
 
 
 class RunGoesOn(Effect, frozen=True, kw_only=True):
@@ -358,6 +330,30 @@ def expire(state: MutableRows, record: InstructionRecord) -> None:
     free(state, record, record.lots)
     _owe_still(state, record)
     _count(state, record.plan, ended=1)
+
+
+def replace_instruction(state: MutableRows, record: InstructionRecord) -> None:
+    """Ends an instruction whose money is sent another way, if it had not ended, and its orders."""
+    was_there = record.status in (InstructionStatus.RETURNED, InstructionStatus.REPLACED)
+    status = InstructionStatus.REDIRECTED if was_there else InstructionStatus.REPLACED
+    state.put(INSTRUCTIONS, replace(record, status=status))
+    free(state, record, record.lots)
+    if not was_there and record.status != InstructionStatus.EXPIRED:
+        _count(state, record.plan, ended=1)
+
+
+def add_instruction(state: MutableRows, record: InstructionRecord) -> None:
+    """Writes an instruction that stands in the place of another one, and binds its lots to it."""
+    state.add(INSTRUCTIONS, record)
+    for lot in record.lots:
+        state.put(ORDERS, Order(lot=LotId(lot), plan=record.plan, n=record.n))
+    run = known_run(state, record.plan)
+    status = RunStatus.PLANNED if run.status == RunStatus.CLEARED else run.status
+    run = replace(run, instructions=record.n + 1, added=run.added + 1, status=status)
+    state.put(RUNS, run)
+    if not record.after:
+        drawn = state.get(DEBIT_LISTS, record.plan, record.payer_account)
+        state.put(DEBIT_LISTS, with_debit(drawn, record))
 
 
 def _owe_still(state: MutableRows, record: InstructionRecord) -> None:

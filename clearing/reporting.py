@@ -43,7 +43,7 @@ from clearing.outcomes import (
     LotDischarged,
     LotPaidInPart,
 )
-from registry.burdens import FREEZES, frozen_lots, require_move
+from registry.burdens import FREEZES, court_accounts, frozen_lots, require_move
 from registry.debts import ExposureChanged, moved
 from registry.effects import Effect
 from registry.errors import InvariantBrokenError, MalformedError
@@ -57,6 +57,10 @@ from registry.tables import Minor, Rows
 
 EXPIRED_MAX: Final = 128
 """Instructions that one report has expire, so that it fits an entry; a close does the others."""
+
+
+MET_MAX: Final = 64
+"""Top-ups that one report tells to be met; the next one for the voucher tells of the others."""
 
 
 class Reported(StrEnum):
@@ -96,6 +100,8 @@ class Report:
         self._told: dict[int, InstructionStatus] = {}
         self._expired = 0
         """How many instructions have expired by it."""
+        self._met = 0
+        """How many top-ups it has found to be met."""
         self._gone: set[str] = set()
         """The lots that it has paid so far."""
         self._moved: dict[tuple[str, Sid, int], str] = {}
@@ -177,7 +183,7 @@ class Report:
         paid = self._discharged(record, debtor)
         self._effects += paid
         amount = sum(lot.amount for lot in paid)
-        self._gained[record.payee, debtor] -= amount
+        self._gained[record.creditor, debtor] -= amount
         if amount < record.kept:
             done = {lot.lot for lot in paid}
             owed = ReturnOwed(
@@ -207,11 +213,11 @@ class Report:
             n=n,
             voucher=record.voucher,
             debtor=debtor,
-            holder=record.payee,
+            holder=record.creditor,
             amount=record.amount,
         )
         self._effects.append(again)
-        self._gained[record.payee, debtor] -= record.amount
+        self._gained[record.creditor, debtor] -= record.amount
         return True
 
     def _meet_top_ups(self, record: InstructionRecord) -> None:
@@ -220,10 +226,16 @@ class Report:
             if owed.sort != Sort.TOP_UP or self._status_of(owed) == ObligationStatus.MET:
                 continue
             if all(self._is_gone(lot) for lot in owed.lots):
-                self._move(owed, ObligationStatus.MET)
+                self._meet(owed)
             elif record.pays == Sort.TOP_UP and record.instead == owed.n:
                 # The debtor's own payment has come for what is frozen by now.
                 self._move(owed, ObligationStatus.DUE)
+
+    def _meet(self, owed: Obligation) -> None:
+        """Adds that what was to be topped up has come, if the report may still tell of that."""
+        if self._met < MET_MAX:
+            self._met += 1
+            self._move(owed, ObligationStatus.MET)
 
     def _is_gone(self, lot: str) -> bool:
         """Tells whether a lot lives no more, this report's earlier items included."""
@@ -251,11 +263,11 @@ class Report:
             lot = self._state.get(LOTS, name)
             if lot is None or name in self._gone:
                 continue
-            if lot.burdens and frozen_lots(self._state.where(FREEZES, "lot", name)):
+            if lot.burdens and self._is_kept_from(record, lot):
                 continue
             self._gone.add(name)
-            if lot.voucher != record.voucher or lot.holder != record.payee:
-                raise InvariantBrokenError(f"lot {name} is not {record.payee}'s")
+            if lot.voucher != record.voucher or lot.holder != record.creditor:
+                raise InvariantBrokenError(f"lot {name} is not {record.creditor}'s")
             if part and int(part) != lot.amount:
                 paid.append(self._cut(lot, debtor, int(part)))
                 continue
@@ -268,6 +280,12 @@ class Report:
             )
             paid.append(discharged)
         return paid
+
+    def _is_kept_from(self, record: InstructionRecord, lot: Lot) -> bool:
+        """Tells whether a court keeps a lot from who is paid, unless it is the court itself."""
+        freezes = self._state.where(FREEZES, "lot", lot.lot)
+        is_courts = court_accounts(freezes).get(lot.lot) == record.payee_account
+        return bool(frozen_lots(freezes)) and not is_courts
 
     def _cut(self, lot: Lot, debtor: PartyId, part: int) -> LotPaidInPart:
         """Returns the payment of some of a lot; the report numbers what is left."""
@@ -327,11 +345,11 @@ class Report:
                 n=record.n,
                 voucher=record.voucher,
                 owed_by=debtor,
-                owed_to=record.payee,
+                owed_to=record.creditor,
                 account=record.payee_account,
                 amount=undone,
                 lots=lots,
             )
             self._effects.append(again)
-            self._gained[record.payee, debtor] += undone
+            self._gained[record.creditor, debtor] += undone
         self._expire_behind(record)

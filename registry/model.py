@@ -8,7 +8,7 @@ so that the live state grows with live lots and not with history.
 
 from enum import StrEnum
 
-from registry import burdens, credit, dealings, inboxes
+from registry import burdens, credit, dealings, inboxes, stages
 from registry.ids import Kid, LotId, Origin, PartyId, Sid
 from registry.people import (
     AFFILIATIONS,
@@ -166,11 +166,17 @@ class Account(Record, frozen=True, kw_only=True):
 
 
 class Mandate(Record, frozen=True, kw_only=True):
-    """An account owner's authority to debit the account for clearing (扣款授权)."""
+    """An account owner's authority to debit the account for clearing (扣款授权).
+
+    `onto` is the one account that it may be debited for, if it is a stage before that.
+    """
 
     mandate: Sid
     owner: PartyId
     account: Sid
+    onto: Sid | None = None
+    revoked: Sid | None = None
+    """The statement that revoked it; what was signed under it before stands."""
 
 
 class Voucher(Record, frozen=True, kw_only=True):
@@ -377,7 +383,7 @@ COMMITTED = Table(name="committed", row=Committed, key=("row",))
 TABLES = (
     LEDGER, KEYS, PENDING, APPROVALS, WAITED, SUSPENSIONS, AFFILIATIONS,
     REGISTRATIONS, OFFERS, GRANTS, POLICIES, CONSENTS, CALENDARS,
-    *burdens.TABLES, *inboxes.TABLES, *dealings.TABLES, LOTS,
+    *burdens.TABLES, *inboxes.TABLES, *dealings.TABLES, *stages.TABLES, LOTS,
     VOUCHER_NUMBERS, VOUCHERS, MANDATES, ACCOUNTS, PARTIES, APPROVAL_RULES,
     inboxes.INBOXES, DEADLINES, STATE_REQUESTS, BUCKETS, HISTORIES, COMMITTED, *credit.TABLES,
 )  # fmt: skip

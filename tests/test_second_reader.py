@@ -27,10 +27,11 @@ TABLES = (
     "ledger", "key_record", "pending", "approval", "waited", "suspension", "affiliation",
     "registration", "offer", "consent_grant", "policy", "consent", "calendar", "pledge",
     "freeze", "dispute", "filing", "search", "task", "accessory", "accession", "power",
-    "revocation", "withheld", "notice", "early", "financing", "lot", "voucher_number", "voucher",
-    "mandate", "account", "party", "approval_rule", "inbox", "deadline", "state_request", "bucket",
-    "history", "committed", "invoice", "backing", "debtor", "exposure", "issuance_stop",
-    "voiding", "fund", "run", "instruction", "debit_list", "order", "obligation", "balance",
+    "revocation", "withheld", "notice", "early", "financing", "stage", "lot", "voucher_number",
+    "voucher", "mandate", "account", "party", "approval_rule", "inbox", "deadline",
+    "state_request", "bucket", "history", "committed", "invoice", "backing", "debtor", "exposure",
+    "issuance_stop", "voiding", "fund", "run", "instruction", "debit_list",
+    "order", "obligation", "balance",
 )  # fmt: skip
 KEYS = {
     "issuance_stop": ["party", "reason"],

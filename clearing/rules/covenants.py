@@ -40,7 +40,7 @@ def _ask_missing(run: Run) -> Generator[Asked, Any, list[InstructionRecord]]:
     return [
         record
         for record in records
-        if record.lots and record.status != InstructionStatus.POSTED and is_vehicle(record.payee)
+        if record.lots and record.status != InstructionStatus.POSTED and is_vehicle(record.creditor)
     ]
 
 
@@ -80,7 +80,7 @@ def decide_unpaid(state: Rows, due: Due, _now: Now) -> tuple[Effect, ...]:
             n=record.n,
             voucher=voucher.voucher,
             owed_by=voucher.debtor,
-            owed_to=record.payee,
+            owed_to=record.creditor,
             account=record.payee_account,
             amount=Minor(sum(int(parts.get(lot.lot, lot.amount)) for lot in lots)),
             lots=tuple(lot.lot for lot in lots),

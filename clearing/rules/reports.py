@@ -98,9 +98,10 @@ def _reads_item(record: InstructionRecord, status: Reported, run: Run) -> ReadPl
         if lot is not None and lot.burdens:
             yield from where(FREEZES, "lot", lot.lot)
             yield from get_many(PLEDGES, lot.burdens)
+            yield from get_many(FREEZES, lot.burdens)
     yield from get(ACCOUNTS, record.payer_account)
     voucher = yield from get(VOUCHERS, record.voucher)
-    payee = yield from get(PARTIES, record.payee)
+    creditor = yield from get(PARTIES, record.creditor)
     yield from get_many(ORDERS, lots)
     for sort in Sort:
         numbers = {record.n} if record.instead is None else {record.n, record.instead}
@@ -110,11 +111,11 @@ def _reads_item(record: InstructionRecord, status: Reported, run: Run) -> ReadPl
     yield from get_many(LOTS, [lot for row in unmet for lot in row.lots])
     if voucher is not None:
         yield from reads_debtor(voucher.debtor)
-        yield from reads_held((payee,), voucher.debtor)
+        yield from reads_held((creditor,), voucher.debtor)
         names = (
             bank_account(record.payer_account),
             bank_account(record.payee_account),
-            claims_account(record.payee),
+            claims_account(record.creditor),
             debts_account(voucher.debtor),
         )
         yield from get_many(BALANCES, names)

@@ -101,6 +101,7 @@ class TestPlan:
             due_on="2026-03-01",
             pay_on="2026-03-02",
             digest=str(body["digest"]),
+            certificate=str(body["certificate"]),
             instructions=5,
             vouchers=1,
             total=Minor(100_000_000),
@@ -150,7 +151,10 @@ class TestPlan:
             "now": PAY_TIME - 1,
         }
         right = stated(world)
-        for what in ("pay_on", "vouchers", "instructions", "total", "gross", "withheld", "digest"):
+        for what in (
+            *("pay_on", "vouchers", "instructions", "total", "gross", "withheld"),
+            *("digest", "certificate"),
+        ):
             with pytest.raises(PlanDiffersError) as differs:
                 world.decide(PLAN, body, by="operator")
             assert differs.value.facts == {
@@ -220,6 +224,7 @@ def stated_of_nothing() -> dict[str, Json]:
         "due_on": "2026-03-01",
         "pay_on": "2026-03-01",
         "digest": sid("nothing"),
+        "certificate": sid("nothing"),
         "instructions": 77,
         "vouchers": 77,
         "total": "77",

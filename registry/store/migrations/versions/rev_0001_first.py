@@ -205,7 +205,7 @@ def make_rows() -> None:
     rows(
         "freeze",
         "freeze text, lot text, voucher text, holder text, authority text, number text, order "
-        "text, status text, bank text?, account text?, objection_ends int?",
+        "text, status text, bank text?, account text?, objection_ends int?, payee_account text?",
         key="freeze",
         indexes="lot",
     )
@@ -293,6 +293,13 @@ def make_rows() -> None:
         indexes="lot applicant financier kid quoted_by",
     )
     rows(
+        "stage",
+        "stage text, account text, owner text, via text, via_owner text, mandate text, "
+        "begins_on text, cycle_days int?, ended text?",
+        key="stage",
+        indexes="account via_owner owner",
+    )
+    rows(
         "lot",
         "lot text, voucher text, amount money, holder text, born int, due_on text, path text, "
         "tier int, acquired text, account text, collection_route bool, recourse bool, "
@@ -317,7 +324,7 @@ def make_rows() -> None:
     )
     rows(
         "mandate",
-        "mandate text, owner text, account text",
+        "mandate text, owner text, account text, onto text?, revoked text?",
         key="mandate",
         indexes="owner account",
     )
@@ -411,9 +418,9 @@ def make_rows() -> None:
     )
     rows(
         "run",
-        "plan text, due_on text?, pay_on text, digest text, instructions int, vouchers int, "
-        "total money, gross money, withheld money, posted int, ended int, status text, added "
-        "int, top_up_on text?, fund text?, policy text, closes_at int?",
+        "plan text, due_on text?, pay_on text, digest text, certificate text, instructions int, "
+        "vouchers int, total money, gross money, withheld money, posted int, ended int, status "
+        "text, added int, top_up_on text?, fund text?, policy text, closes_at int?",
         key="plan",
         indexes="due_on",
     )
@@ -422,8 +429,8 @@ def make_rows() -> None:
         "plan text, n int, route text, voucher text, payer_account text, payer text, "
         "payee_account text, payee text, bank text, amount money, authority text, lots text, "
         "after text, remittance text, status text, parts text, kept money, posted_at int?, "
-        "reason text?, refused_by text?, instead int?, pays text?, returned_at int?, relayed "
-        "text?",
+        "reason text?, refused_by text?, instead int?, pays text?, returned_at int?, holder "
+        "text?, stage text?, relayed text?",
         key="plan n",
         indexes="plan bank voucher",
     )

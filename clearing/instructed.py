@@ -40,6 +40,8 @@ def with_debit(drawn: DebitList | None, record: InstructionRecord) -> DebitList:
         debtor=record.payer,
         instructions=1,
         amount=record.amount,
+        waiting=1,
+        waiting_amount=record.amount,
     )
     if drawn is None:
         return more
@@ -47,6 +49,8 @@ def with_debit(drawn: DebitList | None, record: InstructionRecord) -> DebitList:
         drawn,
         instructions=drawn.instructions + 1,
         amount=Minor(drawn.amount + record.amount),
+        waiting=drawn.waiting + 1,
+        waiting_amount=Minor(drawn.waiting_amount + record.amount),
     )
 
 

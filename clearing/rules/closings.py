@@ -16,6 +16,7 @@ from clearing.errors import DayNotOverError, PlanDiffersError
 from clearing.fields import Tally
 from clearing.instructed import ask_instructions, known_run
 from clearing.model import (
+    DEBIT_LISTS,
     LAPSING,
     OBLIGATIONS,
     OPEN,
@@ -38,7 +39,17 @@ from registry.ids import PartyId, Sid
 from registry.model import Role
 from registry.state import run_reads
 from registry.statements import Body, Kind, Now, Statement, TimedKind
-from registry.tables import Get, MutableRows, ReadPlan, Rows, get, get_many, replace
+from registry.tables import (
+    Get,
+    Minor,
+    MutableRows,
+    ReadPlan,
+    Rows,
+    get,
+    get_many,
+    replace,
+    where,
+)
 
 MORE: Final = "clearing.close-more"
 """The kind of the entries that go on with a close."""
@@ -114,13 +125,16 @@ class RunClosed(Effect, frozen=True, kw_only=True):
     stuck: int
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Expires the instructions, frees their lots, and closes the run."""
+        """Expires the instructions, frees their lots, and closes the run; no list waits more."""
         run = known_run(state, self.plan)
         left = find_left(state, run)
         if (len(left.expired), len(left.stuck)) != (self.expired, self.stuck):
             raise InvariantBrokenError(f"entry {seal.index} does not follow from run {self.plan}")
         for record in left.expired:
             expire(state, record)
+        for row in state.where(DEBIT_LISTS, "plan", self.plan):
+            if row.waiting:
+                state.put(DEBIT_LISTS, replace(row, waiting=0, waiting_amount=Minor(0)))
         run = known_run(state, self.plan)
         state.put(RUNS, replace(run, status=RunStatus.CLOSED))
 
@@ -132,6 +146,7 @@ def _ask_left(plan: str) -> ReadPlan:
         return
     records = yield from ask_instructions(run)
     left = left_of(records, is_closed=run.status == RunStatus.CLOSED)
+    yield from where(DEBIT_LISTS, "plan", plan)
     yield from get_many(ORDERS, [lot for record in left.expired for lot in record.lots])
     owed = [(each.pays, each.plan, each.instead) for each in left.expired if each.pays]
     if owed:

@@ -57,7 +57,7 @@ def test_what_a_debtor_has_not_approved_is_not_ready_to_be_sent(town: Street) ->
         "account": town.accounts["core"], "amount": "100000000", "instructions": 1
     }  # fmt: skip
     (row,) = town.client.pages("/v1/clearing/lists", by=town.ids["core"])
-    assert (row["plan"], row["approved"]) == (plan, 0)
+    assert (row["plan"], row["waiting"]) == (plan, 1)
     town.do("core", "clearing.approve", body, re=plan)
     assert held(town, plan) == []
     assert [row["n"] for row in rows(town, plan) if row["ready"]] == [0]

@@ -34,20 +34,6 @@ WRONG: Final[Mapping[str, _Words]] = {
 }
 """Of piles; see `api.morning.payments`."""
 
-CLEARING: Final[Mapping[str, _Words]] = {
-    "clearing.plan": ("清分方案", "a due date's plan is adopted"),
-    "clearing.report": ("银行回报", "a bank says what became of payments"),
-    "clearing.approve": ("兑付清单确认", "a debtor approves what is drawn on its account"),
-    "clearing.close": ("清分日终", "a clearing day is closed"),
-    "clearing.fund": ("可用资金", "a bank says what there is to pay with"),
-    "clearing.apportion": ("不足额分配", "less money than is due is divided"),
-    "clearing.reroute": ("清分路径变更", "money takes another way"),
-    "clearing.top-up": ("补付", "a debtor pays directly what has not come"),
-    "clearing.close-more": ("清分日终续", "the close of a clearing day goes on"),
-    "clearing.unpaid": ("到期未收", "what has not come is owed by the debtor itself"),
-}
-"""Of kinds of clearing."""
-
 DAY: Final[Mapping[str, _Words]] = {
     "money-to-have": ("备款提醒", "money to have on your accounts"),
     "all-money-to-have": ("备款核对", "money to be on debtors' accounts"),

@@ -56,7 +56,11 @@ READERS: Final[Mapping[str, tuple[str, ...]]] = {
     "account.register": ("owner", "bank"),
     "account.verify": (),
     "payee.change": ("holder",),
-    "mandate.grant": ("owner",),
+    # A stage's mandate is answered by the owner of the account that it is for.
+    "mandate.grant": ("owner", "onto_owner"),
+    "mandate.revoke": ("owner",),
+    "account.stage": ("owner", "via_owner"),
+    "account.unstage": ("owner", "via_owner"),
     # It may name several assignors, who must not see one another.
     "consent.grant": ("party",),
     "consent.withdraw": (),

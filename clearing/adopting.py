@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from clearing.instructed import with_debit
+from clearing.drawn import debit_lists
 from clearing.model import (
     DEBIT_LISTS,
     INSTRUCTIONS,
     ORDERS,
     RUNS,
-    DebitList,
     InstructionRecord,
     InstructionStatus,
     Order,
@@ -69,16 +68,13 @@ class Adopted(Effect, frozen=True, kw_only=True):
             **more,
         )
         state.add(RUNS, run)
-        lists: dict[Sid, DebitList] = {}
-        for record in records_of(self.plan, orders):
+        records = list(records_of(self.plan, orders))
+        for row in debit_lists(records):
+            state.add(DEBIT_LISTS, row)
+        for record in records:
             state.add(INSTRUCTIONS, record)
-            if not record.after:
-                drawn = lists.get(record.payer_account)
-                lists[record.payer_account] = with_debit(drawn, record)
             for lot in record.lots:
                 state.add(ORDERS, Order(lot=LotId(lot), plan=self.plan, n=record.n))
-        for account in sorted(lists):
-            state.add(DEBIT_LISTS, lists[account])
 
 
 def records_of(plan: Sid, instructions: Sequence[Instruction]) -> Iterator[InstructionRecord]:

@@ -1,11 +1,13 @@
 """How long money took on its way, against the time that it was given (SD-22).
 
 The clock starts when the debtor's payment is posted, and stops for each account that keeps
-something when that is. A scheme that debits all accounts of a chain at once gives an hour
-from end to end; each hop of it has its share, so that it can be told early which one is late.
-How much that is says the policy under which the plan was adopted: see `clearing.day.hour_of`.
+something when that is; where the account has a stage, when the stage is credited: what goes
+on from there is the affair of whoever chose it. A scheme that debits all accounts of a chain
+at once gives an hour from end to end; each hop of it has its share, so that it can be told
+early which one is late. How much that is says the policy under which the plan was adopted:
+see `clearing.day.hour_of`.
 
-Source: SD-22; docs/clearing.md, A hop that breaks.
+Source: SD-22; reference note 18; docs/clearing.md, A hop that breaks.
 """
 
 from collections.abc import Iterable
@@ -31,9 +33,9 @@ class Delay:
     Attributes:
         n: The instruction that pays.
         payee: Who is paid.
-        hops: Instructions from the debtor's to this one.
+        hops: Instructions from the debtor's to the one that stops the clock.
         since: Milliseconds, when the debtor's payment was posted.
-        until: When this one was; None as long as it is not.
+        until: When that one was; None as long as it is not.
     """
 
     n: int
@@ -107,7 +109,10 @@ def delays_of(records: Iterable[InstructionRecord]) -> list[Delay]:
     for record in rows.values():
         if not record.kept or not record.after or record.status not in _RUNNING:
             continue
-        hops, root = 1, record
+        end = rows[int(record.after[0])] if record.stage else record
+        if not end.after:
+            continue
+        hops, root = 1, end
         while root.after:
             hops, root = hops + 1, rows[int(root.after[0])]
         if root.posted_at is None:
@@ -117,7 +122,7 @@ def delays_of(records: Iterable[InstructionRecord]) -> list[Delay]:
             payee=record.payee,
             hops=hops,
             since=root.posted_at,
-            until=record.posted_at,
+            until=end.posted_at,
         )
         delays.append(delay)
     return sorted(delays, key=lambda delay: delay.n)

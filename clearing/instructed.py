@@ -3,11 +3,11 @@
 from collections.abc import Generator, Iterator
 from typing import Any, Final
 
-from clearing.model import INSTRUCTIONS, RUNS, DebitList, InstructionRecord, Run
+from clearing.model import INSTRUCTIONS, RUNS, InstructionRecord, Run
 from registry.errors import InvariantBrokenError
 from registry.ids import Sid
 from registry.state import run_reads
-from registry.tables import Get, Minor, Rows, replace
+from registry.tables import Get, Rows
 
 BEHIND_AT_ONCE: Final = 32
 """Instructions that are asked for at once on the way to a voucher's last one."""
@@ -30,28 +30,6 @@ def known_run(state: Rows, plan: Sid) -> Run:
     if run is None:
         raise InvariantBrokenError(f"no run of plan {plan}")
     return run
-
-
-def with_debit(drawn: DebitList | None, record: InstructionRecord) -> DebitList:
-    """Returns a debtor's list with one payment more, a new one if there is none."""
-    more = DebitList(
-        plan=record.plan,
-        account=record.payer_account,
-        debtor=record.payer,
-        instructions=1,
-        amount=record.amount,
-        waiting=1,
-        waiting_amount=record.amount,
-    )
-    if drawn is None:
-        return more
-    return replace(
-        drawn,
-        instructions=drawn.instructions + 1,
-        amount=Minor(drawn.amount + record.amount),
-        waiting=drawn.waiting + 1,
-        waiting_amount=Minor(drawn.waiting_amount + record.amount),
-    )
 
 
 def ask_behind(record: InstructionRecord, run: Run) -> Generator[Any, Any, list[InstructionRecord]]:

@@ -11,10 +11,10 @@ Source: SD-21, SD-23; reference notes 11 and 19.
 from collections.abc import Iterable
 from typing import Any, Self
 
-from clearing.instructed import known_instruction, known_run, with_debit
+from clearing.drawn import draw_more
+from clearing.instructed import known_instruction, known_run
 from clearing.model import (
     BALANCES,
-    DEBIT_LISTS,
     INSTRUCTIONS,
     OBLIGATIONS,
     ORDERS,
@@ -197,7 +197,7 @@ class InstructionRejected(_OfInstruction, frozen=True, kw_only=True):
             relayed=None,
         )
         state.put(INSTRUCTIONS, marked)
-        if not record.after:
+        if not record.after or record.pays is not None:
             free(state, record, record.lots)
             _owe_still(state, record)
 
@@ -352,8 +352,7 @@ def add_instruction(state: MutableRows, record: InstructionRecord) -> None:
     run = replace(run, instructions=record.n + 1, added=run.added + 1, status=status)
     state.put(RUNS, run)
     if not record.after:
-        drawn = state.get(DEBIT_LISTS, record.plan, record.payer_account)
-        state.put(DEBIT_LISTS, with_debit(drawn, record))
+        draw_more(state, record)
 
 
 def _owe_still(state: MutableRows, record: InstructionRecord) -> None:

@@ -13,6 +13,10 @@ NOTICE_DAYS: Final = 4
 """After so many days a stage is passed: it changes where money goes, as another payee account
 would, and that is not changed by one person in the last three days before it is due (FR-13)."""
 
+MONTH_DAYS: Final = 31
+QUARTER_DAYS: Final = 91
+"""A cycle longer than a month needs its flag, and one longer than three there is not (SD-29)."""
+
 
 class Stage(Record, frozen=True, kw_only=True):
     """An account before another one, through which clearing pays it.

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from clearing.drawn import end_waiting
 from clearing.errors import DayNotOverError, PlanDiffersError
 from clearing.fields import Tally
 from clearing.instructed import ask_instructions, known_run
@@ -41,7 +42,6 @@ from registry.state import run_reads
 from registry.statements import Body, Kind, Now, Statement, TimedKind
 from registry.tables import (
     Get,
-    Minor,
     MutableRows,
     ReadPlan,
     Rows,
@@ -132,9 +132,7 @@ class RunClosed(Effect, frozen=True, kw_only=True):
             raise InvariantBrokenError(f"entry {seal.index} does not follow from run {self.plan}")
         for record in left.expired:
             expire(state, record)
-        for row in state.where(DEBIT_LISTS, "plan", self.plan):
-            if row.waiting:
-                state.put(DEBIT_LISTS, replace(row, waiting=0, waiting_amount=Minor(0)))
+        end_waiting(state, self.plan)
         run = known_run(state, self.plan)
         state.put(RUNS, replace(run, status=RunStatus.CLOSED))
 

@@ -59,6 +59,7 @@ STILL_SIGNED = {
     "clearing.approve", "clearing.fund", "clearing.report", "pledge.release", "dispute.withdraw",
     "lot.object",
     "financing.end", "financing.receive", "early.receive", "registration.cancel",
+    "mandate.revoke", "account.unstage",
 }  # fmt: skip
 """Receipts, acknowledgements, revocations, a bank's reports, a debtor's objection, its list."""
 

@@ -105,16 +105,18 @@ class ClearingFolds:
         plan, account = row["plan"], row["payer_account"]
         if (plan, account) not in self.rows.get("debit_list", {}):
             self.put("debit_list", plan=plan, account=account, debtor=row["payer"],
-                     instructions=0, amount="0", approved=0, through=0)  # fmt: skip
+                     instructions=0, amount="0", waiting=0, waiting_amount="0",
+                     through=0)  # fmt: skip
         drawn = self.get("debit_list", plan, account)
         amount = str(int(drawn["amount"]) + int(row["amount"]))
+        waiting = str(int(drawn["waiting_amount"]) + int(row["amount"]))
         self.change("debit_list", plan, account, instructions=drawn["instructions"] + 1,
-                    amount=amount)  # fmt: skip
+                    amount=amount, waiting=drawn["waiting"] + 1,
+                    waiting_amount=waiting)  # fmt: skip
 
-    def list_approved(self: Rows, plan: str, account: str, instructions: int, approval: str,
-                      **_: Any) -> None:  # fmt: skip
+    def list_approved(self: Rows, plan: str, account: str, approval: str, **_: Any) -> None:
         through = self.get("run", plan)["instructions"]
-        self.change("debit_list", plan, account, approved=instructions, through=through,
+        self.change("debit_list", plan, account, waiting=0, waiting_amount="0", through=through,
                     approval=approval, approved_at=self.time)  # fmt: skip
 
     def run_goes_on(self: Rows, plan: str, closes_at: int) -> None:
@@ -334,6 +336,9 @@ class ClearingFolds:
                 row["status"] == "rejected" and row["after"]
             ):
                 self.expire(row)
+        for of, account in [*self.rows["debit_list"]]:
+            if of == plan:
+                self.change("debit_list", plan, account, waiting=0, waiting_amount="0")
         self.change("run", plan, status="closed")
 
     def lot_paid_in_part(self: Rows, lot: str, voucher: str, debtor: str, holder: str,

@@ -469,8 +469,8 @@ def make_rows() -> None:
     )
     rows(
         "debit_list",
-        "plan text, account text, debtor text, instructions int, amount money, approved int, "
-        "through int, approval text?, approved_at int?",
+        "plan text, account text, debtor text, instructions int, amount money, waiting int, "
+        "waiting_amount money, through int, approval text?, approved_at int?",
         key="plan account",
         indexes="plan account debtor",
     )

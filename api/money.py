@@ -81,7 +81,7 @@ def _way(
     path = [last]
     while path[0].after:
         path.insert(0, rows[last.plan, int(path[0].after[0])])
-    if not _concerns(caller, last.payee):
+    if not _concerns(caller, last.payee, last.creditor):
         path = [hop for hop in path if _concerns(caller, hop.payer, hop.payee, hop.bank)]
     if last not in path:
         return {"plan": last.plan, "hops": [_hop(record) for record in path]} if path else None
@@ -109,7 +109,7 @@ def _hop(record: InstructionRecord) -> Row:
         "status": record.status,
         "route": record.route,
     }
-    for name in ("posted_at", "returned_at", "reason", "relayed"):
+    for name in ("posted_at", "returned_at", "reason", "relayed", "holder", "stage"):
         if (value := getattr(record, name)) is not None:
             hop[name] = value
     return hop
@@ -153,12 +153,16 @@ def exposure_of(records: Sequence[InstructionRecord], caller: Caller, *, now: in
                 "amount": str(stay.amount_minor),
                 "since": stay.since,
                 **({} if stay.until is None else {"until": stay.until}),
+                **({"at_stage": True} if stay.at_stage else {}),
                 "fen_days": str(yuan_days(stay.integral(now))),
             }
             for stay in stays
             if _concerns(caller, stay.beneficiary)
         ],
         "others_fen_days": str(yuan_days(sum(stay.integral(now) for stay in stays))),
+        "saved_fen_days": str(
+            yuan_days(sum(stay.integral(now) for stay in stays if not stay.at_stage))
+        ),
         "gross_fen_days": str(yuan_days(sum(stay.integral(now) for stay in gross))),
         "peak": str(peak_minor(stays)),
         "late": [

@@ -30,6 +30,7 @@ from registry.model import (
 from registry.people import WAITED, Affiliation, Pending, WaitEnd
 from registry.ports import LedgerStore
 from registry.signing import split_jws
+from registry.stages import Stage
 from registry.tables import Get
 
 READERS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -317,7 +318,7 @@ def sees_account(caller: Caller, account: Account) -> bool:
 
 def sees_payees_part(caller: Caller, row: Mapping[str, Json]) -> bool:
     """Tells whether a caller is paid by an instruction, or keeps the payee's account."""
-    sides = (str(row["payee"]), str(row["bank"]))
+    sides = (str(row["payee"]), str(row["bank"]), str(row.get("holder", "")))
     return caller.is_auditor or any(map(caller.is_or_manages, sides))
 
 
@@ -329,6 +330,12 @@ def sees_instruction(caller: Caller, record: InstructionRecord) -> bool:
     parties = (record.payer, record.payee, record.bank, record.creditor)
     is_theirs = caller.is_auditor or Role.OPERATOR in caller.roles
     return is_theirs or any(map(caller.is_or_manages, parties))
+
+
+def sees_stage(caller: Caller, stage: Stage) -> bool:
+    """Tells whether a caller is paid by way of a stage, owns it, or runs the clearing."""
+    is_theirs = caller.is_auditor or Role.OPERATOR in caller.roles
+    return is_theirs or any(map(caller.is_or_manages, (stage.owner, stage.via_owner)))
 
 
 def sees_obligation(caller: Caller, row: Obligation) -> bool:

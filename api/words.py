@@ -121,6 +121,7 @@ DAYS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("pledges-to-register", "tasks", "all-tasks", "orders-to-pay-a-court"), "by"),
     "voidings-to-answer": "due",
     "accessions-to-refuse": "by",
+    **dict.fromkeys(("sweeps", "sweeps-to-receive", "all-sweeps"), "by"),
     **dict.fromkeys(("unpaid", "paid-today", "paid-soon", "not-yet-acknowledged"), "due"),
     **dict.fromkeys(("overdue", "owed-today", "owed-soon"), "due"),
     **dict.fromkeys(("all-overdue", "matures-today", "matures-soon"), "due"),

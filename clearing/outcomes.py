@@ -243,6 +243,7 @@ class InstructionAdded(Effect, frozen=True, kw_only=True):
     after: tuple[str, ...]
     remittance: str
     holder: PartyId | None = None
+    stage: Sid | None = None
     pays: str | None = None
 
     def touched(self) -> tuple[Touch, ...]:
@@ -272,6 +273,7 @@ class InstructionAdded(Effect, frozen=True, kw_only=True):
             instead=self.instead,
             pays=self.pays,
             holder=self.holder,
+            stage=self.stage,
         )
         state.add(INSTRUCTIONS, record)
         for lot in self.lots:

@@ -258,6 +258,8 @@ def _added(
         payee_account=payment.account,
         payee=into.owner,
         holder=holder,
+        # What a stage could not pay on waits there still, and is to be swept as before.
+        stage=record.stage if payment.lots and not is_own else None,
         bank=into.bank,
         amount=Minor(payment.amount_minor),
         kept=Minor(payment.amount_minor if payment.lots or is_own else 0),

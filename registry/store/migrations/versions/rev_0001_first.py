@@ -432,7 +432,7 @@ def make_rows() -> None:
         "reason text?, refused_by text?, instead int?, pays text?, returned_at int?, holder "
         "text?, stage text?, relayed text?",
         key="plan n",
-        indexes="plan bank voucher",
+        indexes="plan bank voucher stage",
     )
     rows(
         "order",

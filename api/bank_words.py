@@ -65,3 +65,22 @@ IGNORED: Final[Mapping[str, _Words]] = {
     "waits": ("待前序入账", "waits for the one before"),
 }
 """Of `clearing.rails.findings.Ignored`."""
+
+DIFFERS: Final[Mapping[str, _Words]] = {
+    "lot": ("子凭证不平", "a lot does not add up"),
+    "unknown": ("不在应付之列", "paid, and was not scheduled"),
+    "elsewhere": ("付至其他账户", "paid into another account"),
+    "account": ("账户转出过多", "more has left than came to pass"),
+}
+"""Of `clearing.reconciliation.Differs`."""
+
+BOOKED: Final[Mapping[str, _Words]] = {
+    "gap": UNMATCHED["gap"],
+    "break": ("与上期余额不连续", "does not begin where the last one ended"),
+    "not-booked": ("账上已入账，对账单无记录", "posted here, and not in the statement"),
+    "not-posted": ("对账单已记账，账上未入账", "in the statement, and not posted here"),
+    "amount-differs": UNMATCHED["amount-differs"],
+    "account-differs": UNMATCHED["account-differs"],
+    "unclear": UNMATCHED["unclear"],
+}
+"""Of `clearing.rails.statements.Booked`."""

@@ -1,10 +1,10 @@
-"""Where the money of a lot went, what lay on whose accounts, and what each holder got.
+"""Where the money of a lot went, what is owed because of it, and what lay on whose accounts.
 
 All of it follows from the instructions that banks have answered; it proves nothing that
 these do not.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from api.auth import Caller
@@ -12,7 +12,6 @@ from api.find import changes_made_by
 from clearing.delays import delays_of
 from clearing.exposure import gross_stays_of, peak_minor, stays_of, yuan_days
 from clearing.model import INSTRUCTIONS, OBLIGATIONS, InstructionRecord, Obligation, Sort
-from registry.canonical import Json
 from registry.errors import RegistryError
 from registry.ids import PartyId, Sid, parse_lot_id
 from registry.model import LOTS
@@ -171,35 +170,3 @@ def exposure_of(records: Sequence[InstructionRecord], caller: Caller, *, now: in
             if _concerns(caller, each.payee) and each.is_late(now)
         ],
     }
-
-
-def certificate_of(records: Iterable[InstructionRecord]) -> list[dict[str, Json]]:
-    """Compares what each account is left with by a plan with what direct clearing leaves there.
-
-    Returns:
-        By payee and account: `direct`, what its owner's lots come to; `planned`, what the
-        plan's instructions leave there; `passes`, what goes through. The first two are equal,
-        or the plan would not have been adopted.
-    """
-    direct: dict[tuple[str, str], int] = {}
-    left: dict[tuple[str, str], int] = {}
-    came: dict[tuple[str, str], int] = {}
-    for record in records:
-        if record.instead is not None:
-            continue
-        payer, payee = (record.payer, record.payer_account), (record.payee, record.payee_account)
-        direct[payee] = direct.get(payee, 0) + record.kept
-        came[payee] = came.get(payee, 0) + record.amount
-        left[payee] = left.get(payee, 0) + record.amount
-        if record.after:
-            left[payer] = left.get(payer, 0) - record.amount
-    return [
-        {
-            "payee": payee,
-            "account": account,
-            "direct": str(direct[payee, account]),
-            "planned": str(left[payee, account]),
-            "passes": str(came[payee, account] - left[payee, account]),
-        }
-        for payee, account in sorted(direct)
-    ]

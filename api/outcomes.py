@@ -272,7 +272,10 @@ SENTENCES: Final[Mapping[str, Words]] = {
         "指令 {n} 的款项 {amount} 已退回：{reason}。",
         "Instruction {n}: {amount} has come back ({reason}).",
     ),
-    "instruction-replaced": ("指令 {n} 已改路径。", "Instruction {n} takes another way."),
+    "money-rerouted": (
+        "指令 {n} 的资金已改路径：停用 {replaced} 条，新增 {added} 条。",
+        "Money of instruction {n} goes another way: {replaced} replaced, {added} added.",
+    ),
     "instruction-added": (
         "新增指令 {n}：{payer} 直接付 {payee} {amount}。",
         "Instruction {n} is added: {payer} pays {payee} {amount} directly.",
@@ -288,6 +291,14 @@ SENTENCES: Final[Mapping[str, Words]] = {
     "run-closed": (
         "清分日终：{expired} 条指令失效，{stuck} 条在途。",
         "The day is closed: {expired} instructions expire, {stuck} are on their way.",
+    ),
+    "list-approved": (
+        "{debtor} 已确认兑付清单：{instructions} 笔，{amount}。",
+        "{debtor} approves what is drawn on its account: {instructions} payments, {amount}.",
+    ),
+    "run-goes-on": (
+        "新增指令在下一清分日日终前有效。",
+        "What was added may be carried out until a further day is over.",
     ),
     "fund-stated": (
         "{debtor} 可用资金 {amount}；在分配前该账户不出其他款项。",

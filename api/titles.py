@@ -145,6 +145,8 @@ TITLES: Final = {
     "already-planned": "该到期日已有清分方案",
     "nothing-due": "该日没有到期的子凭证",
     "pay-day-not-begun": "付款日尚未开始",
+    "day-not-over": "清分日尚未结束",
+    "nothing-to-approve": "没有待确认的兑付清单",
     "plan-differs": "方案与台账状态不符",
     "instruction-not-found": "没有这条指令",
     "money-spent": "款项已转出，不能退回",

@@ -132,6 +132,7 @@ READERS: Final[Mapping[str, tuple[str, ...]]] = {
     # One report tells of many payments, whose sides must not see one another; its bank may
     # see what was relayed in its name.
     "clearing.report": ("bank",),
+    "clearing.approve": ("debtor",),
     "clearing.close": (),
     "clearing.fund": ("debtor",),
     "clearing.apportion": (),

@@ -3,16 +3,17 @@
 from typing import Any
 
 from clearing.model import TABLES
-from clearing.rules import closings, covenants, funds, plans, reports, reroutes
+from clearing.rules import closings, covenants, funds, lists, plans, reports, reroutes
 from registry.statements import Kind, TimedKind
 
 KINDS: tuple[Kind[Any], ...] = (
     *plans.KINDS,
     *funds.KINDS,
+    *lists.KINDS,
     *reports.KINDS,
     *reroutes.KINDS,
     *closings.KINDS,
 )
-TIMED: tuple[TimedKind, ...] = covenants.TIMED
+TIMED: tuple[TimedKind, ...] = (*covenants.TIMED, *closings.TIMED)
 
 __all__ = ["KINDS", "TABLES", "TIMED"]

@@ -43,7 +43,7 @@ class InstructionStatus(StrEnum):
     REPLACED = "replaced"
     """Its money is sent another way."""
     REDIRECTED = "redirected"
-    """Its money came back, and is sent another way."""
+    """Its money came back, or along a way that was replaced, and is sent another way."""
 
 
 INSTRUCTION_MOVES: Mapping[InstructionStatus, frozenset[InstructionStatus]] = {
@@ -71,7 +71,8 @@ INSTRUCTION_MOVES: Mapping[InstructionStatus, frozenset[InstructionStatus]] = {
     ),
     # If its money has come after all, it goes back to the debtor.
     InstructionStatus.EXPIRED: frozenset({InstructionStatus.POSTED, InstructionStatus.REPLACED}),
-    InstructionStatus.REPLACED: frozenset({InstructionStatus.POSTED}),
+    # What comes along the old way all the same goes back to where the new one starts.
+    InstructionStatus.REPLACED: frozenset({InstructionStatus.POSTED, InstructionStatus.REDIRECTED}),
     InstructionStatus.RETURNED: frozenset({InstructionStatus.REDIRECTED}),
     InstructionStatus.REDIRECTED: frozenset(),
 }
@@ -164,6 +165,8 @@ class Run(Record, frozen=True, kw_only=True):
     """None where money of one debtor pays what is due of several dates."""
     pay_on: str
     digest: str
+    certificate: str
+    """The digest of what it leaves on each account (see `clearing.certificate`)."""
     instructions: int
     vouchers: int
     total: Minor
@@ -180,6 +183,10 @@ class Run(Record, frozen=True, kw_only=True):
     """The day by which the debtor pays plans and trusts what has not come."""
     fund: Sid | None = None
     """The money that it divides."""
+    policy: Sid
+    """The policy under which it was adopted."""
+    closes_at: int | None = None
+    """When its day is over, in milliseconds; None where no rule says."""
 
 
 class InstructionRecord(Record, frozen=True, kw_only=True):
@@ -230,6 +237,37 @@ class InstructionRecord(Record, frozen=True, kw_only=True):
     def creditor(self) -> PartyId:
         """Who is paid by it: the holder of the lots, whosever the account is."""
         return self.holder or self.payee
+
+
+class DebitList(Record, frozen=True, kw_only=True):
+    """What a plan draws on an account of a debtor, and how much of that it has approved (兑付清单).
+
+    Attributes:
+        plan: The plan.
+        account: The account.
+        debtor: Whose account it is.
+        instructions: How many are drawn on it as the debtor's own payments.
+        amount: What they come to.
+        approved: How many of them the debtor has approved.
+        through: How many instructions the plan had then: what was added since is not approved.
+        approval: The statement that approved them.
+        approved_at: When, in milliseconds.
+    """
+
+    plan: Sid
+    account: Sid
+    debtor: PartyId
+    instructions: int
+    amount: Minor
+    approved: int = 0
+    through: int = 0
+    approval: Sid | None = None
+    approved_at: int | None = None
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether the debtor has approved all that is on it by now."""
+        return self.approved == self.instructions
 
 
 class Order(Record, frozen=True, kw_only=True):
@@ -297,6 +335,12 @@ INSTRUCTIONS = Table(
     indexes=("plan", "bank", "voucher", "stage"),
     lasting=True,
 )
+DEBIT_LISTS = Table(
+    name="debit_list",
+    row=DebitList,
+    key=("plan", "account"),
+    indexes=("plan", "account", "debtor"),
+)
 ORDERS = Table(name="order", row=Order, key=("lot",))
 OBLIGATIONS = Table(
     name="obligation",
@@ -306,5 +350,5 @@ OBLIGATIONS = Table(
 )
 BALANCES = Table(name="balance", row=Balance, key=("account",))
 
-TABLES = (FUNDS, RUNS, INSTRUCTIONS, ORDERS, OBLIGATIONS, BALANCES)
+TABLES = (FUNDS, RUNS, INSTRUCTIONS, DEBIT_LISTS, ORDERS, OBLIGATIONS, BALANCES)
 """Clearing's tables, in the order in which batches read them and digests hash them."""

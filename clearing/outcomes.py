@@ -11,6 +11,7 @@ Source: SD-21, SD-23; reference notes 11 and 19.
 from collections.abc import Iterable
 from typing import Any, Self
 
+from clearing.drawn import draw_more
 from clearing.instructed import known_instruction, known_run
 from clearing.model import (
     BALANCES,
@@ -209,20 +210,6 @@ class InstructionExpired(_OfInstruction, frozen=True, kw_only=True):
         expire(state, known_instruction(state, self.plan, self.n))
 
 
-class InstructionReplaced(_OfInstruction, frozen=True, kw_only=True):
-    """An instruction's money is sent another way."""
-
-    def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Ends the instruction, if it had not ended, and its orders."""
-        record = known_instruction(state, self.plan, self.n)
-        has_returned = record.status == InstructionStatus.RETURNED
-        status = InstructionStatus.REDIRECTED if has_returned else InstructionStatus.REPLACED
-        state.put(INSTRUCTIONS, replace(record, status=status))
-        free(state, record, record.lots)
-        if not has_returned and record.status != InstructionStatus.EXPIRED:
-            _count(state, self.plan, ended=1)
-
-
 class InstructionAdded(Effect, frozen=True, kw_only=True):
     """An instruction stands in the place of another one of its plan, and goes direct."""
 
@@ -243,15 +230,20 @@ class InstructionAdded(Effect, frozen=True, kw_only=True):
     after: tuple[str, ...]
     remittance: str
     holder: PartyId | None = None
-    stage: Sid | None = None
     pays: str | None = None
+
+    @classmethod
+    def of(cls, record: InstructionRecord) -> Self:
+        """Returns the effect that adds an instruction."""
+        named = {name: getattr(record, name) for name in cls.__struct_fields__}
+        return cls(**named)
 
     def touched(self) -> tuple[Touch, ...]:
         """Touches the voucher."""
         return (("voucher", self.voucher),)
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Writes the instruction, and binds its lots to it."""
+        """Writes the instruction, binds its lots to it, and adds it to its debtor's list."""
         record = InstructionRecord(
             plan=self.plan,
             n=self.n,
@@ -273,17 +265,22 @@ class InstructionAdded(Effect, frozen=True, kw_only=True):
             instead=self.instead,
             pays=self.pays,
             holder=self.holder,
-            stage=self.stage,
         )
-        state.add(INSTRUCTIONS, record)
-        for lot in self.lots:
-            state.put(ORDERS, Order(lot=LotId(lot), plan=self.plan, n=self.n))
-        run = known_run(state, self.plan)
-        if run.instructions != self.n:
+        if known_run(state, self.plan).instructions != self.n:
             raise InvariantBrokenError(f"entry {seal.index} adds {self.n} out of turn")
-        status = RunStatus.PLANNED if run.status == RunStatus.CLEARED else run.status
-        run = replace(run, instructions=self.n + 1, added=run.added + 1, status=status)
-        state.put(RUNS, run)
+        add_instruction(state, record)
+
+
+class RunGoesOn(Effect, frozen=True, kw_only=True):
+    """What was added to a run may be carried out until the end of a further day."""
+
+    plan: Sid
+    closes_at: int
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Moves the end of the run's day."""
+        run = known_run(state, self.plan)
+        state.put(RUNS, replace(run, closes_at=self.closes_at))
 
 
 class InstructionReturned(_Movement, frozen=True, kw_only=True):
@@ -333,6 +330,29 @@ def expire(state: MutableRows, record: InstructionRecord) -> None:
     free(state, record, record.lots)
     _owe_still(state, record)
     _count(state, record.plan, ended=1)
+
+
+def replace_instruction(state: MutableRows, record: InstructionRecord) -> None:
+    """Ends an instruction whose money is sent another way, if it had not ended, and its orders."""
+    was_there = record.status in (InstructionStatus.RETURNED, InstructionStatus.REPLACED)
+    status = InstructionStatus.REDIRECTED if was_there else InstructionStatus.REPLACED
+    state.put(INSTRUCTIONS, replace(record, status=status))
+    free(state, record, record.lots)
+    if not was_there and record.status != InstructionStatus.EXPIRED:
+        _count(state, record.plan, ended=1)
+
+
+def add_instruction(state: MutableRows, record: InstructionRecord) -> None:
+    """Writes an instruction that stands in the place of another one, and binds its lots to it."""
+    state.add(INSTRUCTIONS, record)
+    for lot in record.lots:
+        state.put(ORDERS, Order(lot=LotId(lot), plan=record.plan, n=record.n))
+    run = known_run(state, record.plan)
+    status = RunStatus.PLANNED if run.status == RunStatus.CLEARED else run.status
+    run = replace(run, instructions=record.n + 1, added=run.added + 1, status=status)
+    state.put(RUNS, run)
+    if not record.after:
+        draw_more(state, record)
 
 
 def _owe_still(state: MutableRows, record: InstructionRecord) -> None:

@@ -59,6 +59,10 @@ EXPIRED_MAX: Final = 128
 """Instructions that one report has expire, so that it fits an entry; a close does the others."""
 
 
+MET_MAX: Final = 64
+"""Top-ups that one report tells to be met; the next one for the voucher tells of the others."""
+
+
 class Reported(StrEnum):
     """What a bank says of an instruction."""
 
@@ -96,6 +100,8 @@ class Report:
         self._told: dict[int, InstructionStatus] = {}
         self._expired = 0
         """How many instructions have expired by it."""
+        self._met = 0
+        """How many top-ups it has found to be met."""
         self._gone: set[str] = set()
         """The lots that it has paid so far."""
         self._moved: dict[tuple[str, Sid, int], str] = {}
@@ -220,10 +226,16 @@ class Report:
             if owed.sort != Sort.TOP_UP or self._status_of(owed) == ObligationStatus.MET:
                 continue
             if all(self._is_gone(lot) for lot in owed.lots):
-                self._move(owed, ObligationStatus.MET)
+                self._meet(owed)
             elif record.pays == Sort.TOP_UP and record.instead == owed.n:
                 # The debtor's own payment has come for what is frozen by now.
                 self._move(owed, ObligationStatus.DUE)
+
+    def _meet(self, owed: Obligation) -> None:
+        """Adds that what was to be topped up has come, if the report may still tell of that."""
+        if self._met < MET_MAX:
+            self._met += 1
+            self._move(owed, ObligationStatus.MET)
 
     def _is_gone(self, lot: str) -> bool:
         """Tells whether a lot lives no more, this report's earlier items included."""

@@ -3,9 +3,19 @@
 Written from `docs/formats.md` alone; nothing of the program is imported.
 """
 
+import base64
+import hashlib
+import json
 from typing import Any, Protocol
 
 Row = dict[str, Any]
+
+
+def digest_of(domain: bytes, rows: list[Row]) -> str:
+    lines = (json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n"
+             for row in rows)  # fmt: skip
+    found = hashlib.sha256(domain + b"\0" + "".join(lines).encode()).digest()
+    return base64.urlsafe_b64encode(found).decode().rstrip("=")
 
 
 class Rows(Protocol):
@@ -22,25 +32,51 @@ class Rows(Protocol):
     def book(self, account: str, amount: int) -> None: ...
     def count(self, plan: str, *, posted: int = 0, ended: int = 0) -> None: ...
     def free(self, row: Row) -> None: ...
+    def list_debit(self, row: Row) -> None: ...
     def owe_still(self, row: Row) -> None: ...
     def expire(self, row: Row) -> None: ...
     def move(self, source: str, target: str, amount: str) -> None: ...
     def adopt(self, run: Row) -> None: ...
+    def other_way(self, head: Row, rows: list[Row]) -> tuple[list[Row], list[Row]]: ...
+    def instead_of(self, head: Row, n: int, payment: Row) -> Row: ...
+    def instruction_added(self, **row: Any) -> None: ...
     def copy_lot(self, row: Row, offer: str, n: int, **members: Any) -> None: ...
     def lot_discharged(
         self, lot: str, voucher: str, debtor: str, holder: str, amount: str
     ) -> None: ...
 
 
+def certificate(orders: list[Row]) -> str:
+    """Returns the digest of what instructions leave on each account."""
+    left: dict[tuple[str, str], list[int]] = {}
+    for each in orders:
+        came = left.setdefault((each["payee"], each["payee_account"]), [0, 0, 0])
+        came[0] += int(each["amount"])
+        came[2] += int(each["amount"])
+        for other in orders:
+            if each["n"] in other["after"]:
+                came[2] -= int(other["amount"])
+    for each in orders:
+        if each["after"]:
+            left[each["payer"], each["payer_account"]][1] += int(each["amount"])
+    lines = [
+        {"account": account, "direct": str(kept), "passes": str(went), "payee": payee,
+         "planned": str(came - went)}
+        for (payee, account), (came, went, kept) in sorted(left.items())
+    ]  # fmt: skip
+    text = json.dumps(lines, sort_keys=True, separators=(",", ":")).encode()
+    digest = hashlib.sha256(b"tallystick-certificate/1\x00" + text).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
 class ClearingFolds:
     """Folds, each named as its effect."""
 
     def plan_adopted(self: Rows, **run: Any) -> None:
-        del run["policy"]
         self.adopt(run)
 
     def fund_divided(self: Rows, **run: Any) -> None:
-        del run["policy"], run["plans_first"]
+        del run["plans_first"]
         self.adopt({**run, "withheld": "0"})
         self.change("fund", run["fund"], status="divided")
 
@@ -59,8 +95,30 @@ class ClearingFolds:
             row = {**each, "plan": run["plan"], "after": after, "status": "pending"}
             row.setdefault("parts", [])
             self.put("instruction", **row, kept=str(int(each["amount"]) - passed))
+            if not after:
+                self.list_debit(row)
             for lot in each["lots"]:
                 self.put("order", lot=lot, plan=run["plan"], n=each["n"])
+        assert certificate(orders) == run["certificate"]
+
+    def list_debit(self: Rows, row: Row) -> None:
+        plan, account = row["plan"], row["payer_account"]
+        if (plan, account) not in self.rows.get("debit_list", {}):
+            self.put("debit_list", plan=plan, account=account, debtor=row["payer"],
+                     instructions=0, amount="0", approved=0, through=0)  # fmt: skip
+        drawn = self.get("debit_list", plan, account)
+        amount = str(int(drawn["amount"]) + int(row["amount"]))
+        self.change("debit_list", plan, account, instructions=drawn["instructions"] + 1,
+                    amount=amount)  # fmt: skip
+
+    def list_approved(self: Rows, plan: str, account: str, instructions: int, approval: str,
+                      **_: Any) -> None:  # fmt: skip
+        through = self.get("run", plan)["instructions"]
+        self.change("debit_list", plan, account, approved=instructions, through=through,
+                    approval=approval, approved_at=self.time)  # fmt: skip
+
+    def run_goes_on(self: Rows, plan: str, closes_at: int) -> None:
+        self.change("run", plan, closes_at=closes_at)
 
     def count(self: Rows, plan: str, *, posted: int = 0, ended: int = 0) -> None:
         run = self.get("run", plan)
@@ -141,15 +199,84 @@ class ClearingFolds:
         self.owe(debtor, -int(amount))
         self.move(f"claims:{holder}", f"debts:{debtor}", amount)
 
-    def instruction_replaced(self: Rows, plan: str, n: int, **_: Any) -> None:
-        was = self.get("instruction", plan, n)["status"]
-        status = "redirected" if was == "returned" else "replaced"
-        self.change("instruction", plan, n, status=status)
-        self.free(self.get("instruction", plan, n))
-        self.count(plan, ended=was not in ("returned", "expired"))
+    def money_rerouted(self: Rows, plan: str, n: int, replaced: int, added: int, digest: str,
+                       **_: Any) -> None:  # fmt: skip
+        head, run = self.get("instruction", plan, n), self.get("run", plan)
+        rows = [row for (of, _), row in sorted(self.rows["instruction"].items()) if of == plan]
+        over, payments = self.other_way(head, rows)
+        found = [self.instead_of(head, run["instructions"] + place, payment)
+                 for place, payment in enumerate(payments)]  # fmt: skip
+        assert digest == digest_of(b"tallystick-rerouting/1", found)
+        assert (replaced, added) == (len(over), len(found))
+        for row in over:
+            was = row["status"]
+            status = "redirected" if was in ("returned", "replaced") else "replaced"
+            self.change("instruction", plan, row["n"], status=status)
+            self.free(row)
+            self.count(plan, ended=was not in ("returned", "replaced", "expired"))
+        for row in found:
+            self.instruction_added(**row)
+
+    def other_way(self: Rows, head: Row, rows: list[Row]) -> tuple[list[Row], list[Row]]:
+        voucher = self.get("voucher", head["voucher"])
+        if head["status"] == "replaced":
+            turned = {row["instead"] for row in rows if "instead" in row and "pays" not in row}
+            of = head
+            while of["n"] not in turned:
+                of = self.get("instruction", of["plan"], int(of["after"][0]))
+            return [head], [{"payee": of["payer"], "payee_account": of["payer_account"],
+                             "amount": head["amount"], "lots": [], "parts": []}]  # fmt: skip
+        fed, over = {str(head["n"])}, [head]
+        into: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for row in sorted(rows, key=lambda row: int(row["n"])):
+            if row["voucher"] == head["voucher"] and fed.intersection(row["after"]):
+                fed.add(str(row["n"]))
+                if row["status"] in ("pending", "accepted", "rejected"):
+                    over.append(row)
+        in_parts, left = any(row["parts"] for row in over), int(head["amount"])
+        frozen = {each["lot"] for each in self.rows["freeze"].values()
+                  if each["status"] != "lifted"}  # fmt: skip
+        courts: Row = {each["lot"]: each["payee_account"] for each in self.rows["freeze"].values()
+                  if each["status"] == "payable"}  # fmt: skip
+        for row in over:
+            for place, name in enumerate(row["lots"]):
+                order, lot = self.rows["order"].get((name,)), self.rows["lot"].get((name,))
+                if lot and order and (order["plan"], order["n"]) == (row["plan"], row["n"]):
+                    part = row["parts"][place] if row["parts"] else lot["amount"]
+                    if name not in frozen or name in courts:
+                        account = courts[name] if name in courts else lot["account"]
+                        into.setdefault((lot["holder"], account), []).append((name, part))
+        payments: list[Row] = []
+        for (payee, account), held in sorted(into.items()):
+            held.sort()
+            for some in (held[start : start + 128] for start in range(0, len(held), 128)):
+                amount = sum(int(part) for _, part in some)
+                left -= amount
+                payments.append({"payee": payee, "payee_account": account, "amount": str(amount),
+                                 "lots": [name for name, _ in some],
+                                 "parts": [part for _, part in some if in_parts]})  # fmt: skip
+        if left:
+            payments.append({"payee": voucher["debtor"], "payee_account": voucher["account"],
+                             "amount": str(left), "lots": [], "parts": []})  # fmt: skip
+        return over, payments
+
+    def instead_of(self: Rows, head: Row, n: int, payment: Row) -> Row:
+        names = ("plan", "voucher", "payer", "payer_account", "authority", "after", "remittance")
+        into = self.get("account", payment["payee_account"])
+        row = {**{name: head[name] for name in names}, **payment, "n": n, "instead": head["n"],
+               "bank": into["bank"], "payee": into["owner"],
+               "kept": payment["amount"] if payment["lots"] else "0",
+               "route": "direct", "status": "pending"}  # fmt: skip
+        if into["owner"] != payment["payee"]:
+            row["holder"] = payment["payee"]
+        if payment["lots"] and "stage" in head:
+            row["stage"] = head["stage"]
+        return row
 
     def instruction_added(self: Rows, **row: Any) -> None:
-        self.put("instruction", **row, route="direct", status="pending")
+        self.put("instruction", **{**row, "route": "direct", "status": "pending"})
+        if not row["after"]:
+            self.list_debit(row)
         for lot in row["lots"]:
             self.put("order", lot=lot, plan=row["plan"], n=row["n"])
         run = self.get("run", row["plan"])

@@ -30,7 +30,7 @@ class Adopted(NamedTuple):
 
 def tell_clearing(world: World) -> tuple[Adopted, Adopted, Adopted]:
     """Tells it; returns the plans."""
-    first = _adopt(world)
+    first = adopt_due(world)
     of = {order.n: order for order in first.instructions}
     to_s3 = next(order for order in of.values() if order.payee == world.ids["s3"])
     to_factor = next(
@@ -40,6 +40,13 @@ def tell_clearing(world: World) -> tuple[Adopted, Adopted, Adopted]:
     stuck = (to_s3.n, to_factor.n, to_trust.n)
     burdened = [each for each in of.values() if each.remittance == "BURDENED"]
     refused, undone, unheard = [each for each in burdened if each.payee != world.ids["registrar"]]
+    drawn = [order for order in of.values() if not order.after]
+    body: dict[str, Json] = {
+        "account": world.accounts["core"],
+        "amount": str(sum(int(order.amount) for order in drawn)),
+        "instructions": len(drawn),
+    }
+    world.do("core", "clearing.approve", body, re=first.sid)
     _report(world, first, "accepted", undone)
     unpaid = [each for each in of.values() if each.remittance == "UNPAID"]
     left = (*stuck, refused.n, unheard.n, *(each.n for each in unpaid))
@@ -48,10 +55,11 @@ def tell_clearing(world: World) -> tuple[Adopted, Adopted, Adopted]:
     refusals = sorted((to_s3, to_factor, refused, unpaid[0]), key=lambda order: order.n)
     _report(world, first, "rejected", *refusals)
     _report(world, first, "returned", undone)
+    world.advance(instant(DUE_ON, hour=17))
     closed: dict[str, Json] = {"expired": 1, "stuck": 3}
     world.do("operator", "clearing.close", closed, re=first.sid)
     less = _divide(world)
-    rest = _adopt(world)
+    rest = adopt_due(world)
     _report(world, rest, "posted", *rest.instructions)
     _report(world, first, "posted", refused)
     _report(world, first, "returned", refused)
@@ -101,7 +109,7 @@ def _rows(world: World) -> MemoryRows:
     return rows
 
 
-def _adopt(world: World) -> Adopted:
+def adopt_due(world: World) -> Adopted:
     """Adopts the plan that follows from the state."""
     plan = plan_due(_rows(world), due_on=DUE_ON, pay_on=DUE_ON)
     body = body_of(plan).model_dump(mode="json", exclude_none=True)

@@ -12,8 +12,10 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from clearing.rulebook import RULEBOOK
+from clearing.rules import closings
 from registry import claims
 from registry.canonical import Json
 from registry.effects import Effect
@@ -22,11 +24,13 @@ from registry.errors import RegistryError
 from registry.model import Role
 from registry.rights import CANCELLED_AT_ONCE
 from registry.statements import Kind
-from tests.builders import World, key_of
+from registry.store.memory import MemoryStore
+from tests.builders import World, instant, key_of
+from tests.clearing_story import DUE_ON, adopt_due
 from tests.dealings import contracted, early
 from tests.encumbered import external, filing
 from tests.faults import documented
-from tests.golden import story
+from tests.golden import rulebook, story
 from tests.people import approve, done, hand_key, offer_waits, rule, say, staffed
 from tests.scenario import GOOD, attempt, cast_world, good, grant
 
@@ -51,6 +55,7 @@ WITHOUT_STATEMENT = {
     "early.expire": "The last day for paying early is over.",
     "financing.expire": "The last day of a financing is over, and title has not passed.",
     "pledge.lapse": "The last day for registering a pledge is over.",
+    "clearing.close-more": "A closed day leaves more debtors overdue than fit one entry.",
     "clearing.unpaid": "What has not come to a plan or trust in time is found.",
     "lot.court-final": "The time to object to a court's notice is over.",
     "registration.expire": "A registration elsewhere was not renewed in time.",
@@ -93,6 +98,7 @@ def told_worlds() -> Iterator[World]:
     yield _with_an_expired_registration()
     yield _with_approvals_that_end()
     yield _with_a_revocation()
+    yield _with_two_debtors_overdue()
 
 
 def _over_time() -> World:
@@ -135,6 +141,25 @@ def _with_a_revocation() -> World:
     early(world)
     for name in ("s1", "core"):
         world.do(name, "key.revoke", {"kid": key_of(name).public.kid})
+        world.engine.submit([])
+    return world
+
+
+def _with_two_debtors_overdue() -> World:
+    rules = rulebook()
+    world = World(MemoryStore(rules.tables), rules).cast()
+    world.issue()
+    to: dict[str, Json] = {"creditor": world.ids["s2"], "voucher_no": "OF-S1"}
+    own: dict[str, Json] = {"account": world.accounts["s1"], "mandate": world.mandates["s1"]}
+    made = world.do("s1", "voucher.issue", {**world.issue_body(), **to, **own}).sid
+    accept: dict[str, Json] = {"account": world.accounts["s2"], "collection_route": True}
+    world.do("s2", "voucher.accept", accept, re=made)
+    world.advance(instant(DUE_ON))
+    world.engine.submit([])
+    plan = adopt_due(world)
+    body: dict[str, Json] = {"expired": len(plan.instructions), "stuck": 0}
+    with patch.object(closings, "AT_ONCE", 1):
+        world.do("operator", "clearing.close", body, re=plan.sid)
         world.engine.submit([])
     return world
 

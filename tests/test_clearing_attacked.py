@@ -22,11 +22,13 @@ from clearing.rules.plans import body_of, plan_due
 from registry.batch import Batch
 from registry.burdens import FREEZES, PLEDGES, FreezeStatus
 from registry.canonical import Json
+from registry.engine import Engine
 from registry.errors import RefusalError
 from registry.model import LOTS, VOUCHERS
 from registry.statements import Now
 from registry.store.memory import MemoryStore
-from tests.builders import DIGEST, World, instant
+from tests.builders import DIGEST, ORIGIN, World, instant
+from tests.declared import Declared
 from tests.golden import rulebook
 from tests.scenario import verify_everything
 
@@ -160,12 +162,18 @@ class Town:
         self.world.advance(instant(self.day))
         self.world.engine.submit([])
 
+    def restart(self) -> None:
+        """Begins again with what is stored, and nothing else."""
+        world = self.world
+        world.engine = Engine(world.store, Declared.of(world.rulebook), world.clock, origin=ORIGIN)
+
     def step(self) -> None:
         if not list(self.world.store.select(RUNS)):
             self.propose()
             return
         what = [self.report] * 18 + [self.propose] * 2 + [self.freeze, self.unfreeze, self.grant]
         what += [self.close, self.fund, self.divide, self.pay_to_court, self.release, self.wait]
+        what += [self.restart]
         kinds = ["clearing.reroute", "clearing.top-up"]
         what += [lambda: self.answer(self.chance.choice(kinds))] * 5
         self.chance.choice(what)()

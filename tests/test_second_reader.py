@@ -29,9 +29,9 @@ TABLES = (
     "freeze", "dispute", "filing", "search", "task", "accessory", "accession", "power",
     "revocation", "withheld", "notice", "early", "financing", "stage", "lot", "voucher_number",
     "voucher", "mandate", "account", "party", "approval_rule", "inbox", "deadline",
-    "state_request", "bucket", "history", "committed", "invoice", "backing", "debtor",
-    "exposure", "issuance_stop", "voiding", "fund", "run", "instruction", "order", "obligation",
-    "balance",
+    "state_request", "bucket", "history", "committed", "invoice", "backing", "debtor", "exposure",
+    "issuance_stop", "voiding", "fund", "run", "instruction", "debit_list", "order",
+    "obligation", "balance",
 )  # fmt: skip
 KEYS = {
     "issuance_stop": ["party", "reason"],
@@ -43,6 +43,7 @@ KEYS = {
     "state_request": ["at"], "bucket": ["family", "bucket"], "run": ["plan"],
     "history": ["family", "bucket"], "committed": ["row"],
     "instruction": ["plan", "n"], "order": ["lot"], "balance": ["account"],
+    "debit_list": ["plan", "account"],
     "obligation": ["sort", "plan", "n"], "invoice": ["fingerprint"],
     "inbox": ["party"], "withheld": ["transfer"],
     "backing": ["voucher", "fingerprint"], "debtor": ["party"], "exposure": ["financier", "debtor"],

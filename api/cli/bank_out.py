@@ -107,8 +107,9 @@ def export(
 ) -> None:
     """Writes a plan's instructions as payment files 付款文件, one for each bank of payers.
 
-    What goes out is pending, stands in no file of the directory, and has what comes before it
-    posted, or earlier in the same file. The rest waits for a later call.
+    What goes out is pending, stands in no file of the directory, is on no list that its debtor
+    has still to approve, and has what comes before it posted, or earlier in the same file. The
+    rest waits for a later call.
     """
     with reader(url, log_key, party, read_key) as ask:
         rows = instructions_of(ask, plan)
@@ -229,7 +230,7 @@ def _going(
     chosen: list[Instructed] = []
     for row in rows:
         record = row.record
-        if record.status != InstructionStatus.PENDING or _id(row) in out_already:
+        if record.status != InstructionStatus.PENDING or row.is_held or _id(row) in out_already:
             continue
         here = place(row)
         if row.is_ready or all(n in done or going.get(n) == here for n in record.after):

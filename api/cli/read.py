@@ -51,6 +51,8 @@ _HELP = {
     "/v1/parties/{}": "Shows a party, its roles and its keys.",
     "/v1/clearing/proposals/{}": "Computes the plan for a due date; --json gives the body to sign.",
     "/v1/clearing/funds/{}/proposal": "Divides a fund; --json gives the body to sign.",
+    "/v1/clearing/runs/{}/list": "Counts what a plan draws on you; --json gives the body to sign.",
+    "/v1/clearing/lists": "Lists what plans draw on your accounts 兑付清单.",
     "/v1/clearing/runs/{}/close": "Counts what a run leaves; --json gives the body to sign.",
     "/v1/clearing/obligations": "Lists what is owed because of instructions 应付应退.",
 }
@@ -255,6 +257,12 @@ COMMANDS = (
     ("clearing", "runs", _list("/v1/clearing/runs", "plan", "due_on", "total", "status")),
     ("clearing", "propose", _show("/v1/clearing/proposals/{}")),
     ("clearing", "propose-apportion", _show("/v1/clearing/funds/{}/proposal")),
+    ("clearing", "propose-approve", _show("/v1/clearing/runs/{}/list")),
+    (
+        "clearing",
+        "lists",
+        _list("/v1/clearing/lists", "plan", "account", "instructions", "amount", "approved"),
+    ),
     ("clearing", "propose-close", _show("/v1/clearing/runs/{}/close")),
     (
         "clearing",

@@ -10,8 +10,9 @@ Source: docs/clearing.md, The end of the day; RG-09, SD-23.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
-from clearing.errors import PlanDiffersError
+from clearing.errors import DayNotOverError, PlanDiffersError
 from clearing.fields import Tally
 from clearing.instructed import ask_instructions, known_run
 from clearing.model import (
@@ -30,14 +31,20 @@ from clearing.outcomes import expire
 from registry.burdens import require_move
 from registry.credit import StopReason
 from registry.debts import IssuanceStopped
-from registry.effects import Effect, Seal
+from registry.effects import DeadlineCleared, DeadlineSet, Due, Effect, Seal
 from registry.encumbrance_refusals import MoveNotAllowedError
 from registry.errors import InvariantBrokenError
 from registry.ids import PartyId, Sid
 from registry.model import Role
 from registry.state import run_reads
-from registry.statements import Body, Kind, Now, Statement
+from registry.statements import Body, Kind, Now, Statement, TimedKind
 from registry.tables import Get, MutableRows, ReadPlan, Rows, get, get_many, replace
+
+MORE: Final = "clearing.close-more"
+"""The kind of the entries that go on with a close."""
+
+AT_ONCE: Final = 256
+"""Debtors that one entry tells of, so that it fits a bundle."""
 
 
 class ClearingClose(Body):
@@ -118,9 +125,9 @@ class RunClosed(Effect, frozen=True, kw_only=True):
         state.put(RUNS, replace(run, status=RunStatus.CLOSED))
 
 
-def reads_close(statement: Statement[ClearingClose], _now: Now) -> ReadPlan:
-    """Asks for the run, its instructions, and the orders that may end."""
-    run = yield from get(RUNS, statement.re or "")
+def _ask_left(plan: str) -> ReadPlan:
+    """Asks for a run, its instructions, and the orders and obligations that the close changes."""
+    run = yield from get(RUNS, plan)
     if run is None or run.status == RunStatus.CLEARED:
         return
     records = yield from ask_instructions(run)
@@ -131,11 +138,21 @@ def reads_close(statement: Statement[ClearingClose], _now: Now) -> ReadPlan:
         yield Get(OBLIGATIONS, tuple((sort, plan, n) for sort, plan, n in owed if n is not None))
 
 
-def decide_close(state: Rows, statement: Statement[ClearingClose], _now: Now) -> tuple[Effect, ...]:
+def reads_close(statement: Statement[ClearingClose], _now: Now) -> ReadPlan:
+    """Asks for the run and what its end changes."""
+    yield from _ask_left(statement.re or "")
+
+
+def decide_close(state: Rows, statement: Statement[ClearingClose], now: Now) -> tuple[Effect, ...]:
     """Closes the day of a run, or what was added since.
+
+    Where more debtors are overdue than one entry can tell of, the entries that follow directly
+    tell of the others, and the last one closes the run.
 
     Raises:
         MoveNotAllowedError: The run is cleared; or closed, and nothing expires.
+        DayNotOverError: By the policy under which its instructions were given their day is not
+            over.
         PlanDiffersError: What expires or is stuck, in this order, is not what follows from
             the run's instructions.
     """
@@ -144,6 +161,8 @@ def decide_close(state: Rows, statement: Statement[ClearingClose], _now: Now) ->
     left = find_left(state, run)
     if run.status == RunStatus.CLOSED and not left.expired:
         raise MoveNotAllowedError(of=run.plan, status=run.status, to=RunStatus.CLOSED)
+    if run.closes_at is not None and now.time < run.closes_at:
+        raise DayNotOverError(plan=run.plan, closes_at=run.closes_at, now=now.time)
     body = statement.body
     pairs = (("expired", body.expired, left.expired), ("stuck", body.stuck, left.stuck))
     for what, stated, found in pairs:
@@ -151,12 +170,46 @@ def decide_close(state: Rows, statement: Statement[ClearingClose], _now: Now) ->
             raise PlanDiffersError(what=what, stated=str(stated), computed=str(len(found)))
 
     # Past this line the close must succeed.
-    closed = RunClosed(plan=run.plan, expired=len(left.expired), stuck=len(left.stuck))
+    return _end(run, left, statement.sid, at=now.time)
+
+
+# --- More debtors than fit an entry --------------------------------------------------
+
+
+def _end(run: Run, left: Left, close: Sid, *, at: int, told: int = 0) -> tuple[Effect, ...]:
+    """Stops the issues of debtors that are overdue, and with the last of them ends the day.
+
+    Args:
+        run: The run, which nothing changes meanwhile.
+        left: What it has not posted.
+        close: The statement that ends its day.
+        at: The moment: what is left follows directly, before anything else.
+        told: How many of the debtors earlier entries have told of.
+    """
+    upto = told + AT_ONCE
     stops = (
-        IssuanceStopped(party=party, reason=StopReason.OVERDUE, statement=statement.sid)
-        for party in left.overdue
+        IssuanceStopped(party=party, reason=StopReason.OVERDUE, statement=close)
+        for party in left.overdue[told:upto]
     )
+    if upto < len(left.overdue):
+        return (*stops, DeadlineSet(at=at, kind=MORE, id=f"{run.plan}.{close}.{upto}"))
+    closed = RunClosed(plan=run.plan, expired=len(left.expired), stuck=len(left.stuck))
     return (closed, *stops)
+
+
+def reads_more(due: Due, _now: Now) -> ReadPlan:
+    """Asks for what the close sees."""
+    plan, _, _ = due.id.split(".")
+    yield from _ask_left(plan)
+
+
+def decide_more(state: Rows, due: Due, _now: Now) -> tuple[Effect, ...]:
+    """Goes on with the close of a run that leaves many debtors overdue."""
+    plan, close, told = due.id.split(".")
+    run = known_run(state, Sid(plan))
+    left = find_left(state, run)
+    met = DeadlineCleared(at=due.at, kind=due.kind, id=due.id)
+    return (met, *_end(run, left, Sid(close), at=due.at, told=int(told)))
 
 
 KINDS = (
@@ -170,3 +223,5 @@ KINDS = (
         decide=decide_close,
     ),
 )
+
+TIMED = (TimedKind(name=MORE, reads=reads_more, decide=decide_more),)

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from clearing.adopting import adopt
+from clearing.adopting import Adopted, records_of
 from clearing.apportion import (
     DividedPlan,
     Share,
@@ -23,7 +23,9 @@ from clearing.apportion import (
     divided_digest,
     in_order,
 )
+from clearing.certificate import certificate_digest
 from clearing.covenant import ask_top_up, top_up_terms
+from clearing.day import closing_instant
 from clearing.errors import NothingDueError, PlanDiffersError
 from clearing.fields import Count, Sum
 from clearing.model import (
@@ -32,8 +34,6 @@ from clearing.model import (
     ORDERS,
     Fund,
     FundStatus,
-    Run,
-    RunStatus,
 )
 from clearing.plan import mandates_of, outstanding
 from clearing.routes import Claim
@@ -138,9 +138,10 @@ def decide_fund(state: Rows, statement: Statement[ClearingFund], _now: Now) -> t
 
 
 class ClearingApportion(Body):
-    """The plan of what an account's money pays: its figures, and its digest."""
+    """The plan of what an account's money pays: its figures, its digest, its certificate's."""
 
     digest: Digest
+    certificate: Digest
     instructions: Count
     vouchers: Count
     total: Sum
@@ -222,6 +223,7 @@ def apportion_body(plan: DividedPlan) -> ClearingApportion:
     return ClearingApportion.model_validate(
         {
             "digest": divided_digest(plan),
+            "certificate": certificate_digest(records_of(Sid(""), plan.instructions)),
             "instructions": totals.instructions,
             "vouchers": totals.vouchers,
             "total": str(totals.total_minor),
@@ -230,22 +232,11 @@ def apportion_body(plan: DividedPlan) -> ClearingApportion:
     )
 
 
-class FundDivided(Effect, frozen=True, kw_only=True):
+class FundDivided(Adopted, frozen=True, kw_only=True):
     """An account's money is paid out by this plan; its instructions follow from the state."""
 
-    derived = frozenset({"decided"})
-
-    plan: Sid
     fund: Sid
-    pay_on: str
-    digest: str
-    instructions: int
-    vouchers: int
-    total: Minor
-    gross: Minor
-    policy: Sid
     plans_first: bool
-    top_up_on: str | None = None
     decided: DividedPlan | None = None
     """The plan as it was compiled to be decided on; without it, it is compiled anew."""
 
@@ -260,23 +251,7 @@ class FundDivided(Effect, frozen=True, kw_only=True):
             plan = run_reads(state, ask_divided(fund, today, plans_first=self.plans_first))
             if divided_digest(plan) != self.digest:
                 raise InvariantBrokenError(f"entry {seal.index}: plan {self.plan} does not follow")
-        run = Run(
-            plan=self.plan,
-            due_on=None,
-            pay_on=self.pay_on,
-            digest=self.digest,
-            instructions=self.instructions,
-            vouchers=self.vouchers,
-            total=self.total,
-            gross=self.gross,
-            withheld=Minor(0),
-            posted=0,
-            ended=0,
-            status=RunStatus.PLANNED,
-            fund=self.fund,
-            top_up_on=self.top_up_on,
-        )
-        adopt(state, run, plan.instructions)
+        self.adopt(state, plan.instructions, due_on=None, withheld=Minor(0), fund=self.fund)
         state.put(FUNDS, replace(fund, status=FundStatus.DIVIDED))
 
 
@@ -299,8 +274,8 @@ def decide_apportion(
     Raises:
         MoveNotAllowedError: The money is divided, or the bank has said otherwise since.
         NothingDueError: Nothing can be paid from the account, or nothing with that money.
-        PlanDiffersError: Vouchers, instructions, total, gross or digest, in this order, is
-            not what follows from the state.
+        PlanDiffersError: Vouchers, instructions, total, gross, digest or certificate, in this
+            order, is not what follows from the state.
     """
     fund = state.get(FUNDS, statement.re or "")
     if fund is None:
@@ -310,7 +285,7 @@ def decide_apportion(
     if not plan.instructions:
         raise NothingDueError(due_on=today_at(now).isoformat())
     body, right = statement.body, apportion_body(plan)
-    for what in ("vouchers", "instructions", "total", "gross", "digest"):
+    for what in ("vouchers", "instructions", "total", "gross", "digest", "certificate"):
         stated, computed = str(getattr(body, what)), str(getattr(right, what))
         if stated != computed:
             raise PlanDiffersError(what=what, stated=stated, computed=computed)
@@ -325,6 +300,7 @@ def decide_apportion(
         fund=fund.fund,
         pay_on=today_at(now).isoformat(),
         digest=body.digest,
+        certificate=body.certificate,
         instructions=body.instructions,
         vouchers=body.vouchers,
         total=Minor(body.total),
@@ -332,6 +308,7 @@ def decide_apportion(
         policy=now.facts.policy,
         plans_first=rules.plans_first is not None,
         top_up_on=top_up_on,
+        closes_at=closing_instant(state, rules, now),
         decided=plan,
     )
     if plan.totals.total_minor == plan.owed_minor:

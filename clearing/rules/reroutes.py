@@ -13,22 +13,22 @@ its own debt by the end of the second, paid directly.
 Source: docs/clearing.md, A hop that breaks; SD-21, SD-23; reference note 17; GV-03.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
+from clearing.day import ask_day, closing_instant
 from clearing.errors import (
     InstructionNotFoundError,
     NothingOwedError,
     OutOfOrderError,
 )
 from clearing.fields import Number
-from clearing.instructed import ask_behind, behind, known_instruction, known_run
+from clearing.instructed import ask_behind, known_instruction, known_run
 from clearing.model import (
+    DEBIT_LISTS,
     INSTRUCTION_MOVES,
     INSTRUCTIONS,
-    LAPSING,
     OBLIGATION_MOVES,
     OBLIGATIONS,
     ORDERS,
@@ -40,17 +40,26 @@ from clearing.model import (
     Sort,
 )
 from clearing.obligations import ObligationMoved
-from clearing.outcomes import InstructionAdded, InstructionReplaced
-from clearing.routes import LOTS_MAX, Claim, paid_apart, part_of
-from registry.burdens import FREEZES, court_accounts, frozen_lots, require_move
+from clearing.outcomes import InstructionAdded, RunGoesOn
+from clearing.rerouting import (
+    MoneyRerouted,
+    Payment,
+    ask_for_freezes,
+    find_rerouting,
+    instead_of,
+    is_frozen,
+    is_turned,
+)
+from registry.burdens import FREEZES, court_accounts, require_move
 from registry.effects import Effect
-from registry.errors import InvariantBrokenError
+from registry.encumbrance_refusals import MoveNotAllowedError
 from registry.fields import LENIENT, FileRef
-from registry.ids import PartyId, Sid
-from registry.model import ACCOUNTS, LOTS, VOUCHERS, Lot, Role, Voucher
+from registry.ids import Sid
+from registry.model import ACCOUNTS, LOTS, VOUCHERS, Lot, Role
+from registry.policy import ask_rules, rules_in_force
 from registry.rights import known_voucher
 from registry.statements import Body, Kind, Now, Statement
-from registry.tables import Get, Minor, ReadPlan, Rows, get, get_many, where_each
+from registry.tables import Asked, Get, ReadPlan, Rows, get, get_many, where_each
 
 
 class Ground(StrEnum):
@@ -77,92 +86,49 @@ class ClearingTopUp(Body):
     sort: Annotated[Sort, LENIENT]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Payment:
-    """What is paid to one account in the place of a broken instruction.
-
-    Attributes:
-        payee: Who is paid: the holder, whosever the account is.
-        account: Into which account.
-        amount_minor: Minor units.
-        lots: What it pays; none of what goes back to the debtor.
-    """
-
-    payee: PartyId
-    account: Sid
-    amount_minor: int
-    lots: tuple[str, ...] = ()
-    parts: tuple[str, ...] = ()
-
-
-def payments_of(
-    lots: Sequence[Claim], *, held_minor: int, voucher: Voucher, in_parts: bool
-) -> tuple[Payment, ...]:
-    """Returns what replaces a broken instruction.
-
-    Args:
-        lots: What is still to be paid of the lots behind it.
-        in_parts: Lots may be paid in part.
-        held_minor: The money that it would have moved, in minor units.
-        voucher: Theirs; what is left goes back into its account.
-
-    Returns:
-        One payment for each holder and account, in this order, or several of as many lots as
-        an instruction may have; and last the debtor's.
-    """
-    into: dict[tuple[PartyId, Sid], list[Claim]] = {}
-    for lot in sorted(lots, key=lambda lot: lot.lot):
-        into.setdefault((lot.holder, lot.account), []).append(lot)
-    payments = [
-        Payment(
-            payee=payee,
-            account=account,
-            amount_minor=sum(lot.amount for lot in some),
-            lots=tuple(lot.lot for lot in some),
-            parts=tuple(str(lot.amount) for lot in some) if in_parts else (),
-        )
-        for (payee, account), held in sorted(into.items())
-        for some in (held[start : start + LOTS_MAX] for start in range(0, len(held), LOTS_MAX))
-    ]
-    rest = held_minor - sum(payment.amount_minor for payment in payments)
-    if rest < 0:
-        raise InvariantBrokenError("more is to be paid than there is money for")
-    if rest:
-        payments.append(Payment(payee=voucher.debtor, account=voucher.account, amount_minor=rest))
-    return tuple(payments)
-
-
 # --- Another way --------------------------------------------------------------------
 
 
-def reads_reroute(statement: Statement[ClearingReroute], _now: Now) -> ReadPlan:
-    """Asks for the instruction, those before and behind it, their lots, orders, accounts."""
+def reads_reroute(statement: Statement[ClearingReroute], now: Now) -> ReadPlan:
+    """Asks for the policy, the instruction, those before and behind it, and what they pay."""
+    yield from ask_day((yield from ask_rules(now)))
     run = yield from get(RUNS, statement.re or "")
     record = yield from get(INSTRUCTIONS, statement.re or "", statement.body.instruction)
     if run is None or record is None:
         return
-    if record.after:
-        yield Get(INSTRUCTIONS, tuple((record.plan, int(n)) for n in record.after))
+    way = [record, *(yield from _ask_before(record))]
     suffix = [record, *(yield from ask_behind(record, run))]
     names = [lot for each in suffix for lot in each.lots]
     lots = yield from get_many(LOTS, names)
-    live = [lot for lot in lots if lot is not None]
-    freezes = yield from where_each(FREEZES, "lot", [lot.lot for lot in live if lot.burdens])
+    freezes = yield from where_each(FREEZES, "lot", ask_for_freezes(lots))
     voucher = yield from get(VOUCHERS, record.voucher)
-    named = {lot.account for lot in live} | ({voucher.account} if voucher else set())
+    named = {lot.account for lot in lots if lot is not None}
     named.update(court_accounts(freezes).values())
+    named |= {each.payer_account for each in way}
+    named |= {voucher.account} if voucher else set()
     yield from get_many(ACCOUNTS, sorted(named))
     yield from get_many(ORDERS, names)
 
 
+def _ask_before(record: InstructionRecord) -> Generator[Asked, Any, list[InstructionRecord]]:
+    """Asks for the instructions along which an instruction's money comes, back to the debtor's."""
+    before: list[InstructionRecord] = []
+    waiting = record.after
+    while waiting:
+        rows = yield Get(INSTRUCTIONS, tuple((record.plan, int(n)) for n in waiting))
+        before += (row for row in rows if row is not None)
+        waiting = rows[0].after if rows[0] is not None else ()
+    return before
+
+
 def decide_reroute(
-    state: Rows, statement: Statement[ClearingReroute], _now: Now
+    state: Rows, statement: Statement[ClearingReroute], now: Now
 ) -> tuple[Effect, ...]:
     """Sends the money of a broken hop direct to the holders behind it.
 
     Raises:
         InstructionNotFoundError: The plan has no such instruction.
-        MoveNotAllowedError: It is posted, or replaced already.
+        MoveNotAllowedError: It is posted; or its money was sent another way already.
         OutOfOrderError: Its money is not there: one before it is not posted, or it is the
             debtor's own payment, which a further plan makes.
     """
@@ -170,51 +136,27 @@ def decide_reroute(
     record = state.get(INSTRUCTIONS, plan, statement.body.instruction)
     if record is None:
         raise InstructionNotFoundError(plan=plan, instruction=statement.body.instruction)
-    has_returned = record.status == InstructionStatus.RETURNED
-    require_move(
-        INSTRUCTION_MOVES,
-        f"{plan}/{record.n}",
-        status=record.status,
-        to=InstructionStatus.REDIRECTED if has_returned else InstructionStatus.REPLACED,
-    )
+    was_there = record.status in (InstructionStatus.RETURNED, InstructionStatus.REPLACED)
+    name, to = f"{plan}/{record.n}", InstructionStatus.REPLACED
+    if was_there:
+        to = InstructionStatus.REDIRECTED
+    require_move(INSTRUCTION_MOVES, name, status=record.status, to=to)
+    if record.status == InstructionStatus.REPLACED and is_turned(state, record):
+        raise MoveNotAllowedError(of=name, status=record.status, to=to)
     _require_money(state, record)
-    # Behind it, what has expired is over, and its lots are another plan's.
-    later = (each for each in behind(state, record) if each.status in LAPSING)
-    suffix = [record, *later]
-    payments = payments_of(
-        [lot for each in suffix for lot in _still_paid(state, each)],
-        held_minor=record.amount,
-        voucher=known_voucher(state, record.voucher),
-        in_parts=bool(record.parts) or any(each.parts for each in suffix),
-    )
 
     # Past this line the change of route must succeed.
-    replaced = (InstructionReplaced(plan=plan, n=each.n, voucher=each.voucher) for each in suffix)
-    first = known_run(state, plan).instructions
-    added = (
-        _added(state, record, payment, n=n, payer=record.payer, account=record.payer_account)
-        for n, payment in enumerate(payments, first)
-    )
-    return (*replaced, *added)
+    rerouted = MoneyRerouted.of(record, find_rerouting(state, record))
+    return (rerouted, *_goes_on(state, plan, now))
 
 
-def _still_paid(state: Rows, record: InstructionRecord) -> Iterator[Claim]:
-    """Yields what an instruction is to pay of the lots that are bound to it, unless frozen."""
-    parts = record.parts or ("",) * len(record.lots)
-    for name, part in zip(record.lots, parts, strict=True):
-        lot, order = state.get(LOTS, name), state.get(ORDERS, name)
-        if lot is None or order is None or (order.plan, order.n) != (record.plan, record.n):
-            continue
-        paid = part_of(lot, int(part) if part else lot.amount)
-        if not _is_frozen(state, lot):
-            yield paid
-        elif court := court_accounts(state.where(FREEZES, "lot", name)).get(lot.lot):
-            yield paid_apart(paid, court)
-
-
-def _is_frozen(state: Rows, lot: Lot) -> bool:
-    """Tells whether a freeze stands on a lot."""
-    return bool(lot.burdens and frozen_lots(state.where(FREEZES, "lot", lot.lot)))
+def _goes_on(state: Rows, plan: Sid, now: Now) -> tuple[RunGoesOn, ...]:
+    """Returns that a run's day ends later for what is added to it now, if it does."""
+    closes_at = closing_instant(state, rules_in_force(state, now.facts), now)
+    before = known_run(state, plan).closes_at
+    if closes_at is None or (before is not None and before >= closes_at):
+        return ()
+    return (RunGoesOn(plan=plan, closes_at=closes_at),)
 
 
 def _require_money(state: Rows, record: InstructionRecord) -> None:
@@ -231,71 +173,30 @@ def _require_money(state: Rows, record: InstructionRecord) -> None:
             raise OutOfOrderError(instruction=record.n, earlier=n, status=before.status)
 
 
-def _added(
-    state: Rows,
-    record: InstructionRecord,
-    payment: Payment,
-    *,
-    n: int,
-    payer: PartyId,
-    account: Sid,
-    authority: Sid | None = None,
-    pays: Sort | None = None,
-) -> InstructionAdded:
-    """Returns the instruction of a payment in the place of another one."""
-    into = state.get(ACCOUNTS, payment.account)
-    if into is None:
-        raise InvariantBrokenError(f"there is no account {payment.account}")
-    is_own = pays is not None
-    holder = None if into.owner == payment.payee else payment.payee
-    return InstructionAdded(
-        plan=record.plan,
-        n=n,
-        instead=record.n,
-        voucher=record.voucher,
-        payer_account=account,
-        payer=payer,
-        payee_account=payment.account,
-        payee=into.owner,
-        holder=holder,
-        # What a stage could not pay on waits there still, and is to be swept as before.
-        stage=record.stage if payment.lots and not is_own else None,
-        bank=into.bank,
-        amount=Minor(payment.amount_minor),
-        kept=Minor(payment.amount_minor if payment.lots or is_own else 0),
-        authority=authority or record.authority,
-        lots=payment.lots,
-        parts=payment.parts,
-        after=() if is_own else record.after,
-        remittance=record.remittance,
-        pays=pays,
-    )
-
-
 # --- The debtor's own payment ---------------------------------------------------------
 
 
-def reads_top_up(statement: Statement[ClearingTopUp], _now: Now) -> ReadPlan:
-    """Asks for what is owed, the instruction, its voucher, and the account to be paid into."""
+def reads_top_up(statement: Statement[ClearingTopUp], now: Now) -> ReadPlan:
+    """Asks for the policy, what is owed, the instruction, its voucher, the accounts' rows."""
     plan, body = statement.re or "", statement.body
+    yield from ask_day((yield from ask_rules(now)))
     yield from get(RUNS, plan)
     record = yield from get(INSTRUCTIONS, plan, body.instruction)
     owed = yield from get(OBLIGATIONS, body.sort.value, plan, body.instruction)
     if record is None or owed is None:
         return
-    yield from get(VOUCHERS, record.voucher)
+    voucher = yield from get(VOUCHERS, record.voucher)
+    if voucher is not None:
+        yield from get(DEBIT_LISTS, plan, voucher.account)
     yield from get(ACCOUNTS, owed.account)
     lots = yield from get_many(LOTS, owed.lots)
-    burdened = [lot.lot for lot in lots if lot is not None and lot.burdens]
-    yield from where_each(FREEZES, "lot", burdened)
+    yield from where_each(FREEZES, "lot", ask_for_freezes(lots))
     orders = yield from get_many(ORDERS, owed.lots)
     ordered = sorted({(order.plan, order.n) for order in orders if order is not None})
     yield Get(INSTRUCTIONS, tuple(ordered))
 
 
-def decide_top_up(
-    state: Rows, statement: Statement[ClearingTopUp], _now: Now
-) -> tuple[Effect, ...]:
+def decide_top_up(state: Rows, statement: Statement[ClearingTopUp], now: Now) -> tuple[Effect, ...]:
     """Has the debtor pay directly what it owes because of an instruction.
 
     Raises:
@@ -326,20 +227,12 @@ def decide_top_up(
         raise NothingOwedError(plan=plan, instruction=record.n, sort=body.sort)
 
     # Past this line the payment must be ordered.
-    added = _added(
-        state,
-        record,
-        payment,
-        n=known_run(state, plan).instructions,
-        payer=voucher.debtor,
-        account=voucher.account,
-        authority=voucher.mandate,
-        pays=body.sort,
-    )
+    n = known_run(state, plan).instructions
+    added = instead_of(state, record, payment, n=n, own=voucher, pays=body.sort)
     ordered = ObligationMoved(
         sort=body.sort, plan=plan, n=record.n, status=ObligationStatus.ORDERED
     )
-    return (added, ordered)
+    return (InstructionAdded.of(added), ordered, *_goes_on(state, plan, now))
 
 
 def _missing(state: Rows, record: InstructionRecord, owed: Obligation) -> Payment:
@@ -358,7 +251,7 @@ def _missing(state: Rows, record: InstructionRecord, owed: Obligation) -> Paymen
 def _not_paid_directly(state: Rows, record: InstructionRecord, name: str) -> Lot | None:
     """Returns a lot that lives, is not frozen, and that no payment of the debtor's is to pay."""
     lot, order = state.get(LOTS, name), state.get(ORDERS, name)
-    if lot is None or _is_frozen(state, lot):
+    if lot is None or is_frozen(state, lot):
         return None
     if order is not None:
         ordered = known_instruction(state, order.plan, order.n)

@@ -5,8 +5,10 @@ from datetime import date
 from typing import Any
 
 import pytest
+from msgspec import convert
 
 from api.client import RefusedError
+from clearing.certificate import Line, digest_of, format_certificate
 from registry.canonical import Json
 from tests.api.local import street
 from tests.api.served import Street
@@ -91,6 +93,8 @@ def test_gv_01_pays_every_holder_on_both_routes(town: Street, route: str) -> Non
     for line in found["lines"]:
         assert line["direct"] == line["planned"]
     assert sum(int(line["direct"]) for line in found["lines"]) == 100_000_000
+    certificate = format_certificate(convert(found["lines"], tuple[Line, ...]))
+    assert digest_of(certificate) == found["certificate"]
     report(town, plan, "posted")
     way = get(town, f"/v1/clearing/lots/{lots['trustee#T1']}", by="trustee")["ways"][0]
     assert [hop["status"] for hop in way["hops"]] == ["posted"] * (1 if route == "direct" else 4)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.money import certificate_of
+from clearing.certificate import certificate_of
 from clearing.model import (
     RUNS,
 )
@@ -152,5 +152,6 @@ def test_any_stages_leave_everybody_what_they_had_without(
         confirm(world, plan, row.n)
     assert world.lots() == ()
     verify(world)
-    assert all(row["direct"] == row["planned"] for row in certificate_of(instructions(world, plan)))
+    lines = certificate_of(instructions(world, plan))
+    assert all(line.direct == line.planned for line in lines)
     assert all(row.status == "settled" for row in world.rows.select(VOUCHERS))

@@ -35,6 +35,7 @@ def instructed(**statuses: str) -> list[Instructed]:
             record=changed(record, status=statuses.get(f"n{record.n}", "pending")),
             payer_bank=BANK,
             is_ready=not record.after,
+            is_held=False,
         )
         for record in records
     ]

@@ -418,9 +418,9 @@ def make_rows() -> None:
     )
     rows(
         "run",
-        "plan text, due_on text?, pay_on text, digest text, instructions int, vouchers int, "
-        "total money, gross money, withheld money, posted int, ended int, status text, added "
-        "int, top_up_on text?, fund text?",
+        "plan text, due_on text?, pay_on text, digest text, certificate text, instructions int, "
+        "vouchers int, total money, gross money, withheld money, posted int, ended int, status "
+        "text, added int, top_up_on text?, fund text?, policy text, closes_at int?",
         key="plan",
         indexes="due_on",
     )
@@ -433,6 +433,13 @@ def make_rows() -> None:
         "text?, stage text?, relayed text?",
         key="plan n",
         indexes="plan bank voucher stage",
+    )
+    rows(
+        "debit_list",
+        "plan text, account text, debtor text, instructions int, amount money, approved int, "
+        "through int, approval text?, approved_at int?",
+        key="plan account",
+        indexes="plan account debtor",
     )
     rows(
         "order",

@@ -91,6 +91,8 @@ ACCESS: Final[Mapping[str, Row]] = {
     "clearing.runs": CLEARING,
     "clearing.proposal": frozenset({Role.AUDITOR, Role.OPERATOR}),
     "clearing.fund_proposal": frozenset({Role.AUDITOR, Role.OPERATOR}),
+    "clearing.debits": Access.PARTY,
+    "clearing.day": frozenset({Role.AUDITOR, Role.OPERATOR}),
     "clearing.lists": Access.PARTY,
     "clearing.list_proposal": Access.PARTY,
     "clearing.close_proposal": frozenset({Role.AUDITOR, Role.OPERATOR}),

@@ -37,6 +37,26 @@ WRONG: Final[Mapping[str, _Words]] = {
 }
 """Of piles; see `api.morning.payments`."""
 
+DAY: Final[Mapping[str, _Words]] = {
+    "money-to-have": ("备款提醒", "money to have on your accounts"),
+    "all-money-to-have": ("备款核对", "money to be on debtors' accounts"),
+    "lists-to-approve": ("待确认兑付清单", "lists to approve"),
+    "all-lists-to-approve": ("待债务人确认的兑付清单", "lists that debtors have to approve"),
+    "debits": ("待扣款", "to be debited from your customers"),
+    "payments-late": ("超时划转", "payments on their way for too long"),
+    "all-late": ("超时划转", "payments on their way for too long"),
+}
+"""Of piles; see `api.morning.day`."""
+
+DAY_NOTES: Final[Mapping[str, _Words]] = {
+    "short": ("资金不足", "less than is due"),
+    "stated": ("资金已到位", "there, says the bank"),
+    "not-approved": ("待债务人确认", "not approved yet"),
+    "late-chain": ("全程超时", "the whole way"),
+    "late-hop": ("单程超时", "one hop"),
+}
+"""Of their lines."""
+
 UNMATCHED: Final[Mapping[str, _Words]] = {
     "unnamed": ("未注明指令", "names no instruction"),
     "no-such-instruction": ("没有这条指令", "names one that is not awaited"),

@@ -73,6 +73,11 @@ class Timetable:
             return day
         return self.calendar.add_worked_days(day, 1)
 
+    def counts_later(self, time: int) -> date | None:
+        """Returns the day for which what is posted at an instant counts, if it is a later one."""
+        day = self.counts_on(time)
+        return None if day == date_at(time, offset_minutes=self.offset_minutes) else day
+
     def closes_at(self, time: int) -> int:
         """Returns when the day is over on which what is instructed at an instant is paid."""
         return self.at(self.counts_on(time), self.rule.day_end)

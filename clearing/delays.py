@@ -4,7 +4,8 @@ The clock starts when the debtor's payment is posted, and stops for each account
 something when that is; where the account has a stage, when the stage is credited: what goes
 on from there is the affair of whoever chose it. A scheme that debits all accounts of a chain
 at once gives an hour from end to end; each hop of it has its share, so that it can be told
-early which one is late.
+early which one is late. How much that is says the policy under which the plan was adopted:
+see `clearing.day.hour_of`.
 
 Source: SD-22; reference note 18; docs/clearing.md, A hop that breaks.
 """
@@ -13,11 +14,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from clearing.model import InstructionRecord
+from clearing.day import CHAIN_MINUTES
+from clearing.model import LAPSING, InstructionRecord, InstructionStatus
+from registry.calendars import MINUTE_MS
 from registry.ids import PartyId
 
-WITHIN_MS: Final = 3_600_000
-"""An hour from the debtor's payment to the last account (平安 SAS)."""
+WITHIN_MS: Final = CHAIN_MINUTES * MINUTE_MS
+"""From the debtor's payment to the last account, unless the policy says otherwise."""
+
+_RUNNING: Final = LAPSING | {InstructionStatus.POSTED}
+"""What has another instruction in its place, or is over, has no clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +53,55 @@ class Delay:
         return self.taken(now) > within_ms
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """How long money has lain on one account before it went on.
+
+    Attributes:
+        n: The instruction that takes it on.
+        payer: On whose account it lies, or lay.
+        payee: Who comes next.
+        since: Milliseconds, when it had come.
+        until: When it went on; None as long as it has not.
+    """
+
+    n: int
+    payer: PartyId
+    payee: PartyId
+    since: int
+    until: int | None
+
+    def taken(self, now: int) -> int:
+        """Returns the time that it has lain, in milliseconds."""
+        return (now if self.until is None else self.until) - self.since
+
+    def is_late(self, now: int, *, within_ms: int) -> bool:
+        """Tells whether it lies longer than it may; exactly as long is in time."""
+        return self.taken(now) > within_ms
+
+
+def hops_of(records: Iterable[InstructionRecord]) -> list[Hop]:
+    """Tells of each instruction that passes money on how long that took, by number.
+
+    What goes on from a stage has no clock.
+    """
+    rows = {record.n: record for record in records}
+    hops: list[Hop] = []
+    for record in rows.values():
+        came = [rows[int(n)].posted_at for n in record.after]
+        if not came or None in came or record.stage or record.status not in _RUNNING:
+            continue
+        hop = Hop(
+            n=record.n,
+            payer=record.payer,
+            payee=record.payee,
+            since=max(time for time in came if time is not None),
+            until=record.posted_at,
+        )
+        hops.append(hop)
+    return sorted(hops, key=lambda hop: hop.n)
+
+
 def delays_of(records: Iterable[InstructionRecord]) -> list[Delay]:
     """Tells of each payment behind a hop how long it has taken, by number.
 
@@ -55,7 +110,7 @@ def delays_of(records: Iterable[InstructionRecord]) -> list[Delay]:
     rows = {record.n: record for record in records}
     delays: list[Delay] = []
     for record in rows.values():
-        if not record.kept or not record.after:
+        if not record.kept or not record.after or record.status not in _RUNNING:
             continue
         end = rows[int(record.after[0])] if record.stage else record
         if not end.after:

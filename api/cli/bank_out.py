@@ -127,6 +127,24 @@ def export(
         _tell(ask, rows, written, earlier, as_json=as_json)
 
 
+def hand_over(
+    ask: Reader, plan: str, *, format_: str, directory: Path, book: Path | None, party: str
+) -> int:
+    """Writes what can go out of a plan now, and returns how many payments that is.
+
+    Raises:
+        RegistryError: Something cannot be written; nothing has been.
+        OSError: The same.
+    """
+    rows = instructions_of(ask, plan)
+    earlier = {each for sent in sent_files(directory) for each in sent.instructions}
+    maker = _Maker(ask, AddressBook(ask, book), _mapping(format_), rows, party=party)
+    written = maker.files(earlier, bank="")
+    if written:
+        _keep(directory, written)
+    return sum(len(each.rows) for each in written)
+
+
 def _mapping(format_: str) -> BankMapping | None:
     """Returns the mapping that is named, or None for ISO 20022."""
     return None if format_ == PAIN_001 else read_mapping(Path(format_).read_bytes())

@@ -82,7 +82,8 @@ def _outcome(ask: Reader, hop: dict[str, Any]) -> str:
         reason = REASONS.get(hop["reason"])
         return f"{words}: {hop['reason']}{'' if reason is None else ' ' + ' '.join(reason)}"
     if "posted_at" in hop:
-        return f"{words} {ask.moment(hop['posted_at'])}"
+        later = f"，计入 counts for {hop['counts_on']}" if "counts_on" in hop else ""
+        return f"{words} {ask.moment(hop['posted_at'])}{later}"
     return words
 
 
@@ -132,7 +133,14 @@ def exposure(
         ]
         for late in found["late"]:
             hours = f"{late['ms'] / 3_600_000:.1f} h, {late['hops']} hops"
-            facts.append((("超过一小时", "over an hour"), f"{ask.name(late['payee'])}  {hours}"))
+            limit = found["chain_ms"] // 60_000
+            words = (f"超过{limit}分钟", f"over {limit} minutes")
+            facts.append((words, f"{ask.name(late['payee'])}  {hours}"))
+        for late in found["late_hops"]:
+            sides = f"{ask.name(late['payer'])} → {ask.name(late['payee'])}"
+            limit = found["hop_ms"] // 60_000
+            words = (f"停留超过{limit}分钟", f"lay over {limit} minutes")
+            facts.append((words, f"{sides}  {late['ms'] / 60_000:.0f} min"))
         show_facts(facts)
 
 

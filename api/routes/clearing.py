@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from msgspec import to_builtins
 
 from api.auth import Caller
-from api.clearing_days import held_of
+from api.clearing_days import held_of, rules_of_plans
 from api.errors import NotFoundError, RequestInvalidError
 from api.money import exposure_of, way_of_lot
 from api.pages import Ask, page_of
@@ -200,7 +200,8 @@ async def show_exposure(service: ServiceOf, caller: CallerOf, plan: str) -> JSON
 
     def found() -> dict[str, Any]:
         records = _records(service, plan)
-        return exposure_of(records, caller, now=service.time)
+        rules = rules_of_plans(service.store, (plan,))[plan]
+        return exposure_of(records, caller, now=service.time, rules=rules)
 
     return answer(await asyncio.to_thread(found))
 

@@ -1,16 +1,29 @@
-"""The clearing day: lists that debtors approve."""
+"""The clearing day: its times and steps, and the lists that debtors approve."""
 
 import asyncio
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from api.clearing_days import list_to_approve, sees_list
+from api.clearing_days import debits_on, list_to_approve, sees_list
+from api.keeping import day_of
 from api.requests import GUARDS, CallerOf, ServiceOf, answer
 from api.routes.lists import ListingOf
 from clearing.model import DEBIT_LISTS
 
 router = APIRouter(prefix="/v1/clearing", dependencies=GUARDS)
+
+
+@router.get("/day", operation_id="clearing.day")
+async def show_day(service: ServiceOf) -> JSONResponse:
+    """Shows the clearing day: its times, what the operator has to do by now, and what is next."""
+    return answer(await asyncio.to_thread(day_of, service))
+
+
+@router.get("/debits/{due_on}", operation_id="clearing.debits")
+async def list_debits(service: ServiceOf, caller: CallerOf, due_on: str) -> JSONResponse:
+    """Lists what is debited on a due date, by authority: what the caller pays, or keeps."""
+    return answer(await asyncio.to_thread(debits_on, service, caller, due_on))
 
 
 @router.get("/lists", operation_id="clearing.lists")

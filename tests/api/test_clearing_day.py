@@ -18,9 +18,10 @@ DAY: dict[str, Json] = {
 }  # fmt: skip
 
 
-def keep_days(town: Street, **changes: "Json | None") -> None:
+def keep_days(town: Street, **changes: Any) -> None:
     """Publishes a policy with a clearing day, in force from the next morning on."""
-    rule = {name: value for name, value in {**DAY, **changes}.items() if value is not None}
+    merged: dict[str, Any] = {**DAY, **changes}
+    rule: dict[str, Json] = {name: value for name, value in merged.items() if value is not None}
     rules: dict[str, Json] = {
         "clearing_day": rule,
         "pay_day": {"calendar": "tests"},
@@ -87,3 +88,125 @@ def test_the_day_is_not_closed_before_it_is_over(town: Street) -> None:
     assert "2025-12-19" in early.value.problem["detail"]
     move_to(town, DUE_ON, hour=17)
     town.do("operator", "clearing.close", body, re=plan)
+
+
+# --- What each reads in the morning -----------------------------------------------------
+
+
+def pile(town: Street, name: str, kind: str) -> dict[str, Any]:
+    """Returns a pile of somebody's worklist; nothing if it is not there."""
+    found = town.client.get("/v1/worklist", by=town.ids[name])["piles"]
+    return next((dict(each) for each in found if each["kind"] == kind), {})
+
+
+@pytest.mark.parametrize(
+    ("day", "is_told"),
+    [
+        # Seven, three and one working day before Friday the 19th.
+        ("2025-12-09", False), ("2025-12-10", True), ("2025-12-11", False),
+        ("2025-12-15", False), ("2025-12-16", True), ("2025-12-17", False),
+        ("2025-12-18", True), (DUE_ON, True), ("2025-12-20", False),
+    ],
+)  # fmt: skip
+def test_a_debtor_is_reminded_on_its_days(town: Street, day: str, is_told: bool) -> None:
+    gv01(town, route="tiered")
+    move_to(town, day)
+    assert bool(pile(town, "core", "money-to-have")) is is_told
+    assert bool(pile(town, "operator", "all-money-to-have")) is is_told
+    assert not pile(town, "s1", "money-to-have")
+
+
+def test_what_the_bank_has_said_of_the_money_stands_beside(town: Street) -> None:
+    gv01(town, route="direct")
+    move_to(town, DUE_ON, hour=9)
+    found = pile(town, "core", "money-to-have")
+    account = town.accounts["core"]
+    line = {"id": account, "amount": "100000000", "on": DUE_ON}
+    assert (found["lines"], found["amount"]) == ([line], "100000000")
+    for amount, note in (("99999999", "short"), ("100000000", "stated")):
+        town.do("bank", "clearing.fund", {"account": account, "amount": amount})
+        found = pile(town, "core", "money-to-have")
+        assert (found["lines"], found["stated"]) == ([{**line, "note": note}], amount)
+        (all_of_it,) = pile(town, "operator", "all-money-to-have")["lines"]
+        assert all_of_it == {**line, "note": note, "party": town.ids["core"]}
+
+
+def test_a_list_waits_for_its_debtor_and_its_bank_sees_that_it_does(town: Street) -> None:
+    gv01(town, route="direct")
+    move_to(town, DUE_ON)
+    plan = adopt(town)
+    line = {"id": plan, "count": 4, "amount": "100000000", "on": DUE_ON}
+    assert pile(town, "core", "lists-to-approve")["lines"] == [line]
+    core = {"party": town.ids["core"]}
+    assert pile(town, "operator", "all-lists-to-approve")["lines"] == [{**line, **core}]
+    (debit,) = pile(town, "bank", "debits")["lines"]
+    assert debit == {**line, **core, "note": "not-approved"}
+    body: Any = get(town, f"/v1/clearing/runs/{plan}/list", by="core")
+    town.do("core", "clearing.approve", body, re=plan)
+    assert not pile(town, "core", "lists-to-approve")
+    assert not pile(town, "operator", "all-lists-to-approve")
+    assert pile(town, "bank", "debits")["lines"] == [{**line, **core}]
+
+
+def test_sd_22_what_is_on_its_way_for_too_long_is_told(town: Street) -> None:
+    gv01(town, route="tiered")
+    move_to(town, DUE_ON)
+    plan = adopt(town)
+    report(town, plan, "posted", "s1", "s2")
+
+    def told(minutes: int) -> dict[str, int]:
+        moment = int(get(town, "/v1/ledger", by="operator")["time"]) + minutes * 60_000
+        town.do("operator", "clock.set", {"time": moment})
+        town.client._clock = lambda: moment
+        lines = pile(town, "operator", "all-late").get("lines", [])
+        mine = pile(town, "bank", "payments-late").get("lines", [])
+        assert [each["count"] for each in lines] == [each["count"] for each in mine]
+        return {each["note"]: each["count"] for each in lines}
+
+    assert told(20) == {}
+    # Two hops wait on S2's account: S3's, and the factor's on the trust's way.
+    assert told(1) == {"late-hop": 2}
+    assert told(39) == {"late-hop": 2}
+    # After the hour S3 and the trust are late, whoever has the money.
+    assert told(1) == {"late-chain": 2, "late-hop": 1}
+    found = get(town, f"/v1/clearing/runs/{plan}/exposure", by="auditor")
+    assert (found["chain_ms"], found["hop_ms"]) == (3_600_000, 1_200_000)
+    assert len(found["late_hops"]) == 2
+
+
+# --- The custodian's list ---------------------------------------------------------------
+
+
+def test_sd_26_the_list_of_debits_is_the_sum_of_the_lots_that_are_due(town: Street) -> None:
+    lots = gv01(town, route="tiered")
+    found = get(town, f"/v1/clearing/debits/{DUE_ON}", by="operator")
+    (debit,) = found["debits"]
+    assert (debit["debtor"], debit["bank"]) == (town.ids["core"], town.ids["bank"])
+    assert (debit["account"], debit["mandate"]) == (town.accounts["core"], town.mandates["core"])
+    live = [town.client.get(f"/v1/lots/{lot}", by=town.ids["auditor"]) for lot in lots.values()]
+    assert int(found["amount"]) == sum(int(lot["amount"]) for lot in live) == 100_000_000
+    assert (debit["vouchers"], debit["lots"], debit["withheld"]) == (1, 4, "0")
+    assert get(town, f"/v1/clearing/debits/{DUE_ON}", by="bank") == found
+    assert get(town, f"/v1/clearing/debits/{DUE_ON}", by="core") == found
+    # A holder sees none of it; nothing is due on another day.
+    assert get(town, f"/v1/clearing/debits/{DUE_ON}", by="s1")["debits"] == []
+    assert get(town, "/v1/clearing/debits/2025-12-20", by="operator")["amount"] == "0"
+    with pytest.raises(RefusedError):
+        get(town, "/v1/clearing/debits/tomorrow", by="operator")
+
+
+def test_what_came_from_the_cut_off_on_is_shown_to_count_for_the_next_day(town: Street) -> None:
+    lots = gv01(town, route="direct")
+    move_to(town, DUE_ON)
+    plan = adopt(town)
+    report(town, plan, "posted", "s1")
+    move_to(town, DUE_ON, hour=17)
+    report(town, plan, "posted", "s2")
+    counted = {
+        name: get(town, f"/v1/clearing/lots/{lots[name]}", by=name)["ways"][0]["hops"][0].get(
+            "counts_on"
+        )
+        for name in ("s1", "s2")
+    }
+    # Friday after 16:30 is Monday.
+    assert counted == {"s1": None, "s2": "2025-12-22"}

@@ -112,8 +112,8 @@ READERS: Final[Mapping[str, tuple[str, ...]]] = {
     "pledge.release": ("pledgor", "pledgee"),
     "lot.freeze": ("holder",),
     "lot.unfreeze": ("holder",),
-    # The debtor is told to whom it may have to pay.
-    "lot.pay-to-court": ("holder", "debtor"),
+    # The debtor is told to whom it may have to pay, and the bank what will come in.
+    "lot.pay-to-court": ("holder", "debtor", "bank"),
     "lot.object": ("holder", "debtor"),
     "account.freeze": ("owner",),
     "account.unfreeze": ("owner",),

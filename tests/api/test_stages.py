@@ -10,7 +10,7 @@ from tests.api.cli.terminal import Terminal, shell_of
 from tests.api.local import street
 from tests.api.served import Street, connect, server
 from tests.api.test_maturity import DUE_ON, adopt, get, gv01, move_to, report, rows
-from tests.api.test_worklist import piles
+from tests.api.test_worklist import RULING, piles
 from tests.builders import DIGEST
 
 
@@ -122,3 +122,26 @@ def test_people_read_it_on_80_columns(served: tuple[Street, Terminal]) -> None:
     assert "400,000.00" not in today
     for text in (told, way):
         assert max(map(cell_len, text.splitlines())) <= 80, text
+
+
+def test_a_court_is_paid_and_its_bank_can_open_what_its_account_is(town: Street) -> None:
+    lots = gv01(town, route="tiered")
+    frozen = town.do("registrar", "lot.freeze", {**RULING, "lot": lots["s3"]}).sid
+    order: dict[str, Json] = {
+        **RULING, "basis": "deduction", "bank": town.ids["bank"], "account": DIGEST,
+    }  # fmt: skip
+    court = town.do("registrar", "lot.pay-to-court", order, re=frozen).sid
+    move_to(town, DUE_ON)
+    plan = adopt(town)
+    (row,) = (row for row in rows(town, plan) if row["payee_account"] == court)
+    assert (row["holder"], row["amount"]) == (town.ids["s3"], "25000000")
+    for name in ("bank", "core", "s3"):
+        made = get(town, f"/v1/statements/{court}", by=name)
+        assert {change["effect"] for change in made["effects"]["changes"]} == {
+            "court-payment-ordered"
+        }
+    report(town, plan, "posted")
+    way = get(town, f"/v1/clearing/lots/{lots['s3']}", by="s3")["ways"][0]
+    assert way["hops"][-1]["holder"] == town.ids["s3"]
+    (run,) = get(town, "/v1/clearing/runs", by="operator")["data"]
+    assert run["status"] == "cleared"

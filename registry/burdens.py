@@ -277,7 +277,7 @@ def frozen_lots(freezes: Iterable[Freeze]) -> frozenset[LotId]:
     return frozenset(row.lot for row in freezes if row.status != FreezeStatus.LIFTED)
 
 
-PLEDGES = Table(name="pledge", row=Pledge, key=("pledge",), indexes=("lot", "pledgee"))
+PLEDGES = Table(name="pledge", row=Pledge, key=("pledge",), indexes=("lot", "pledgee", "account"))
 FREEZES = Table(name="freeze", row=Freeze, key=("freeze",), indexes=("lot",))
 DISPUTES = Table(name="dispute", row=Dispute, key=("dispute",), indexes=("voucher",))
 FILINGS = Table(name="filing", row=Filing, key=("filing",), indexes=("subject", "party"))

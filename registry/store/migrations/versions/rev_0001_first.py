@@ -200,7 +200,7 @@ def make_rows() -> None:
         "money, account text, own_account text, own_route bool, register_by int, kid text, "
         "status text",
         key="pledge",
-        indexes="lot pledgee",
+        indexes="lot pledgee account",
     )
     rows(
         "freeze",

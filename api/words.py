@@ -32,6 +32,7 @@ PURPOSES: Final[Mapping[str, Words]] = {
 
 CAPACITIES: Final[Mapping[str, Words]] = {
     "debtor": ("债务人（开立人）", "debtor"),
+    "has-the-money": ("在途资金持有人", "has the debtor's money"),
     "co-debtor": ("共同债务人", "co-debtor"),
     "guarantee": ("保证人", "guarantor"),
     "shortfall": ("差额支付承诺人", "shortfall promisor"),

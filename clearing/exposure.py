@@ -67,7 +67,12 @@ def stays_of(records: Iterable[InstructionRecord]) -> list[Stay]:
     for record in rows.values():
         for n in record.after:
             fed.setdefault(int(n), []).append(record)
-    own = [row for row in rows.values() if row.pays and row.status == InstructionStatus.POSTED]
+    # What an intermediary pays once more it pays with the money that lies there.
+    own = [
+        row
+        for row in rows.values()
+        if row.pays and not row.after and row.status == InstructionStatus.POSTED
+    ]
     stays: list[Stay] = []
     for leaf in rows.values():
         # Whoever stands in another's place tells of the same lots, and of no further money.

@@ -308,6 +308,15 @@ class Obligation(Record, frozen=True, kw_only=True):
     due_on: str | None = None
 
 
+class Hop(Record, frozen=True, kw_only=True):
+    """What a party owes of a voucher because the debtor's money for it lies with that party."""
+
+    voucher: Sid
+    party: PartyId
+    debtor: PartyId
+    amount: Minor
+
+
 class Balance(Record, frozen=True, kw_only=True):
     """What clearing has posted on an account."""
 
@@ -348,7 +357,8 @@ OBLIGATIONS = Table(
     key=("sort", "plan", "n"),
     indexes=("voucher", "owed_by", "owed_to"),
 )
+HOPS = Table(name="hop", row=Hop, key=("voucher", "party"), indexes=("voucher", "party"))
 BALANCES = Table(name="balance", row=Balance, key=("account",))
 
-TABLES = (FUNDS, RUNS, INSTRUCTIONS, DEBIT_LISTS, ORDERS, OBLIGATIONS, BALANCES)
+TABLES = (FUNDS, RUNS, INSTRUCTIONS, DEBIT_LISTS, ORDERS, OBLIGATIONS, HOPS, BALANCES)
 """Clearing's tables, in the order in which batches read them and digests hash them."""

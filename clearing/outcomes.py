@@ -197,7 +197,7 @@ class InstructionRejected(_OfInstruction, frozen=True, kw_only=True):
             relayed=None,
         )
         state.put(INSTRUCTIONS, marked)
-        if not record.after:
+        if not record.after or record.pays is not None:
             free(state, record, record.lots)
             _owe_still(state, record)
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from clearing.hops import is_carried, to_pay_again
 from clearing.instructed import behind, known_instruction, known_run
 from clearing.model import (
     LAPSING,
@@ -113,12 +114,16 @@ def find_rerouting(state: Rows, record: InstructionRecord) -> Rerouting:
         payments: tuple[Payment, ...] = (_way_back(state, record, run),)
     else:
         # Behind it, what has expired is over, and its lots are another plan's.
-        later = (each for each in behind(state, record) if each.status in LAPSING)
-        suffix = [record, *later]
+        onward = behind(state, record)
+        suffix = [record, *(each for each in onward if each.status in LAPSING)]
+        voucher = known_voucher(state, record.voucher)
+        # What its payer owes once more itself is not the debtor's money.
+        again = [record, *onward] if is_carried(voucher) else []
+        kept = to_pay_again(state, again, party=record.payer, debtor=voucher.debtor)
         payments = payments_of(
             [lot for each in suffix for lot in _still_paid(state, each)],
-            held_minor=record.amount,
-            voucher=known_voucher(state, record.voucher),
+            held_minor=record.amount - sum(row.amount for row in kept),
+            voucher=voucher,
             in_parts=any(each.parts for each in suffix),
         )
     added = (
@@ -186,7 +191,7 @@ def instead_of(
         record: The instruction.
         payment: The payment.
         n: Its number.
-        own: The voucher, where its debtor pays; else the instruction's payer does.
+        own: The voucher, where its debtor pays; else who pays the instruction does.
         pays: What is owed because of the instruction, if it pays that.
     """
     into = state.get(ACCOUNTS, payment.account)
@@ -210,7 +215,7 @@ def instead_of(
         remittance=record.remittance,
         status=InstructionStatus.PENDING,
         parts=payment.parts,
-        kept=Minor(payment.amount_minor if payment.lots or own else 0),
+        kept=Minor(payment.amount_minor if payment.lots or pays else 0),
         instead=record.n,
         pays=pays,
         # What a stage could not pay on lies there still, and is to be swept as before.

@@ -82,6 +82,14 @@ class Route(StrEnum):
     TIERED = "tiered"
 
 
+class HopRisk(StrEnum):
+    """Who bears the risk of the way: the debtor owes until the holder is credited, or has paid."""
+
+    DEBTOR = "debtor"
+    HOLDER = "holder"
+    """Once the debtor's own payment is posted, whoever has the money owes (reference note 19)."""
+
+
 class Ledger(Record, frozen=True, kw_only=True):
     """The ledger's own facts: what genesis set, what is in force, and counters."""
 
@@ -212,6 +220,8 @@ class Voucher(Record, frozen=True, kw_only=True):
     """The instant at which silence has accepted it, in milliseconds."""
     top_up: bool = False
     """The debtor pays plans and trusts itself what has not come to them in time (SD-23)."""
+    hop_risk: str | None = None
+    """Who bears the risk of the way; the debtor, if nobody is named."""
 
 
 class VoucherNumber(Record, frozen=True, kw_only=True):

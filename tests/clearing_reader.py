@@ -169,7 +169,8 @@ class ClearingFolds:
                              **_: Any) -> None:  # fmt: skip
         self.change("instruction", plan, n, status="rejected", reason=reason, refused_by=bank,
                     relayed=None)  # fmt: skip
-        if not (row := self.get("instruction", plan, n))["after"]:
+        row = self.get("instruction", plan, n)
+        if not row["after"] or row.get("pays"):
             self.free(row)
             self.owe_still(row)
 
@@ -234,6 +235,12 @@ class ClearingFolds:
                 if row["status"] in ("pending", "accepted", "rejected"):
                     over.append(row)
         in_parts, left = any(row["parts"] for row in over), int(head["amount"])
+        if voucher.get("hop_risk") == "holder" and head["payer"] != voucher["debtor"]:
+            left -= sum(
+                int(owed["amount"]) for owed in self.rows["obligation"].values()
+                if owed["sort"] == "again" and owed["plan"] == head["plan"]
+                and str(owed["n"]) in fed and owed["owed_by"] == head["payer"]
+            )  # fmt: skip
         frozen = {each["lot"] for each in self.rows["freeze"].values()
                   if each["status"] != "lifted"}  # fmt: skip
         courts: Row = {each["lot"]: each["payee_account"] for each in self.rows["freeze"].values()
@@ -286,8 +293,26 @@ class ClearingFolds:
 
     def payment_undone(self: Rows, **owed: Any) -> None:
         self.put("obligation", **owed, sort="again", status="due")
-        self.owe(owed["owed_by"], int(owed["amount"]))
-        self.move(f"debts:{owed['owed_by']}", f"claims:{owed['owed_to']}", owed["amount"])
+        debtor = self.get("voucher", owed["voucher"])["debtor"]
+        self.owe(debtor, int(owed["amount"]))
+        self.move(f"debts:{debtor}", f"claims:{owed['owed_to']}", owed["amount"])
+
+    def debt_passed(self: Rows, voucher: str, debtor: str, owed_before: str, owed_by: str,
+                    amount: str, **_: Any) -> None:  # fmt: skip
+        sides = []
+        for party, sign in ((owed_by, 1), (owed_before, -1)):
+            if party == debtor:
+                self.owe(party, sign * int(amount))
+                sides.append(f"debts:{party}")
+                continue
+            row = self.rows["hop"].pop((voucher, party), {"amount": "0"})
+            if total := int(row["amount"]) + sign * int(amount):
+                self.put("hop", voucher=voucher, party=party, debtor=debtor, amount=str(total))
+            sides.append(f"hops:{party}")
+        self.move(sides[0], sides[1], amount)
+
+    def obligation_passed(self: Rows, sort: str, plan: str, n: int, owed_by: str) -> None:
+        self.change("obligation", sort, plan, n, owed_by=owed_by, status="due")
 
     def run_closed(self: Rows, plan: str, **_: Any) -> None:
         rows = [row for (of, _), row in self.rows["instruction"].items() if of == plan]

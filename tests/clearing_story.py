@@ -64,6 +64,7 @@ def tell_clearing(world: World) -> tuple[Adopted, Adopted, Adopted]:
     _report(world, first, "posted", refused)
     _report(world, first, "returned", refused)
     _break(world, first, to_s3, to_factor, to_trust, undone)
+    _come_back(world, first, *(each for each in of.values() if each.remittance == "CARRIED"))
     return first, less, rest
 
 
@@ -98,6 +99,17 @@ def _break(world: World, plan: Adopted, s3: Instruction, factor: Instruction, tr
     for n, order in zip(added, (trust, s3, undone), strict=True):
         _report(world, plan, "posted", replace(order, n=n))
     _report(world, plan, "posted", factor, trust)
+
+
+def _come_back(
+    world: World, plan: Adopted, _own: Instruction, hop: Instruction, last: Instruction
+) -> None:
+    """Has money come back hop by hop, of a voucher whose debt travels with it, and go on again."""
+    _report(world, plan, "returned", last)
+    _report(world, plan, "returned", hop)
+    again: dict[str, Json] = {"instruction": last.n, "sort": "again"}
+    world.do("operator", "clearing.top-up", again, re=plan.sid)
+    _report(world, plan, "posted", replace(last, n=len(plan.instructions) + 3))
 
 
 def _rows(world: World) -> MemoryRows:

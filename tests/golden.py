@@ -93,6 +93,9 @@ def story() -> Story:
     to_factor = world.transfer(f"{to_s3}.1", 20_000_000, by="s2", to="factor", purpose="finance")
     unpaid = world.issue(route="tiered", voucher_no="UNPAID", face="1000000")
     world.transfer(f"{unpaid}.0", 600_000, by="s1", to="s2")
+    carried = world.issue(route="tiered", voucher_no="CARRIED", face="1000000", hop_risk="holder")
+    onward = world.transfer(f"{carried}.0", 600_000, by="s1", to="s2")
+    world.transfer(f"{onward}.2", 200_000, by="s2", to="s3")
     consent: dict[str, Json] = {
         "account": world.accounts["trustee#T1"],
         "assignors": [world.ids["factor"]],

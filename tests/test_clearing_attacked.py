@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -38,6 +39,14 @@ COURT: dict[str, Json] = {
 }  # fmt: skip
 
 
+WAYS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("tiered", {"top_up": True}),
+    ("direct", {}),
+    ("tiered", {"hop_risk": "holder"}),
+)
+"""The route of each voucher, and what its issue says besides."""
+
+
 class Town:
     """GV-01 on either route, a pledge, a second debtor and a second bank, all due."""
 
@@ -49,9 +58,8 @@ class Town:
         world.admit("other", "bank")
         for name in ("s2", "core"):
             world.bank_account(name, bank="other")
-        for route in ("tiered", "direct"):
-            is_tiered = route == "tiered"
-            first = world.issue(route=route, top_up=True) if is_tiered else world.issue(route=route)
+        for route, terms in WAYS:
+            first = world.issue(route=route, **terms)
             world.bank_account("core")
             to_s2 = world.transfer(f"{first}.0", 60_000_000, by="s1", to="s2")
             to_s3 = world.transfer(f"{to_s2}.2", 25_000_000, by="s2", to="s3")

@@ -24,6 +24,7 @@ from clearing.errors import (
     OutOfOrderError,
 )
 from clearing.fields import Number
+from clearing.hops import ask_carried, freed, is_carried, paying_from
 from clearing.instructed import ask_behind, known_instruction, known_run
 from clearing.model import (
     DEBIT_LISTS,
@@ -59,7 +60,7 @@ from registry.model import ACCOUNTS, LOTS, VOUCHERS, Lot, Role
 from registry.policy import ask_rules, rules_in_force
 from registry.rights import known_voucher
 from registry.statements import Body, Kind, Now, Statement
-from registry.tables import Asked, Get, ReadPlan, Rows, get, get_many, where_each
+from registry.tables import Asked, Get, ReadPlan, Rows, get, get_many, replace, where_each
 
 
 class Ground(StrEnum):
@@ -108,6 +109,8 @@ def reads_reroute(statement: Statement[ClearingReroute], now: Now) -> ReadPlan:
     named |= {voucher.account} if voucher else set()
     yield from get_many(ACCOUNTS, sorted(named))
     yield from get_many(ORDERS, names)
+    if voucher is not None and is_carried(voucher):
+        yield from ask_carried(suffix, voucher)
 
 
 def _ask_before(record: InstructionRecord) -> Generator[Asked, Any, list[InstructionRecord]]:
@@ -130,7 +133,7 @@ def decide_reroute(
         InstructionNotFoundError: The plan has no such instruction.
         MoveNotAllowedError: It is posted; or its money was sent another way already.
         OutOfOrderError: Its money is not there: one before it is not posted, or it is the
-            debtor's own payment, which a further plan makes.
+            payer's own payment: the debtor's, which a further plan makes, or of what is owed again.
     """
     plan = statement.re or Sid("")
     record = state.get(INSTRUCTIONS, plan, statement.body.instruction)
@@ -146,8 +149,9 @@ def decide_reroute(
     _require_money(state, record)
 
     # Past this line the change of route must succeed.
-    rerouted = MoneyRerouted.of(record, find_rerouting(state, record))
-    return (rerouted, *_goes_on(state, plan, now))
+    found = find_rerouting(state, record)
+    passed = freed(state, record, found.replaced, kept=found.added)
+    return (*passed, MoneyRerouted.of(record, found), *_goes_on(state, plan, now))
 
 
 def _goes_on(state: Rows, plan: Sid, now: Now) -> tuple[RunGoesOn, ...]:
@@ -165,8 +169,8 @@ def _require_money(state: Rows, record: InstructionRecord) -> None:
     Raises:
         OutOfOrderError: It does not.
     """
-    if not record.after:
-        raise OutOfOrderError(instruction=record.n, earlier="none", status="the debtor's own")
+    if not record.after or record.pays is not None:
+        raise OutOfOrderError(instruction=record.n, earlier="none", status="the payer's own")
     for n in record.after:
         before = known_instruction(state, record.plan, int(n))
         if before.status != InstructionStatus.POSTED:
@@ -188,6 +192,8 @@ def reads_top_up(statement: Statement[ClearingTopUp], now: Now) -> ReadPlan:
     voucher = yield from get(VOUCHERS, record.voucher)
     if voucher is not None:
         yield from get(DEBIT_LISTS, plan, voucher.account)
+    if voucher is not None and owed.owed_by != voucher.debtor:
+        yield from _ask_before(record)
     yield from get(ACCOUNTS, owed.account)
     lots = yield from get_many(LOTS, owed.lots)
     yield from where_each(FREEZES, "lot", ask_for_freezes(lots))
@@ -197,7 +203,7 @@ def reads_top_up(statement: Statement[ClearingTopUp], now: Now) -> ReadPlan:
 
 
 def decide_top_up(state: Rows, statement: Statement[ClearingTopUp], now: Now) -> tuple[Effect, ...]:
-    """Has the debtor pay directly what it owes because of an instruction.
+    """Has who owes something because of an instruction, mostly the debtor, pay it directly.
 
     Raises:
         InstructionNotFoundError: The plan has no such instruction.
@@ -228,7 +234,12 @@ def decide_top_up(state: Rows, statement: Statement[ClearingTopUp], now: Now) ->
 
     # Past this line the payment must be ordered.
     n = known_run(state, plan).instructions
-    added = instead_of(state, record, payment, n=n, own=voucher, pays=body.sort)
+    if owed.owed_by == voucher.debtor:
+        added = instead_of(state, record, payment, n=n, own=voucher, pays=body.sort)
+    else:
+        money = paying_from(state, record)
+        added = instead_of(state, money, payment, n=n, pays=body.sort)
+        added = replace(added, instead=record.n)
     ordered = ObligationMoved(
         sort=body.sort, plan=plan, n=record.n, status=ObligationStatus.ORDERED
     )

@@ -24,6 +24,7 @@ from registry.errors import RefusalError
 from registry.ids import Sid
 from registry.model import LOTS, VOUCHERS
 from registry.tables import replace
+from tests.clearing.carried import hold_risk, verify_carried
 from tests.clearing.reconciled import Reconciled
 from tests.clearing.strategies import worlds
 from tests.clearing.test_broken_hops import (
@@ -149,6 +150,7 @@ class Walk:
             assert order.lot in row.lots
             assert row.status in LAPSING, row.status
             assert row.after or row.status != "rejected"
+        verify_carried(world)
 
     def try_all(self, of: list[InstructionRecord], word: str, *, once: bool = False) -> None:
         for row in of:
@@ -191,10 +193,15 @@ class Walk:
 
 
 @settings(max_examples=40, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
-@given(worlds(), st.integers(0, 2**32))
-def test_whatever_anybody_does_everything_is_paid_in_the_end(world: World, seed: int) -> None:
+@given(worlds(), st.integers(0, 2**32), st.booleans())
+def test_whatever_anybody_does_everything_is_paid_in_the_end(
+    world: World, seed: int, carried: bool
+) -> None:
+    """Whoever bears the risk of the way, the debtor or the holders."""
     gv01(world)
     promise(world)
+    if carried:
+        hold_risk(world)
     walk = Walk(world, random.Random(seed))  # noqa: S311
     for _ in range(80):
         with suppress(RefusalError):

@@ -318,7 +318,7 @@ def make_rows() -> None:
         "money, discharged money, cancelled money, due_on text, route text, account text, "
         "mandate text, accept_by int, status text, ordinal int?, restriction text, guarantors "
         "text, lot_salt text, policy text, flags text, consent text?, silent_at int?, top_up "
-        "bool",
+        "bool, hop_risk text?",
         key="voucher",
         indexes="debtor creditor due_on",
     )
@@ -452,6 +452,12 @@ def make_rows() -> None:
         "amount money, lots text, status text, due_on text?",
         key="sort plan n",
         indexes="voucher owed_by owed_to",
+    )
+    rows(
+        "hop",
+        "voucher text, party text, debtor text, amount money",
+        key="voucher party",
+        indexes="voucher party",
     )
     rows(
         "balance",

@@ -21,6 +21,7 @@ from registry.model import LOTS, MANDATES, Mandate, Route
 from registry.tables import replace
 from tests.clearing.reconciled import Reconciled
 from tests.clearing.staged import TRUST, hops, stage, verify
+from tests.clearing.test_journal import check, journal_of, needs_hledger
 from tests.clearing.test_rules import PLAN, adopt, confirm, instructions, stated
 from tests.clearing.test_whose_account import freeze, lot_of, move, pledge
 from tests.clearing.world import DUE_ON, World, gv01, sid
@@ -111,6 +112,19 @@ def test_a_pledgor_that_sends_the_proceeds_home_is_told_by_its_account(world: Wo
     world.rows.put(LOTS, replace(world.lot(lot), account=world.account("S3")))
     (order,) = (each for each in world.plan().instructions if lot in each.lots)
     assert (order.payee, order.holder) == (world.party("S3"), None)
+
+
+@needs_hledger
+@pytest.mark.parametrize("route", [Route.DIRECT, Route.TIERED])
+def test_another_programs_books_agree_on_stages_pledgees_and_courts(route: Route) -> None:
+    world = World()
+    gv01(world, route=route)
+    stage(world, before=TRUST, via="trustee")
+    pledge(world, lot_of(world, "S2"), to="bank of S2")
+    freeze(world, lot_of(world, "S3"), status=FreezeStatus.PAYABLE)
+    move(world, adopt(world))
+    assert world.lots() == ()
+    assert check(journal_of(world)) == ""
 
 
 @pytest.mark.parametrize("route", [Route.DIRECT, Route.TIERED])

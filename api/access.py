@@ -102,6 +102,7 @@ ACCESS: Final[Mapping[str, Row]] = {
     "clearing.certificate": Access.PARTY,
     "clearing.explain": Access.PARTY,
     "clearing.reconciliation": Access.PARTY,
+    "clearing.aggregations": Access.PARTY,
     "clearing.obligations": Access.PARTY,
     "clearing.sweeps": Access.PARTY,
     "log.checkpoint": Access.OPEN,

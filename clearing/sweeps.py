@@ -12,20 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from clearing.model import InstructionRecord, InstructionStatus
+from clearing.model import LAPSING, InstructionRecord, InstructionStatus
 from registry.calendars import date_at
 from registry.ids import PartyId, Sid
 from registry.stages import Stage
 
-_WAITING = frozenset(
-    {
-        InstructionStatus.PENDING,
-        InstructionStatus.ACCEPTED,
-        InstructionStatus.REJECTED,
-        InstructionStatus.EXPIRED,
-        InstructionStatus.RETURNED,
-    }
-)
+_WAITING = LAPSING | {InstructionStatus.EXPIRED, InstructionStatus.RETURNED}
 """Of instructions whose money has not gone on, if it is there."""
 
 

@@ -19,8 +19,15 @@ from api.requests import GUARDS, CallerOf, ServiceOf, answer
 from api.routes.lists import ListingOf, LongListingOf, everybody
 from api.service import Service
 from api.staged import shown_sweeps
-from api.visibility import sees_instruction, sees_obligation, sees_payees_part, sees_stage
+from api.visibility import (
+    sees_aggregation,
+    sees_instruction,
+    sees_obligation,
+    sees_payees_part,
+    sees_stage,
+)
 from clearing.certificate import certificate_of
+from clearing.handed import AGGREGATIONS
 from clearing.model import (
     FUNDS,
     INSTRUCTIONS,
@@ -284,6 +291,12 @@ async def list_sweeps(service: ServiceOf, caller: CallerOf) -> JSONResponse:
         return shown_sweeps(service, stages)
 
     return answer(await asyncio.to_thread(found))
+
+
+@router.get("/aggregations", operation_id="clearing.aggregations")
+async def list_aggregations(listing: ListingOf) -> JSONResponse:
+    """Lists the accounts into which one payment may pay several instructions, as payees agreed."""
+    return await listing.of(AGGREGATIONS, sees_aggregation)
 
 
 @router.get("/obligations", operation_id="clearing.obligations")

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from clearing.model import INSTRUCTIONS
+from clearing.model import INSTRUCTIONS, InstructionStatus
 from clearing.sweeps import Sweep, sweeps_of
 from registry.ids import Sid
 from registry.model import Route
@@ -93,3 +93,18 @@ def test_the_end_of_the_day_and_of_the_stage_change_nothing() -> None:
     world.rows.put(STAGES, replace(named, ended=sid("end")))
     assert into.n < last.n
     assert sweeps(world) == before
+
+
+@pytest.mark.parametrize("status", list(InstructionStatus))
+def test_money_lies_there_whatever_was_said_of_it_unless_it_has_gone_on(
+    status: InstructionStatus,
+) -> None:
+    world, plan = staged(7)
+    into, last = hops(world, plan)
+    confirm(world, plan, into.n)
+    returned_at = PAY_TIME if status == InstructionStatus.RETURNED else None
+    world.rows.put(INSTRUCTIONS, replace(last, status=status, returned_at=returned_at))
+    has_gone = status in (
+        InstructionStatus.POSTED, InstructionStatus.REPLACED, InstructionStatus.REDIRECTED,
+    )  # fmt: skip
+    assert [sweep.n for sweep in sweeps(world)] == ([] if has_gone else [last.n])

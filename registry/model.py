@@ -205,6 +205,8 @@ class Voucher(Record, frozen=True, kw_only=True):
     silent_at: int | None = None
     """The instant at which silence has accepted it, in milliseconds."""
     top_up: bool = False
+    owing: Sid | None = None
+    """The account that it is still to be paid from, as long as there are lots of it."""
     """The debtor pays plans and trusts itself what has not come to them in time (SD-23)."""
 
 
@@ -363,7 +365,7 @@ VOUCHER_NUMBERS = Table(
     name="voucher_number", row=VoucherNumber, key=("debtor", "voucher_no"), lasting=True
 )
 VOUCHERS = Table(
-    name="voucher", row=Voucher, key=("voucher",), indexes=("debtor", "creditor", "due_on")
+    name="voucher", row=Voucher, key=("voucher",), indexes=("debtor", "creditor", "due_on", "owing")
 )
 MANDATES = Table(name="mandate", row=Mandate, key=("mandate",), indexes=("owner", "account"))
 ACCOUNTS = Table(name="account", row=Account, key=("account",), indexes=("owner", "bank"))

@@ -27,16 +27,14 @@ from clearing.covenant import ask_top_up, top_up_terms
 from clearing.errors import NothingDueError, PlanDiffersError
 from clearing.fields import Count, Sum
 from clearing.model import (
-    FUND_MOVES,
     FUNDS,
     ORDERS,
     Fund,
-    FundStatus,
     Run,
     RunStatus,
 )
-from clearing.plan import mandates_of, outstanding
-from registry.burdens import ACCESSORIES, FREEZES, frozen_lots, require_move
+from clearing.plan import mandates_of
+from registry.burdens import ACCESSORIES, FREEZES, frozen_lots
 from registry.calendars import parse_date
 from registry.credit import StopReason
 from registry.debts import IssuanceStopped
@@ -58,7 +56,6 @@ from registry.tables import (
     Rows,
     get,
     get_many,
-    replace,
     where,
     where_each,
 )
@@ -77,7 +74,7 @@ class ClearingFund(Body):
 
 
 class FundStated(Effect, frozen=True, kw_only=True):
-    """An account holds this much to pay what is due with."""
+    """An account holds this much to pay what is due with; of nothing there is nothing to divide."""
 
     fund: Sid
     account: Sid
@@ -88,15 +85,15 @@ class FundStated(Effect, frozen=True, kw_only=True):
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Writes it, in the place of what was said of the account before and is not divided."""
         for row in state.where(FUNDS, "account", self.account):
-            if row.status == FundStatus.OPEN:
-                state.put(FUNDS, replace(row, status=FundStatus.REPLACED))
+            state.delete(FUNDS, row.fund)
+        if not self.amount:
+            return
         fund = Fund(
             fund=self.fund,
             account=self.account,
             debtor=self.debtor,
             amount=self.amount,
             designated=self.designated,
-            status=FundStatus.OPEN,
         )
         state.add(FUNDS, fund)
 
@@ -158,12 +155,8 @@ def ask_divided(
     Returns:
         The plan; empty if nothing is due, or there is no money.
     """
-    owed = yield from where(VOUCHERS, "debtor", fund.debtor)
-    due = [
-        row
-        for row in owed
-        if row.account == fund.account and row.due_on <= today.isoformat() and outstanding(row)
-    ]
+    owed = yield from where(VOUCHERS, "owing", fund.account)
+    due = [row for row in owed if row.due_on <= today.isoformat()]
     sids = [row.voucher for row in due]
     lots = yield from where_each(LOTS, "voucher", sids)
     secured = yield from where_each(ACCESSORIES, "voucher", sids)
@@ -272,7 +265,7 @@ class FundDivided(Effect, frozen=True, kw_only=True):
             top_up_on=self.top_up_on,
         )
         adopt(state, run, plan.instructions)
-        state.put(FUNDS, replace(fund, status=FundStatus.DIVIDED))
+        state.delete(FUNDS, self.fund)
 
 
 def reads_apportion(statement: Statement[ClearingApportion], now: Now) -> ReadPlan:
@@ -292,7 +285,6 @@ def decide_apportion(
     A debtor that does not pay all that is due is overdue, and may issue nothing for now.
 
     Raises:
-        MoveNotAllowedError: The money is divided, or the bank has said otherwise since.
         NothingDueError: Nothing can be paid from the account, or nothing with that money.
         PlanDiffersError: Vouchers, instructions, total, gross or digest, in this order, is
             not what follows from the state.
@@ -300,7 +292,6 @@ def decide_apportion(
     fund = state.get(FUNDS, statement.re or "")
     if fund is None:
         raise InvariantBrokenError("an answer to no fund")
-    require_move(FUND_MOVES, fund.fund, status=fund.status, to=FundStatus.DIVIDED)
     plan = find_divided(state, fund, now)
     if not plan.instructions:
         raise NothingDueError(due_on=today_at(now).isoformat())

@@ -311,9 +311,9 @@ def make_rows() -> None:
         "money, discharged money, cancelled money, due_on text, route text, account text, "
         "mandate text, accept_by int, status text, ordinal int?, restriction text, guarantors "
         "text, lot_salt text, policy text, flags text, consent text?, silent_at int?, top_up "
-        "bool",
+        "bool, owing text?",
         key="voucher",
-        indexes="debtor creditor due_on",
+        indexes="debtor creditor due_on owing",
     )
     rows(
         "mandate",
@@ -405,7 +405,7 @@ def make_rows() -> None:
     )
     rows(
         "fund",
-        "fund text, account text, debtor text, amount money, designated text, status text",
+        "fund text, account text, debtor text, amount money, designated text",
         key="fund",
         indexes="account",
     )

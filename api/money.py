@@ -109,7 +109,7 @@ def _hop(record: InstructionRecord) -> Row:
         "status": record.status,
         "route": record.route,
     }
-    for name in ("posted_at", "returned_at", "reason", "relayed"):
+    for name in ("posted_at", "returned_at", "reason", "relayed", "sent", "joint"):
         if (value := getattr(record, name)) is not None:
             hop[name] = value
     return hop

@@ -20,7 +20,6 @@ from clearing.model import (
     INSTRUCTIONS,
     OBLIGATIONS,
     RUNS,
-    FundStatus,
     InstructionStatus,
     ObligationStatus,
     Run,
@@ -142,10 +141,9 @@ class _Keeper:
         """Returns what there is to do, as far as that is cheap to tell."""
         runs = list(self._store.select(RUNS))
         planned = {run.due_on for run in runs if run.status == RunStatus.PLANNED}
-        funds = (row for row in self._store.select(FUNDS) if row.status == FundStatus.OPEN)
         return Standing(
             due=tuple(self._due(planned)),
-            funds=tuple(sorted(row.fund for row in funds)),
+            funds=tuple(sorted(row.fund for row in self._store.select(FUNDS))),
             endings=tuple(self._endings(runs)),
             waiting=tuple(self._waiting(runs)),
             owed=tuple(self._owed()),

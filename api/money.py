@@ -23,6 +23,8 @@ from registry.tables import Get
 
 Row = dict[str, Any]
 
+_OF_HOP = ("posted_at", "returned_at", "reason", "relayed", "holder", "stage", "sent", "joint")
+
 
 def voucher_of_lot(store: LedgerStore, lot: str) -> str | None:
     """Returns the voucher of a lot, live or gone: the statement in its id leads there."""
@@ -114,7 +116,7 @@ def _hop(record: InstructionRecord, day: Timetable | None) -> Row:
         "status": record.status,
         "route": record.route,
     }
-    for name in ("posted_at", "returned_at", "reason", "relayed", "holder", "stage"):
+    for name in _OF_HOP:
         if (value := getattr(record, name)) is not None:
             hop[name] = value
     if day is not None and record.posted_at is not None:

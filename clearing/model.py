@@ -93,22 +93,6 @@ INSTRUCTION_MOVES: Mapping[InstructionStatus, frozenset[InstructionStatus]] = {
 """Where each status may lead. What banks say is what has happened, however late."""
 
 
-class FundStatus(StrEnum):
-    """Whether a debtor's money is still to be divided."""
-
-    OPEN = "open"
-    DIVIDED = "divided"
-    REPLACED = "replaced"
-    """By a later word of the bank about the same account."""
-
-
-FUND_MOVES: Mapping[FundStatus, frozenset[FundStatus]] = {
-    FundStatus.OPEN: frozenset({FundStatus.DIVIDED, FundStatus.REPLACED}),
-    FundStatus.DIVIDED: frozenset(),
-    FundStatus.REPLACED: frozenset(),
-}
-
-
 class Sort(StrEnum):
     """Why money is owed because of an instruction."""
 
@@ -155,7 +139,7 @@ LAPSING = OPEN | {InstructionStatus.REJECTED}
 
 
 class Fund(Record, frozen=True, kw_only=True):
-    """What a debtor's bank says there is to pay with, where it is less than what is due.
+    """What a debtor's bank says there is to pay with, as long as it is not divided.
 
     Attributes:
         fund: The statement that said it.
@@ -163,7 +147,6 @@ class Fund(Record, frozen=True, kw_only=True):
         debtor: Whose account it is.
         amount: Minor units.
         designated: The vouchers that the debtor named when paying, in its order.
-        status: Where it is.
     """
 
     fund: Sid
@@ -171,7 +154,6 @@ class Fund(Record, frozen=True, kw_only=True):
     debtor: PartyId
     amount: Minor
     designated: tuple[str, ...]
-    status: str
 
 
 class Run(Record, frozen=True, kw_only=True):
@@ -324,7 +306,7 @@ class Balance(Record, frozen=True, kw_only=True):
 
 def short_accounts(funds: Iterable[Fund]) -> frozenset[Sid]:
     """Returns the accounts of which a bank has said what there is, and it is not divided yet."""
-    return frozenset(row.account for row in funds if row.status == FundStatus.OPEN)
+    return frozenset(row.account for row in funds)
 
 
 FUNDS = Table(name="fund", row=Fund, key=("fund",), indexes=("account",))

@@ -62,6 +62,8 @@ def pay_down(state: MutableRows, voucher: Sid, amount: int) -> None:
     row = known_voucher(state, voucher)
     discharged = Minor(row.discharged + amount)
     is_settled = row.face == discharged + row.cancelled
-    status = VoucherStatus.SETTLED if is_settled else row.status
-    state.put(VOUCHERS, replace(row, discharged=discharged, status=status))
+    row = replace(row, discharged=discharged)
+    if is_settled:
+        row = replace(row, status=VoucherStatus.SETTLED, owing=None)
+    state.put(VOUCHERS, row)
     owe(state, row.debtor, -amount)

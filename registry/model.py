@@ -1,9 +1,8 @@
 """The rows of the state: parties, keys, accounts, vouchers, lots, offers.
 
-A lot's amount, holder and voucher never change: it is created by one entry and
-consumed by at most one. A consumed lot's row ends; everything a decision or a
-clearing plan needs of its ancestors (the assignment chain) stands in the lot itself,
-so that the live state grows with live lots and not with history.
+A lot's amount, holder and voucher never change: one entry creates it, and at most one consumes
+it. Everything a decision or a plan needs of its ancestors (the assignment chain) stands in the
+lot itself, so that the live state grows with live lots and not with history.
 """
 
 from enum import StrEnum
@@ -39,7 +38,6 @@ class Role(StrEnum):
 
 ASSIGNMENTS_MAX = 64
 """Assignments of a lot: a bound of the format; how long chains should be is policy."""
-
 HOLDER_ROLES = frozenset({Role.PARTICIPANT, Role.FINANCIER, Role.VEHICLE})
 """Who may hold lots: never the operator, the registrar or a bank as such (RG-02, I11)."""
 
@@ -218,6 +216,8 @@ class Voucher(Record, frozen=True, kw_only=True):
     """The creditor's consent under which silence accepts it, while that may happen."""
     silent_at: int | None = None
     """The instant at which silence has accepted it, in milliseconds."""
+    owing: Sid | None = None
+    """The account from which it is paid, as long as there are lots of it."""
     top_up: bool = False
     """The debtor pays plans and trusts itself what has not come to them in time (SD-23)."""
     hop_risk: str | None = None
@@ -379,7 +379,7 @@ VOUCHER_NUMBERS = Table(
     name="voucher_number", row=VoucherNumber, key=("debtor", "voucher_no"), lasting=True
 )
 VOUCHERS = Table(
-    name="voucher", row=Voucher, key=("voucher",), indexes=("debtor", "creditor", "due_on")
+    name="voucher", row=Voucher, key=("voucher",), indexes=("debtor", "creditor", "due_on", "owing")
 )
 MANDATES = Table(name="mandate", row=Mandate, key=("mandate",), indexes=("owner", "account"))
 ACCOUNTS = Table(name="account", row=Account, key=("account",), indexes=("owner", "bank"))

@@ -78,13 +78,14 @@ class ClearingFolds:
     def fund_divided(self: Rows, **run: Any) -> None:
         del run["plans_first"]
         self.adopt({**run, "withheld": "0"})
-        self.change("fund", run["fund"], status="divided")
+        self.rows["fund"].pop((run["fund"],))
 
     def fund_stated(self: Rows, account: str, **fund: Any) -> None:
         for row in [*self.rows["fund"].values()]:
-            if (row["account"], row["status"]) == (account, "open"):
-                self.change("fund", row["fund"], status="replaced")
-        self.put("fund", **fund, account=account, status="open")
+            if row["account"] == account:
+                self.rows["fund"].pop((row["fund"],))
+        if fund["amount"] != "0":
+            self.put("fund", **fund, account=account)
 
     def adopt(self: Rows, run: Row) -> None:
         orders = self.plans[run["digest"]]
@@ -368,6 +369,7 @@ class ClearingFolds:
         gone = int(row["discharged"]) + int(amount)
         is_settled = int(row["face"]) == gone + int(row["cancelled"])
         status = "settled" if is_settled else row["status"]
-        self.change("voucher", voucher, discharged=str(gone), status=status)
+        owing = None if is_settled else row.get("owing")
+        self.change("voucher", voucher, discharged=str(gone), status=status, owing=owing)
         self.owe(debtor, -int(amount))
         self.move(f"claims:{holder}", f"debts:{debtor}", amount)

@@ -91,5 +91,5 @@ class CreditFolds:
     def cancel(self: Any, voucher: str, status: str) -> None:
         row = self.get("voucher", voucher)
         members = {"status": status, "cancelled": row["face"], "consent": None, "silent_at": None}
-        self.change("voucher", voucher, **members)
+        self.change("voucher", voucher, **members, owing=None)
         self.owe(row["debtor"], -int(row["face"]))

@@ -42,7 +42,8 @@ class DealingFolds:
         discharged = int(row["discharged"]) + int(amount)
         is_settled = int(row["face"]) == discharged + int(row["cancelled"])
         self.change("voucher", voucher, discharged=str(discharged),
-                    status="settled" if is_settled else row["status"])  # fmt: skip
+                    status="settled" if is_settled else row["status"],
+                    owing=None if is_settled else row.get("owing"))  # fmt: skip
         self.owe(row["debtor"], -int(amount))
 
     # --- Early payment ------------------------------------------------------------

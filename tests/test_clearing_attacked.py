@@ -15,7 +15,6 @@ from clearing.model import (
     OBLIGATIONS,
     ORDERS,
     RUNS,
-    FundStatus,
 )
 from clearing.rules.closings import find_left
 from clearing.rules.funds import apportion_body, find_divided
@@ -131,14 +130,13 @@ class Town:
 
     def divide(self) -> None:
         for fund in list(self.world.store.select(FUNDS)):
-            if fund.status == FundStatus.OPEN:
-                ledger = self.world.engine.ledger
-                assert ledger is not None
-                now = Now(index=self.world.store.size(), time=self.world.time, ledger=ledger)
-                plan = find_divided(self.rows(), fund, now)
-                if plan.instructions:
-                    body = apportion_body(plan).model_dump(mode="json")
-                    self.world.do("operator", "clearing.apportion", body, re=fund.fund)
+            ledger = self.world.engine.ledger
+            assert ledger is not None
+            now = Now(index=self.world.store.size(), time=self.world.time, ledger=ledger)
+            plan = find_divided(self.rows(), fund, now)
+            if plan.instructions:
+                body = apportion_body(plan).model_dump(mode="json")
+                self.world.do("operator", "clearing.apportion", body, re=fund.fund)
 
     def freeze(self) -> None:
         lot = self.chance.choice(list(self.world.store.select(LOTS)))

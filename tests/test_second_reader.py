@@ -249,7 +249,7 @@ class Reader(ClearingFolds, CreditFolds, DealingFolds, EncumbranceFolds, NoticeF
     ) -> None:
         row = self.get("voucher", voucher)
         self.change("voucher", voucher, status="active", ordinal=ordinal, consent=None,
-                    silent_at=None)  # fmt: skip
+                    silent_at=None, owing=row["account"])  # fmt: skip
         self.change("bucket", "voucher", voucher, ordinal=ordinal, founded=self.index)
         total = int(self.get("ledger", "ledger")["face_total"]) + int(row["face"])
         self.change("ledger", "ledger", voucher_count=ordinal + 1, face_total=str(total))

@@ -1,6 +1,7 @@
 """Commands about maturity: where a lot's money went, what lies where, who got how much."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -44,7 +45,8 @@ def _way_facts(ask: Reader, found: dict[str, Any]) -> Iterator[Fact]:
     voucher = ask.voucher(found["voucher"])
     yield ("子凭证", "lot"), found["lot"]
     yield ("凭证", "voucher"), f"{voucher['voucher_no']}  {found['voucher']}"
-    for way in found["ways"]:
+    ways, over = _told_ways(found["ways"])
+    for way in ways:
         yield ("方案", "plan"), f"{way['plan']}{_why(way)}"
         if "amount" in way:
             count = f"，{way['lots']} lots" if way["lots"] > 1 else ""
@@ -57,11 +59,28 @@ def _way_facts(ask: Reader, found: dict[str, Any]) -> Iterator[Fact]:
             if "holder" in hop:
                 sides = f"{sides} (代 for {ask.name(hop['holder'])})"
             yield (("路径", "hop"), f"{sides}  {_outcome(ask, hop)}")
+        if "amount" in way and "sent" in way["hops"][-1]:
+            yield ("付款文件", "file sent by"), way["hops"][-1]["sent"]
+    if over:
+        counts = ", ".join(f"{said(STEPS, status)}: {count}" for status, count in over.items())
+        yield ("其他路径", "other ways"), counts
     for row in found["obligations"]:
         due = f", {row['due_on']}" if "due_on" in row else ""
         sides = f"{ask.name(row['owed_by'])} → {ask.name(row['owed_to'])}"
         words = f"{said(STEPS, row['sort'])}: {money(row)} {sides}{due}"
         yield ("应付", "owed"), f"{words}  {said(STEPS, row['status'])}"
+
+
+def _told_ways(ways: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], Counter[str]]:
+    """Returns the ways to be told of, and how many others came to nothing, by their status.
+
+    Once a lot is paid, what never brought anything is only counted: it fits a screen years later.
+    """
+    carried = [way for way in ways if any("posted_at" in hop for hop in way["hops"])]
+    if not any(way.get("status") == "posted" for way in carried):
+        return [*ways], Counter()
+    over = Counter(str(way.get("status", "")) for way in ways if way not in carried)
+    return carried, over
 
 
 def _why(way: dict[str, Any]) -> str:
@@ -76,6 +95,8 @@ def _why(way: dict[str, Any]) -> str:
 def _outcome(ask: Reader, hop: dict[str, Any]) -> str:
     """Returns what became of a hop, when, and why, and whether a bank has signed that itself."""
     words = said(STEPS, hop["status"])
+    if "joint" in hop:
+        words = f"{words} 合并付款 joint payment {hop['joint']}"
     if "relayed" in hop:
         words = f"{words} 平台转递 relayed"
     if "reason" in hop:

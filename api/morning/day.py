@@ -16,7 +16,7 @@ from api.morning.piles import LOOKED_MAX, OWED, Line, Morning, Pile, first, owed
 from clearing.day import Timetable, hour_of, timetable
 from clearing.delays import delays_of, hops_of
 from clearing.handed import DEBIT_LISTS, DebitList
-from clearing.model import FUNDS, INSTRUCTIONS, RUNS, FundStatus, Run
+from clearing.model import FUNDS, INSTRUCTIONS, RUNS, Run
 from registry.batch import Batch
 from registry.calendars import parse_date
 from registry.ids import PartyId
@@ -48,9 +48,7 @@ def _money(morning: Morning, kind: str, *, debtor: str) -> Pile | None:
     needs = [need for need in _needs(morning) if debtor in ("", need.debtor)]
     if not needs:
         return None
-    stated: dict[str, int] = {
-        row.account: row.amount for row in morning.rows(FUNDS) if row.status == FundStatus.OPEN
-    }
+    stated: dict[str, int] = {row.account: row.amount for row in morning.rows(FUNDS)}
     good = morning.may_be_debited(need.account for need in needs)
     lines = (
         Line(

@@ -29,16 +29,14 @@ from clearing.day import closing_instant
 from clearing.errors import NothingDueError, PlanDiffersError
 from clearing.fields import Count, Sum
 from clearing.model import (
-    FUND_MOVES,
     FUNDS,
     ORDERS,
     Fund,
-    FundStatus,
 )
-from clearing.plan import mandates_of, outstanding
+from clearing.plan import mandates_of
 from clearing.routes import Claim
 from clearing.staging import ask_places, to_courts
-from registry.burdens import ACCESSORIES, FREEZES, court_accounts, frozen_lots, require_move
+from registry.burdens import ACCESSORIES, FREEZES, court_accounts, frozen_lots
 from registry.calendars import parse_date
 from registry.credit import StopReason
 from registry.debts import IssuanceStopped
@@ -60,7 +58,6 @@ from registry.tables import (
     Rows,
     get,
     get_many,
-    replace,
     where,
     where_each,
 )
@@ -79,7 +76,7 @@ class ClearingFund(Body):
 
 
 class FundStated(Effect, frozen=True, kw_only=True):
-    """An account holds this much to pay what is due with."""
+    """An account holds this much to pay what is due with; of nothing there is nothing to divide."""
 
     fund: Sid
     account: Sid
@@ -90,15 +87,15 @@ class FundStated(Effect, frozen=True, kw_only=True):
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Writes it, in the place of what was said of the account before and is not divided."""
         for row in state.where(FUNDS, "account", self.account):
-            if row.status == FundStatus.OPEN:
-                state.put(FUNDS, replace(row, status=FundStatus.REPLACED))
+            state.delete(FUNDS, row.fund)
+        if not self.amount:
+            return
         fund = Fund(
             fund=self.fund,
             account=self.account,
             debtor=self.debtor,
             amount=self.amount,
             designated=self.designated,
-            status=FundStatus.OPEN,
         )
         state.add(FUNDS, fund)
 
@@ -161,12 +158,8 @@ def ask_divided(
     Returns:
         The plan; empty if nothing is due, or there is no money.
     """
-    owed = yield from where(VOUCHERS, "debtor", fund.debtor)
-    due = [
-        row
-        for row in owed
-        if row.account == fund.account and row.due_on <= today.isoformat() and outstanding(row)
-    ]
+    owed = yield from where(VOUCHERS, "owing", fund.account)
+    due = [row for row in owed if row.due_on <= today.isoformat()]
     sids = [row.voucher for row in due]
     lots = yield from where_each(LOTS, "voucher", sids)
     secured = yield from where_each(ACCESSORIES, "voucher", sids)
@@ -252,7 +245,7 @@ class FundDivided(Adopted, frozen=True, kw_only=True):
             if divided_digest(plan) != self.digest:
                 raise InvariantBrokenError(f"entry {seal.index}: plan {self.plan} does not follow")
         self.adopt(state, plan.instructions, due_on=None, withheld=Minor(0), fund=self.fund)
-        state.put(FUNDS, replace(fund, status=FundStatus.DIVIDED))
+        state.delete(FUNDS, self.fund)
 
 
 def reads_apportion(statement: Statement[ClearingApportion], now: Now) -> ReadPlan:
@@ -272,7 +265,6 @@ def decide_apportion(
     A debtor that does not pay all that is due is overdue, and may issue nothing for now.
 
     Raises:
-        MoveNotAllowedError: The money is divided, or the bank has said otherwise since.
         NothingDueError: Nothing can be paid from the account, or nothing with that money.
         PlanDiffersError: Vouchers, instructions, total, gross, digest or certificate, in this
             order, is not what follows from the state.
@@ -280,7 +272,6 @@ def decide_apportion(
     fund = state.get(FUNDS, statement.re or "")
     if fund is None:
         raise InvariantBrokenError("an answer to no fund")
-    require_move(FUND_MOVES, fund.fund, status=fund.status, to=FundStatus.DIVIDED)
     plan = find_divided(state, fund, now)
     if not plan.instructions:
         raise NothingDueError(due_on=today_at(now).isoformat())

@@ -126,6 +126,7 @@ class VoucherActivated(Effect, frozen=True, kw_only=True):
             ordinal=self.ordinal,
             consent=None,
             silent_at=None,
+            owing=voucher.account,
         )
         state.put(VOUCHERS, active)
         state.put(BUCKETS, replace(bucket, ordinal=self.ordinal, founded=seal.index))

@@ -85,7 +85,7 @@ class VoucherVoided(Effect, frozen=True, kw_only=True):
             state.delete(LOTS, name)
         if ended != voucher.face:
             raise InvariantBrokenError(f"entry {seal.index} voids {ended} of {voucher.face}")
-        voided = replace(voucher, status=VoucherStatus.VOIDED, cancelled=voucher.face)
+        voided = replace(voucher, status=VoucherStatus.VOIDED, cancelled=voucher.face, owing=None)
         state.put(VOUCHERS, voided)
         state.delete(VOIDINGS, self.voiding)
         owe(state, voucher.debtor, -voucher.face)

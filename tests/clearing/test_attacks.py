@@ -1,12 +1,21 @@
 """What a signer who means no good, or bad luck, could do to money on its way: each found once."""
 
+from graphlib import TopologicalSorter
+
 import pytest
 
 from clearing.covenant import TOP_UP
 from clearing.errors import NothingOwedError, OutOfOrderError
 from clearing.journal import format_journal
 from clearing.kinds import TIMED
-from clearing.model import BALANCES, INSTRUCTIONS, OBLIGATIONS, ORDERS
+from clearing.model import (
+    BALANCES,
+    INSTRUCTION_MOVES,
+    INSTRUCTIONS,
+    OBLIGATIONS,
+    ORDERS,
+    InstructionStatus,
+)
 from clearing.reporting import EXPIRED_MAX
 from clearing.routes import LOTS_MAX
 from clearing.rules.closings import find_left
@@ -254,6 +263,46 @@ class TestBoundForEver:
         ended = PledgeEnded(**named(standing), end=PledgeEnd.RELEASED)
         ended.fold(world.rows, None)  # type: ignore[arg-type]
         assert (world.lot(rest).burdens, world.lot(rest).account) == ((), row.account)
+
+
+class TestForEver:
+    """A bank that says the same again and again, or takes back what it said."""
+
+    def test_no_instruction_comes_back_to_where_it_was(self) -> None:
+        """But for what is sent again, which is the operator's choice and moves nothing."""
+        moves = {status: to - {InstructionStatus.SENT} for status, to in INSTRUCTION_MOVES.items()}
+        order = [*TopologicalSorter(moves).static_order()]
+        assert {*order} == {*InstructionStatus}
+
+    @pytest.mark.parametrize("word", ["accepted", "posted", "rejected"])
+    def test_the_third_message_of_the_same_changes_nothing(self, world: World, word: str) -> None:
+        plan = adopt(world)
+        confirm(world, plan, 0, status=word)
+        before = [*instructions(world, plan)]
+        for _ in range(2):
+            with pytest.raises(MoveNotAllowedError):
+                confirm(world, plan, 0, status=word)
+        assert [*instructions(world, plan)] == before
+
+    def test_what_came_back_is_not_posted_and_returned_for_ever(self, world: World) -> None:
+        plan = adopt(world)
+        confirm(world, plan, 0)
+        confirm(world, plan, 0, status="returned")
+        for word in ("posted", "returned", "rejected", "accepted"):
+            with pytest.raises(MoveNotAllowedError):
+                confirm(world, plan, 0, status=word)
+
+    def test_what_comes_along_a_replaced_way_is_sent_back_once(self, world: World) -> None:
+        plan = adopt(world)
+        confirm(world, plan, 0)
+        reroute(world, plan, 1)
+        confirm(world, plan, 1)
+        reroute(world, plan, 2)
+        for word in ("posted", "returned", "rejected"):
+            with pytest.raises(MoveNotAllowedError):
+                confirm(world, plan, 2, status=word)
+        with pytest.raises(MoveNotAllowedError):
+            reroute(world, plan, 2)
 
 
 class TestTooLarge:

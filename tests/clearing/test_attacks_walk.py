@@ -13,7 +13,6 @@ from clearing.model import (
     OBLIGATIONS,
     ORDERS,
     RUNS,
-    FundStatus,
     InstructionRecord,
 )
 from clearing.reconciliation import Differs
@@ -98,13 +97,12 @@ class Walk:
         say(self.world, self.chance.randint(0, self.faces))
 
     def divide(self) -> None:
-        for fund in self.world.rows.select(FUND_ROWS):
-            if fund.status == FundStatus.OPEN:
-                with suppress(ValueError):
-                    self.books.note()
-                    body = figures(self.world, fund.fund)
-                    name = f"divide {self.world.index}"
-                    self.world.enter(APPORTION, body, by="operator", re=fund.fund, name=name)
+        for fund in list(self.world.rows.select(FUND_ROWS)):
+            with suppress(ValueError):
+                self.books.note()
+                body = figures(self.world, fund.fund)
+                name = f"divide {self.world.index}"
+                self.world.enter(APPORTION, body, by="operator", re=fund.fund, name=name)
 
     def step(self) -> None:
         if not self.plans():

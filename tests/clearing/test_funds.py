@@ -6,20 +6,19 @@ from hypothesis import strategies as st
 
 from clearing.errors import NothingDueError, PlanDiffersError
 from clearing.model import FUNDS, ORDERS, RUNS, InstructionRecord
-from clearing.rules.funds import apportion_body, find_divided
+from clearing.rules.funds import apportion_body, ask_divided, find_divided
 from registry.burdens import ACCESSORIES, Accessory
 from registry.canonical import Json
-from registry.encumbrance_refusals import MoveNotAllowedError
 from registry.ids import Sid
 from registry.model import POLICIES, VOUCHERS, Route
 from registry.money import allocate
 from registry.refusals import AccountUnknownError, NotBankError
 from registry.statements import Now
-from registry.tables import Minor, replace
+from registry.tables import Minor, Where, replace
 from tests.clearing.strategies import worlds
 from tests.clearing.test_reports import verify_accounts
-from tests.clearing.test_rules import KIND, PLAN, confirm, instructions, run_of, stated
-from tests.clearing.world import PAY_TIME, POLICY, World, gv01, ledger, party_id, sid
+from tests.clearing.test_rules import KIND, PLAN, adopt, confirm, instructions, run_of, stated
+from tests.clearing.world import PAY_ON, PAY_TIME, POLICY, World, gv01, ledger, party_id, sid
 
 FUND, APPORTION = (KIND[f"clearing.{name}"] for name in ("fund", "apportion"))
 
@@ -181,22 +180,43 @@ class TestTheWord:
 
     def test_a_later_word_replaces_it(self, world: World) -> None:
         first, second = say(world, 5), say(world, 70_000_001)
-        with pytest.raises(MoveNotAllowedError) as refused:
-            divide(world, first)
-        assert refused.value.facts["status"] == "replaced"
-        body = figures(world, second)
-        world.enter(APPORTION, body, by="operator", re=second)
-        with pytest.raises(MoveNotAllowedError) as again:
-            world.decide(APPORTION, body, by="operator", re=second, name="again")
-        assert again.value.facts["status"] == "divided"
+        assert [row.fund for row in world.rows.select(FUNDS)] == [second]
+        assert first != second
+        divide(world, second)
+        # Nothing that is over stays, and what is answered must be open.
+        assert list(world.rows.select(FUNDS)) == []
 
-    def test_of_no_money_there_is_no_plan(self, world: World) -> None:
+    def test_that_there_is_nothing_leaves_nothing_to_divide_and_stops_no_plan(
+        self, world: World
+    ) -> None:
+        """An account of which a bank had said 0 would have been blocked for ever."""
+        say(world, 5)
+        say(world, 0)
+        assert list(world.rows.select(FUNDS)) == []
+        adopt(world)
+
+    def test_of_what_is_bound_otherwise_there_is_no_plan(self, world: World) -> None:
+        adopt(world)
         body: dict[str, Json] = {
             "digest": sid("x"), "certificate": sid("x"),
             "instructions": 1, "vouchers": 1, "total": "1", "gross": "1",
         }  # fmt: skip
         with pytest.raises(NothingDueError):
-            world.decide(APPORTION, body, by="operator", re=say(world, 0))
+            world.decide(APPORTION, body, by="operator", re=say(world, 5))
+
+    def test_no_voucher_that_is_paid_is_read_again(self) -> None:
+        world = World()
+        for n in range(30):
+            world.issue(f"paid {n}", face=5, to="S1", route=Route.DIRECT)
+        pay_all(world, divide(world, say(world, 10**6)))
+        world.issue("owed", face=7, to="S1", route=Route.DIRECT)
+        fund = world.rows.get(FUNDS, say(world, 3))
+        assert fund is not None
+        asked = ask_divided(fund, PAY_ON, plans_first=False)
+        first = next(asked)
+        assert isinstance(first, Where)
+        found = world.rows.where(first.table, first.field, first.value)
+        assert [row.voucher for row in found] == [sid("owed")]
 
     def test_states_what_follows(self, world: World) -> None:
         fund = say(world, 70_000_001)

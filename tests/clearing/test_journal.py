@@ -8,6 +8,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import cast
 
+import beancount.loader
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -26,15 +27,6 @@ from tests.clearing.world import OFFSET, PAY_TIME, World, gv01
 
 HLEDGER = shutil.which("hledger")
 
-try:
-    import beancount.loader
-except ImportError:
-    beancount = None
-
-needs_beancount = pytest.mark.skipif(
-    beancount is None and not os.environ.get("CI"),
-    reason="BEANCOUNT IS MISSING: one program less checks the journal; it is in the dev lock",
-)
 needs_hledger = pytest.mark.skipif(
     HLEDGER is None and not os.environ.get("CI"),
     reason="HLEDGER IS MISSING: nobody but us checks the journal; apt-get install hledger",
@@ -276,7 +268,6 @@ class TestObligations:
     def test_hledger_agrees(self) -> None:
         assert check(journal_of(self.gv03())) == ""
 
-    @needs_beancount
     def test_beancount_agrees(self) -> None:
         assert bean_check(journal_of(self.gv03(), Style.BEANCOUNT)) == []
 
@@ -314,7 +305,6 @@ def test_a_voucher_that_is_void_leaves_no_claim() -> None:
     assert text.count("= 0.00 CNY") == 2
 
 
-@needs_beancount
 class TestBeancount:
     @pytest.mark.parametrize("route", Route)
     def test_finds_no_fault_with_golden_vector_01(self, route: Route) -> None:

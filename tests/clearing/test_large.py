@@ -66,7 +66,7 @@ def many_debtors(count: int) -> World:
         assert row is not None
         name = f"D{n}"
         account, mandate = world.account(name), world.mandate(name)
-        other = replace(row, debtor=party_id(name), account=account, mandate=mandate)
+        other = replace(row, debtor=party_id(name), account=account, mandate=mandate, owing=account)
         world.rows.put(VOUCHERS, other)
     return world
 

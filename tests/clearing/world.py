@@ -156,6 +156,7 @@ class World:
             lot_salt="",
             policy=POLICY,
             flags=(),
+            owing=self.account("C"),
         )
         lot = Lot(
             lot=lot_id(voucher.voucher, 0),

@@ -77,6 +77,7 @@ class TestLastingTables:
     def test_they_are_those_whose_rows_nothing_ends(self) -> None:
         assert [table.name for table in LASTING] == [
             "waited", "withheld", "notice", "voucher_number", "invoice", "instruction",
+            "joint_payment",
         ]  # fmt: skip
 
     def test_a_row_long_on_disk_is_found_and_can_change(self) -> None:

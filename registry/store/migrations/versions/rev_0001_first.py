@@ -350,10 +350,10 @@ def make_rows() -> None:
         "voucher text, voucher_no text, debtor text, creditor text, co_debtors text, face "
         "money, discharged money, cancelled money, due_on text, route text, account text, "
         "mandate text, accept_by int, status text, ordinal int?, restriction text, guarantors "
-        "text, lot_salt text, policy text, flags text, consent text?, silent_at int?, top_up "
-        "bool, hop_risk text?",
+        "text, lot_salt text, policy text, flags text, consent text?, silent_at int?, owing "
+        "text?, top_up bool, hop_risk text?",
         key="voucher",
-        indexes="debtor creditor due_on",
+        indexes="debtor creditor due_on owing",
     )
     rows(
         "mandate",
@@ -445,7 +445,7 @@ def make_rows() -> None:
     )
     rows(
         "fund",
-        "fund text, account text, debtor text, amount money, designated text, status text",
+        "fund text, account text, debtor text, amount money, designated text",
         key="fund",
         indexes="account",
     )

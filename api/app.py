@@ -18,6 +18,7 @@ from api.intake import Intake
 from api.requests import bug, refusal
 from api.routes import (
     clearing,
+    clearing_day,
     control,
     dealings,
     encumbrances,
@@ -100,6 +101,7 @@ def routers_of(service: Service) -> tuple[APIRouter, ...]:
         morning.router,
         openings.router,
         clearing.router,
+        clearing_day.router,
         proofs.router,
         control.router,
         log.router,

@@ -35,6 +35,26 @@ WRONG: Final[Mapping[str, _Words]] = {
 }
 """Of piles; see `api.morning.payments`."""
 
+DAY: Final[Mapping[str, _Words]] = {
+    "money-to-have": ("备款提醒", "money to have on your accounts"),
+    "all-money-to-have": ("备款核对", "money to be on debtors' accounts"),
+    "lists-to-approve": ("待确认兑付清单", "lists to approve"),
+    "all-lists-to-approve": ("待债务人确认的兑付清单", "lists that debtors have to approve"),
+    "debits": ("待扣款", "to be debited from your customers"),
+    "payments-late": ("超时划转", "payments on their way for too long"),
+    "all-late": ("超时划转", "payments on their way for too long"),
+}
+"""Of piles; see `api.morning.day`."""
+
+DAY_NOTES: Final[Mapping[str, _Words]] = {
+    "short": ("资金不足", "less than is due"),
+    "stated": ("资金已到位", "there, says the bank"),
+    "not-approved": ("待债务人确认", "not approved yet"),
+    "late-chain": ("全程超时", "the whole way"),
+    "late-hop": ("单程超时", "one hop"),
+}
+"""Of their lines."""
+
 UNMATCHED: Final[Mapping[str, _Words]] = {
     "unnamed": ("未注明指令", "names no instruction"),
     "no-such-instruction": ("没有这条指令", "names one that is not awaited"),
@@ -64,3 +84,22 @@ IGNORED: Final[Mapping[str, _Words]] = {
     "waits": ("待前序入账", "waits for the one before"),
 }
 """Of `clearing.rails.findings.Ignored`."""
+
+DIFFERS: Final[Mapping[str, _Words]] = {
+    "lot": ("子凭证不平", "a lot does not add up"),
+    "unknown": ("不在应付之列", "paid, and was not scheduled"),
+    "elsewhere": ("付至其他账户", "paid into another account"),
+    "account": ("账户转出过多", "more has left than came to pass"),
+}
+"""Of `clearing.reconciliation.Differs`."""
+
+BOOKED: Final[Mapping[str, _Words]] = {
+    "gap": UNMATCHED["gap"],
+    "break": ("与上期余额不连续", "does not begin where the last one ended"),
+    "not-booked": ("账上已入账，对账单无记录", "posted here, and not in the statement"),
+    "not-posted": ("对账单已记账，账上未入账", "in the statement, and not posted here"),
+    "amount-differs": UNMATCHED["amount-differs"],
+    "account-differs": UNMATCHED["account-differs"],
+    "unclear": UNMATCHED["unclear"],
+}
+"""Of `clearing.rails.statements.Booked`."""

@@ -8,9 +8,11 @@ Source: SD-61, SD-71, RG-23, RG-24; Civil Code, arts. 552, 688, 766.
 """
 
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
 from api.payees import untold_of
+from clearing.hops import is_carried, owing
 from clearing.rules.plans import pay_calendar
 from registry.accessory import cap_shares
 from registry.batch import Batch
@@ -47,11 +49,16 @@ def claimable_of(
     """
     offset = parse_offset(ledger.zone)
     due = start_of(parse_date(voucher.due_on), offset_minutes=offset)
+    carried = _carried(store, tables, lot, voucher)
+    # Whoever joined or secured the debtor's debt is free with it.
     rights = [
         row
         for row in store.select(ACCESSORIES, field="voucher", value=voucher.voucher)
-        if row.trigger is not None
+        if row.trigger is not None and carried is None
     ]
+    joined = list(store.select(ACCESSIONS, field="voucher", value=voucher.voucher))
+    if carried is not None:
+        joined = []
     calendar = pay_calendar(Batch(store.fetch, tables, index=0), ledger)
 
     def instant(right: Accessory) -> int | None:
@@ -71,15 +78,16 @@ def claimable_of(
     }
     untold = untold_of(store, lot)
     now = claimable_parties(
-        debtor=voucher.debtor,
-        co_debtors=[PartyId(each) for each in voucher.co_debtors],
+        debtor=voucher.debtor if carried is None else carried,
+        co_debtors=[PartyId(each) for each in voucher.co_debtors if carried is None],
         promises=promises.values(),
         progress=Progress(time=time, due=due),
         assignor=PartyId(lot.path[-2]) if lot.recourse else None,
         untold=untold,
     )
-    joined = list(store.select(ACCESSIONS, field="voucher", value=voucher.voucher))
     rows: list[dict[str, Json]] = [*_debtors(lot, voucher, joined)]
+    if carried is not None:
+        rows[0] = {"as": "has-the-money", "party": carried}
     lots = [*store.select(LOTS, field="voucher", value=voucher.voucher)] if rights else []
     for right in rights:
         row: dict[str, Json] = {"as": right.right, "cap": str(right.cap), "party": right.provider}
@@ -98,6 +106,20 @@ def claimable_of(
         "later": [row for row in rows if row["party"] not in now and row["party"] not in untold],
         "untold": [*sorted(untold)],
     }
+
+
+def _carried(
+    store: LedgerStore, tables: Sequence[Table[Any]], lot: Lot, voucher: Voucher
+) -> PartyId | None:
+    """Returns who owes a lot in the debtor's place, for the debtor's money lies with it.
+
+    What is paid in part is asked of the debtor, who owes the rest.
+    """
+    if not is_carried(voucher):
+        return None
+    rows = Batch(store.fetch, tables, index=0)
+    party, amount = owing(rows, lot, voucher.debtor, attrgetter("status"))
+    return None if party == voucher.debtor or amount < lot.amount else party
 
 
 def _debtors(lot: Lot, voucher: Voucher, joined: list[Accession]) -> Iterator[dict[str, Json]]:

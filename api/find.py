@@ -27,14 +27,16 @@ def find_row(store: LedgerStore, table: Table[R], key: Key, *, as_of: int | None
 
 def changes_made_by(store: LedgerStore, sid: Sid) -> Iterator[Mapping[str, Json]]:
     """Yields what a sealed statement has changed, if need be in the entry that approved it."""
-    index = store.find_statements([sid]).get(sid)
-    if index is None:
-        return
+    index = index_of(store, sid)
+    if index is not None:
+        yield from changes_of(open_entry(next(iter(store.entries(index, index + 1)))))
+
+
+def index_of(store: LedgerStore, sid: Sid) -> int | None:
+    """Returns the index of the entry in which a sealed statement took effect, or nothing."""
     (waited,) = store.fetch([Get(WAITED, ((sid,),))])[0]
-    if waited is not None:
-        # What it numbers was made by the entry that approved it.
-        index = waited.index
-    yield from changes_of(open_entry(next(iter(store.entries(index, index + 1)))))
+    # What it numbers was made by the entry that approved it.
+    return store.find_statements([sid]).get(sid) if waited is None else int(waited.index)
 
 
 def find_lot(store: LedgerStore, lot: str, *, as_of: int | None) -> Lot | None:

@@ -1,21 +1,23 @@
-"""Where the money of a lot went, what lay on whose accounts, and what each holder got.
+"""Where the money of a lot went, what is owed because of it, and what lay on whose accounts.
 
 All of it follows from the instructions that banks have answered; it proves nothing that
 these do not.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from api.auth import Caller
+from api.clearing_days import timetables_of_plans
 from api.find import changes_made_by
-from clearing.delays import delays_of
+from clearing.day import Timetable, hour_of
+from clearing.delays import delays_of, hops_of
 from clearing.exposure import gross_stays_of, peak_minor, stays_of, yuan_days
 from clearing.model import INSTRUCTIONS, OBLIGATIONS, InstructionRecord, Obligation, Sort
-from registry.canonical import Json
 from registry.errors import RegistryError
 from registry.ids import PartyId, Sid, parse_lot_id
 from registry.model import LOTS
+from registry.policy import Rules
 from registry.ports import LedgerStore
 from registry.tables import Get
 
@@ -55,7 +57,8 @@ def way_of_lot(store: LedgerStore, caller: Caller, lot: str) -> Row | None:
     rows = list(store.select(INSTRUCTIONS, field="voucher", value=voucher))
     by_place = {(row.plan, row.n): row for row in rows}
     last = [row for row in rows if lot in row.lots]
-    ways = [way for row in last if (way := _way(row, lot, by_place, caller))]
+    days = timetables_of_plans(store, (row.plan for row in last))
+    ways = [way for row in last if (way := _way(row, lot, by_place, caller, days))]
     if not ways:
         return None
     keys = tuple((sort.value, row.plan, row.n) for row in last for sort in Sort)
@@ -72,6 +75,7 @@ def _way(
     lot: str,
     rows: Mapping[tuple[Sid, int], InstructionRecord],
     caller: Caller,
+    days: Mapping[str, Timetable],
 ) -> Row | None:
     """Returns the hops that lead to one instruction.
 
@@ -83,8 +87,9 @@ def _way(
         path.insert(0, rows[last.plan, int(path[0].after[0])])
     if not _concerns(caller, last.payee):
         path = [hop for hop in path if _concerns(caller, hop.payer, hop.payee, hop.bank)]
+    hops = [_hop(record, days.get(record.plan)) for record in path]
     if last not in path:
-        return {"plan": last.plan, "hops": [_hop(record) for record in path]} if path else None
+        return {"plan": last.plan, "hops": hops} if path else None
     part = last.parts[last.lots.index(lot)] if last.parts else None
     way: Row = {
         "plan": last.plan,
@@ -92,14 +97,14 @@ def _way(
         "amount": str(last.kept) if part is None else part,
         "lots": len(last.lots) if part is None else 1,
         "status": last.status,
-        "hops": [_hop(record) for record in path],
+        "hops": hops,
     }
     if last.instead is not None:
         way |= {"instead": last.instead, "pays": last.pays}
     return way
 
 
-def _hop(record: InstructionRecord) -> Row:
+def _hop(record: InstructionRecord, day: Timetable | None) -> Row:
     """Returns what a lot's holder may know of a hop: nobody else's amounts."""
     hop: Row = {
         "n": record.n,
@@ -112,6 +117,10 @@ def _hop(record: InstructionRecord) -> Row:
     for name in ("posted_at", "returned_at", "reason", "relayed", "sent", "joint"):
         if (value := getattr(record, name)) is not None:
             hop[name] = value
+    if day is not None and record.posted_at is not None:
+        # Where it came from the cut-off on, or on a day off.
+        counts_on = day.counts_later(record.posted_at)
+        hop |= {} if counts_on is None else {"counts_on": counts_on.isoformat()}
     return hop
 
 
@@ -135,12 +144,22 @@ def obligation_of(row: Obligation) -> Row:
     return found if row.due_on is None else {**found, "due_on": row.due_on}
 
 
-def exposure_of(records: Sequence[InstructionRecord], caller: Caller, *, now: int) -> Row:
+def exposure_of(
+    records: Sequence[InstructionRecord], caller: Caller, *, now: int, rules: Rules
+) -> Row:
     """Tells what lay, or lies, on intermediate accounts, as far as it concerns the caller.
 
     Each stay is shown to whose money it is. Whose account it is sees the sums alone: it must not
-    learn whom the money goes to. Yuan-days are given in hundredths, as fen-days.
+    learn whom the money goes to. Yuan-days are given in hundredths, as fen-days. A hop that is
+    late is shown to both its sides.
+
+    Args:
+        records: All instructions of a plan.
+        caller: Who asks.
+        now: Milliseconds.
+        rules: The policy under which the plan was adopted.
     """
+    chain_ms, hop_ms = hour_of(rules)
     found = stays_of(records)
     stays = [each for each in found if _concerns(caller, each.owner, each.beneficiary)]
     gross = [each for each in gross_stays_of(records) if _concerns(caller, each.owner)]
@@ -164,38 +183,14 @@ def exposure_of(records: Sequence[InstructionRecord], caller: Caller, *, now: in
         "late": [
             {"payee": each.payee, "n": each.n, "hops": each.hops, "ms": each.taken(now)}
             for each in delays_of(records)
-            if _concerns(caller, each.payee) and each.is_late(now)
+            if _concerns(caller, each.payee) and each.is_late(now, within_ms=chain_ms)
         ],
+        "late_hops": [
+            {"payer": each.payer, "payee": each.payee, "n": each.n, "ms": each.taken(now)}
+            for each in (hops_of(records) if hop_ms is not None else ())
+            if _concerns(caller, each.payer, each.payee)
+            and each.is_late(now, within_ms=hop_ms or 0)
+        ],
+        "chain_ms": chain_ms,
+        **({} if hop_ms is None else {"hop_ms": hop_ms}),
     }
-
-
-def certificate_of(records: Iterable[InstructionRecord]) -> list[dict[str, Json]]:
-    """Compares what each account is left with by a plan with what direct clearing leaves there.
-
-    Returns:
-        By payee and account: `direct`, what its owner's lots come to; `planned`, what the
-        plan's instructions leave there; `passes`, what goes through. The first two are equal,
-        or the plan would not have been adopted.
-    """
-    direct: dict[tuple[str, str], int] = {}
-    left: dict[tuple[str, str], int] = {}
-    came: dict[tuple[str, str], int] = {}
-    for record in records:
-        if record.instead is not None:
-            continue
-        payer, payee = (record.payer, record.payer_account), (record.payee, record.payee_account)
-        direct[payee] = direct.get(payee, 0) + record.kept
-        came[payee] = came.get(payee, 0) + record.amount
-        left[payee] = left.get(payee, 0) + record.amount
-        if record.after:
-            left[payer] = left.get(payer, 0) - record.amount
-    return [
-        {
-            "payee": payee,
-            "account": account,
-            "direct": str(direct[payee, account]),
-            "planned": str(left[payee, account]),
-            "passes": str(came[payee, account] - left[payee, account]),
-        }
-        for payee, account in sorted(direct)
-    ]

@@ -52,6 +52,18 @@ SENTENCES: Final[Mapping[str, Words]] = {
         "账户 {account} 已授权扣款。",
         "Account {account} may be debited for clearing.",
     ),
+    "mandate-revoked": (
+        "账户 {account} 的扣款授权已撤销；已采用的方案与已开立的凭证不受影响。",
+        "The authority over account {account} has ended; adopted plans and vouchers keep it.",
+    ),
+    "stage-named": (
+        "自 {begins_on} 到期的款项起，账户 {account} 经账户 {via} 收款。",
+        "What is due from {begins_on} on reaches account {account} by way of {via}.",
+    ),
+    "stage-ended": (
+        "账户 {account} 恢复直接收款。",
+        "Account {account} is paid directly again.",
+    ),
     "inbox-designated": (
         "{party} 的转让通知自此送达本登记系统。",
         "Notices to {party} arrive here from now on.",
@@ -295,6 +307,14 @@ SENTENCES: Final[Mapping[str, Words]] = {
     "run-closed": (
         "清分日终：{expired} 条指令失效，{stuck} 条在途。",
         "The day is closed: {expired} instructions expire, {stuck} are on their way.",
+    ),
+    "list-approved": (
+        "{debtor} 已确认兑付清单：{instructions} 笔，{amount}。",
+        "{debtor} approves what is drawn on its account: {instructions} payments, {amount}.",
+    ),
+    "run-goes-on": (
+        "新增指令在下一清分日日终前有效。",
+        "What was added may be carried out until a further day is over.",
     ),
     "fund-stated": (
         "{debtor} 可用资金 {amount}；在分配前该账户不出其他款项。",

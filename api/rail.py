@@ -67,7 +67,8 @@ class BankTeller:
                 "/v1/clearing/instructions", by=self._bank.bank, plan=plan, limit=1000
             )
         )
-        mine = [row for row in rows if row["bank"] == self._bank.bank]
+        # What waits for its debtor's approval is not sent to any bank.
+        mine = [row for row in rows if row["bank"] == self._bank.bank and not row["held"]]
         # An instruction is ready once those before it are posted, at whichever bank.
         posted = {int(n) for row in mine if row["ready"] for n in row["after"]}
         posted |= {row["n"] for row in mine if row["status"] == InstructionStatus.POSTED}
@@ -151,6 +152,8 @@ def record_of(row: Mapping[str, Any]) -> InstructionRecord:
         refused_by=row.get("refused_by"),
         instead=row.get("instead"),
         pays=row.get("pays"),
+        holder=row.get("holder"),
+        stage=row.get("stage"),
     )
 
 

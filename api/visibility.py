@@ -56,7 +56,11 @@ READERS: Final[Mapping[str, tuple[str, ...]]] = {
     "account.register": ("owner", "bank"),
     "account.verify": (),
     "payee.change": ("holder",),
-    "mandate.grant": ("owner",),
+    # A stage's mandate is answered by the owner of the account that it is for.
+    "mandate.grant": ("owner", "onto_owner"),
+    "mandate.revoke": ("owner",),
+    "account.stage": ("owner", "via_owner"),
+    "account.unstage": ("owner", "via_owner"),
     # It may name several assignors, who must not see one another.
     "consent.grant": ("party",),
     "consent.withdraw": (),
@@ -130,6 +134,7 @@ READERS: Final[Mapping[str, tuple[str, ...]]] = {
     "payee.aggregate": ("owner",),
     # The payers' bank is told of all that it carries out.
     "clearing.send": ("bank",),
+    "clearing.approve": ("debtor",),
     "clearing.close": (),
     "clearing.fund": ("debtor",),
     "clearing.apportion": (),
@@ -325,7 +330,7 @@ def sees_instruction(caller: Caller, record: InstructionRecord) -> bool:
 
     The payer's bank, which no row names, sees it too (see `api.routes.clearing`).
     """
-    parties = (record.payer, record.payee, record.bank)
+    parties = (record.payer, record.payee, record.bank, record.creditor)
     is_theirs = caller.is_auditor or Role.OPERATOR in caller.roles
     return is_theirs or any(map(caller.is_or_manages, parties))
 

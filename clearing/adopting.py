@@ -1,9 +1,15 @@
-"""What an adopted plan leaves in the state: its run, its instructions, and their orders."""
+"""What an adopted plan leaves in the state: its run, its instructions, and their orders.
+
+A plan is of a due date, or of a debtor's money; what is common to both stands here.
+"""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+from clearing.drawn import debit_lists
 from clearing.model import (
+    DEBIT_LISTS,
     INSTRUCTIONS,
     ORDERS,
     RUNS,
@@ -11,24 +17,74 @@ from clearing.model import (
     InstructionStatus,
     Order,
     Run,
+    RunStatus,
 )
 from clearing.routes import Instruction
-from registry.ids import Sid
+from registry.effects import Effect
+from registry.ids import LotId, Sid
 from registry.tables import Minor, MutableRows
 
 
-def adopt(state: MutableRows, run: Run, instructions: Sequence[Instruction]) -> None:
-    """Writes a run and its instructions; binds each lot to the one that pays it."""
-    state.add(RUNS, run)
+class Adopted(Effect, frozen=True, kw_only=True):
+    """A plan clears something; its instructions follow from the state."""
+
+    derived = frozenset({"decided"})
+
+    plan: Sid
+    pay_on: str
+    digest: str
+    certificate: str
+    instructions: int
+    vouchers: int
+    total: Minor
+    gross: Minor
+    policy: Sid
+    top_up_on: str | None = None
+    closes_at: int | None = None
+
+    def adopt(self, state: MutableRows, orders: Sequence[Instruction], **more: Any) -> None:
+        """Writes the run and its instructions; binds each lot to the one that pays it.
+
+        Args:
+            state: Where.
+            orders: The instructions.
+            more: What else the run says: `due_on`, and `withheld` or `fund`.
+        """
+        run = Run(
+            plan=self.plan,
+            pay_on=self.pay_on,
+            digest=self.digest,
+            certificate=self.certificate,
+            instructions=self.instructions,
+            vouchers=self.vouchers,
+            total=self.total,
+            gross=self.gross,
+            posted=0,
+            ended=0,
+            status=RunStatus.PLANNED,
+            top_up_on=self.top_up_on,
+            policy=self.policy,
+            closes_at=self.closes_at,
+            **more,
+        )
+        state.add(RUNS, run)
+        for row in debit_lists(self.plan, orders):
+            state.add(DEBIT_LISTS, row)
+        for record in records_of(self.plan, orders):
+            state.add(INSTRUCTIONS, record)
+            for lot in record.lots:
+                state.add(ORDERS, Order(lot=LotId(lot), plan=self.plan, n=record.n))
+
+
+def records_of(plan: Sid, instructions: Sequence[Instruction]) -> Iterator[InstructionRecord]:
+    """Yields the rows of a plan's instructions, each with what its payee keeps of the money."""
     passed = Counter[int]()
     for instruction in instructions:
         for n in instruction.after:
             passed[n] += instruction.amount_minor
     for instruction in instructions:
         kept = Minor(instruction.amount_minor - passed[instruction.n])
-        state.add(INSTRUCTIONS, record_of(run.plan, instruction, kept=kept))
-        for lot in instruction.lots:
-            state.add(ORDERS, Order(lot=lot, plan=run.plan, n=instruction.n))
+        yield record_of(plan, instruction, kept=kept)
 
 
 def record_of(plan: Sid, instruction: Instruction, *, kept: Minor) -> InstructionRecord:
@@ -51,4 +107,6 @@ def record_of(plan: Sid, instruction: Instruction, *, kept: Minor) -> Instructio
         status=InstructionStatus.PENDING,
         parts=instruction.parts,
         kept=kept,
+        holder=instruction.holder,
+        stage=instruction.stage,
     )

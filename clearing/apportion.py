@@ -16,36 +16,11 @@ Source: SD-28; Civil Code, art. 560; reference note 16; GV-02 and GV-08.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from msgspec import Struct
-
 from clearing.plan import Batch, PlanDigest, format_instructions, outstanding, route_voucher
-from clearing.routes import Claim, Debt, Instruction, Mandates, instruct
+from clearing.routes import Claim, Debt, Instruction, Mandates, Places, instruct, part_of
 from clearing.totals import Totals
-from registry.ids import LotId, PartyId, Sid, is_vehicle
+from registry.ids import Sid, is_vehicle
 from registry.money import allocate
-
-
-class PartOfLot(Struct, frozen=True, kw_only=True, gc=False):
-    """As much of a lot as money pays: a `clearing.routes.Claim`."""
-
-    lot: LotId
-    amount: int
-    holder: PartyId
-    account: Sid
-    path: tuple[str, ...]
-    collection_route: bool
-
-
-def part_of(lot: Claim, amount_minor: int) -> PartOfLot:
-    """Returns as much of a lot."""
-    return PartOfLot(
-        lot=lot.lot,
-        amount=amount_minor,
-        holder=lot.holder,
-        account=lot.account,
-        path=lot.path,
-        collection_route=lot.collection_route,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +117,7 @@ def divide(
     paid: Batch,
     *,
     mandates: Mandates,
-    banks: Mapping[Sid, PartyId],
+    places: Places,
     owed_minor: int,
     has_promise: bool,
 ) -> DividedPlan:
@@ -156,10 +131,10 @@ def divide(
     instructions: list[Instruction] = []
     for voucher, lots in paid:
         unpaid = outstanding(voucher) - sum(lot.amount for lot in lots)
-        steps = route_voucher(voucher, lots, mandates, unpaid_minor=unpaid)
+        steps = route_voucher(voucher, lots, mandates, places, unpaid_minor=unpaid)
         totals.count(voucher, lots, steps)
         instructions += instruct(
-            voucher, steps, first=len(instructions), banks=banks, in_parts=True
+            voucher, steps, first=len(instructions), places=places, in_parts=True
         )
     return DividedPlan(
         fund=fund,

@@ -55,7 +55,7 @@ def compile_due(due: Due, sums: Sums, take: Take) -> Iterator[Part]:
         instructions: list[Instruction] = []
         bookings: list[Booking] = []
         for voucher, _, steps in batch:
-            orders = instruct(voucher, steps, first=n, banks=due.banks)
+            orders = instruct(voucher, steps, first=n, places=due.places)
             bookings += sums.books.book(voucher, steps, orders)
             instructions += orders
             n += len(orders)

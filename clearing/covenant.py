@@ -1,7 +1,8 @@
 """The debtor's promise to pay plans and trusts itself what has not come to them (补付).
 
 It is the debtor's own debt, whoever holds the money on the way, and no guarantee of
-somebody else's. Days are the policy's, by the calendar or in a row.
+somebody else's. Days are the policy's, by the calendar or in a row; with a clearing day each
+is over at its cut-off, since what is posted later counts for the next.
 
 Source: SD-23; reference note 17.
 """
@@ -10,10 +11,10 @@ from collections.abc import Generator
 from datetime import date, timedelta
 from typing import Any
 
+from clearing.day import ask_day, end_of_payments
 from registry.effects import DeadlineSet
 from registry.ids import Sid
 from registry.policy import Rules, TopUp
-from registry.rights import end_instant
 from registry.statements import Now
 from registry.tables import Read, Rows
 from registry.workdays import ask_calendar, calendar_named
@@ -23,7 +24,8 @@ TOP_UP = "clearing.unpaid"
 
 
 def ask_top_up(rules: Rules) -> Generator[Read, Any, None]:
-    """Asks for the calendar by which the days are counted."""
+    """Asks for the calendars by which the days are counted, and end."""
+    yield from ask_day(rules)
     if rules.top_up is not None and rules.top_up.calendar is not None:
         yield from ask_calendar(rules.top_up.calendar)
 
@@ -49,7 +51,7 @@ def top_up_terms(
         return None, ()
     found = _day_after(state, rule, pay_on, rule.unpaid_after)
     due_on = _day_after(state, rule, pay_on, rule.due_after)
-    deadline = DeadlineSet(at=end_instant(found, now), kind=TOP_UP, id=plan)
+    deadline = DeadlineSet(at=end_of_payments(state, rules, now, found), kind=TOP_UP, id=plan)
     return due_on.isoformat(), (deadline,)
 
 

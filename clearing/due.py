@@ -19,10 +19,12 @@ from msgspec import Struct
 
 from clearing.model import FUNDS, ORDERS, short_accounts
 from clearing.plan import Batch, Due, mandates_of
-from registry.burdens import FREEZES, frozen_lots
+from clearing.staging import Kept, places_of
+from registry.burdens import FREEZES, court_accounts, frozen_lots
 from registry.errors import HeadMovedError
 from registry.ids import LotId, PartyId, Sid
 from registry.model import ACCOUNTS, LOTS, MANDATES, VOUCHERS, Route
+from registry.stages import STAGES
 from registry.tables import Record, Table, Value
 
 R = TypeVar("R", bound=Record)
@@ -115,11 +117,20 @@ def stream_due(store: Streams, due_on: date, *, share: Share = WHOLE) -> Due:
         HeadMovedError: While batches are read: the log has grown since this was called.
     """
     size = store.size()
+    mandates = list(store.select(MANDATES))
+    freezes = list(store.select(FREEZES))
+    courts = court_accounts(freezes)
     return Due(
         batches=_batches(store, due_on.isoformat(), share, size),
-        mandates=mandates_of(store.select(MANDATES)),
-        banks=dict(store.columns(ACCOUNTS, ("account", "bank"))),
-        frozen=frozen_lots(store.select(FREEZES)),
+        mandates=mandates_of(mandates),
+        places=places_of(
+            (Kept(*row) for row in store.columns(ACCOUNTS, Kept._fields)),
+            stages=store.select(STAGES),
+            mandates=mandates,
+            day=due_on,
+        ),
+        frozen=frozen_lots(freezes) - courts.keys(),
+        courts=courts,
         ordered=frozenset(lot for (lot,) in store.columns(ORDERS, ("lot",))),
         short=short_accounts(store.select(FUNDS)),
         size=size,

@@ -21,6 +21,18 @@ class PayDayNotBegunError(RefusalError):
     template = "vouchers due on {due_on} are paid from {pay_on} at {begins!t}, and it is {now!t}"
 
 
+class DayNotOverError(RefusalError):
+    """Until the clearing day is over, banks may still carry out what they were given."""
+
+    template = "the day of plan {plan} is over at {closes_at!t}, and it is {now!t}"
+
+
+class NothingToApproveError(RefusalError):
+    """The plan draws nothing on the account that is not approved already."""
+
+    template = "plan {plan} draws nothing on account {account} that is not approved"
+
+
 class PlanDiffersError(RefusalError):
     """The plan stated is not the one that follows from the state."""
 

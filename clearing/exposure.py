@@ -1,10 +1,10 @@
 """Other people's money on intermediate accounts, and for how long (资金混同敞口).
 
-Along a tiered route money lies on accounts of parties whom it does not belong to. A stay
-is one beneficiary's money on one such account: it begins when the account is credited, and
-ends when what is behind it is, whichever way that goes. It is the final holder's money
-until the debtor has paid that holder itself; from then on it is the debtor's. Direct clearing
-has no stays, so all of it is what direct clearing would have saved.
+Along a tiered route, and on stages, money lies on accounts of parties whom it does not
+belong to. A stay is one beneficiary's money on one such account: it begins when the account
+is credited, and ends when what is behind it is, whichever way that goes. It is the final
+holder's money until the debtor has paid that holder itself; from then on it is the debtor's.
+Direct clearing has no stays but on stages, so all else is what it would have saved.
 
 Money times time is kept in fen times milliseconds, exactly; people read yuan-days.
 
@@ -65,7 +65,12 @@ def stays_of(records: Iterable[InstructionRecord]) -> list[Stay]:
     for record in rows.values():
         for n in record.after:
             fed.setdefault(int(n), []).append(record)
-    own = [row for row in rows.values() if row.pays and row.status == InstructionStatus.POSTED]
+    # What an intermediary pays once more it pays with the money that lies there.
+    own = [
+        row
+        for row in rows.values()
+        if row.pays and not row.after and row.status == InstructionStatus.POSTED
+    ]
     stays: list[Stay] = []
     for leaf in rows.values():
         # Whoever stands in another's place tells of the same lots, and of no further money.
@@ -204,5 +209,6 @@ def _stays(
             until=ends,
         )
         for party, begins, ends in parts
-        if begins != ends
+        # A party that stands twice in a chain, or has a business account, holds its own there.
+        if begins != ends and party != before.payee
     ]

@@ -25,7 +25,10 @@ from clearing.postings import (
     Posting,
     activation,
     assignment,
+    debts_account,
     discharge,
+    hops_account,
+    move,
     payment,
 )
 from registry.calendars import date_at
@@ -41,6 +44,7 @@ _PARENTS: Final = {
     "bank": "Assets:Bank",
     "claims": "Assets:Claims",
     "debts": "Liabilities:Vouchers",
+    "hops": "Liabilities:Hops",
 }
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._/-]")
 
@@ -124,6 +128,8 @@ class _Book:
                     self._discharge(paying, change)
                 case "payment-undone":
                     self._undo(paying, change)
+                case "debt-passed":
+                    self._pass(entry, paying, change)
                 case "lot-extinguished":
                     self._extinguish(entry, change)
                 case _:
@@ -181,13 +187,25 @@ class _Book:
         )
         self.post(paying, posted, is_asserted=True)
 
+    def _pass(self, entry: LogEntry, paying: _Transaction | None, change: LogEntry) -> None:
+        """Writes that another party owes what is on its way: it has the money, or had it."""
+        sid, debtor = _text(change, "voucher"), _text(change, "debtor")
+        before, now = (
+            debts_account(PartyId(party)) if party == debtor else hops_account(PartyId(party))
+            for party in (_text(change, "owed_before"), _text(change, "owed_by"))
+        )
+        if paying is None:
+            words = f"pass {_plain(self._voucher(sid).voucher_no)}"
+            paying = self.open(entry, words, voucher=sid, plan=_text(change, "plan"))
+        self.post(paying, move(_amount(change, "amount"), out_of=now, into=before))
+
     def _undo(self, paying: _Transaction | None, change: LogEntry) -> None:
         """Writes what is owed again beside the payment that came back."""
         if paying is None:
             raise MalformedError(what="effects", reason="a payment undone that did not come back")
         posted = discharge(
             _amount(change, "amount"),
-            debtor=PartyId(_text(change, "owed_by")),
+            debtor=self._voucher(_text(change, "voucher")).debtor,
             holder=PartyId(_text(change, "owed_to")),
         )
         self.post(paying, posted.reversed(), is_asserted=True)

@@ -3,7 +3,17 @@
 from typing import Any
 
 from clearing.model import TABLES
-from clearing.rules import aggregations, closings, covenants, funds, plans, reports, reroutes, sends
+from clearing.rules import (
+    aggregations,
+    closings,
+    covenants,
+    funds,
+    lists,
+    plans,
+    reports,
+    reroutes,
+    sends,
+)
 from registry.statements import Kind, TimedKind
 
 KINDS: tuple[Kind[Any], ...] = (
@@ -11,6 +21,7 @@ KINDS: tuple[Kind[Any], ...] = (
     *funds.KINDS,
     *aggregations.KINDS,
     *sends.KINDS,
+    *lists.KINDS,
     *reports.KINDS,
     *reroutes.KINDS,
     *closings.KINDS,

@@ -164,6 +164,8 @@ class Run(Record, frozen=True, kw_only=True):
     """None where money of one debtor pays what is due of several dates."""
     pay_on: str
     digest: str
+    certificate: str
+    """The digest of what it leaves on each account (see `clearing.certificate`)."""
     instructions: int
     vouchers: int
     total: Minor
@@ -180,6 +182,10 @@ class Run(Record, frozen=True, kw_only=True):
     """The day by which the debtor pays plans and trusts what has not come."""
     fund: Sid | None = None
     """The money that it divides."""
+    policy: Sid
+    """The policy under which it was adopted."""
+    closes_at: int | None = None
+    """When its day is over, in milliseconds; None where no rule says."""
     joint: int = 0
     """Payments of several of its instructions that were sent: the number of the next one."""
 
@@ -221,12 +227,21 @@ class InstructionRecord(Record, frozen=True, kw_only=True):
     """What is owed because of that one, by its sort, if it pays that."""
     returned_at: int | None = None
     """When the registry was told that its money came back, in milliseconds."""
+    holder: PartyId | None = None
+    """Who holds the lots that it pays, where that is not the payee."""
+    stage: Sid | None = None
+    """Of the hop from a stage to the account behind it: the statement that names the stage."""
     relayed: PartyId | None = None
     """The bank whose last word of it the operator relayed; none if a bank signed it itself."""
     sent: Sid | None = None
     """The last statement by which it was handed to the payer's bank."""
     joint: int | None = None
     """The payment of several instructions that it went out in, by its number in the plan."""
+
+    @property
+    def creditor(self) -> PartyId:
+        """Who is paid by it: the holder of the lots, whosever the account is."""
+        return self.holder or self.payee
 
 
 class Aggregation(Record, frozen=True, kw_only=True):
@@ -249,6 +264,37 @@ class JointPayment(Record, frozen=True, kw_only=True):
     amount: Minor
 
 
+class DebitList(Record, frozen=True, kw_only=True):
+    """What a plan draws on an account of a debtor, and how much of that it has approved (兑付清单).
+
+    Attributes:
+        plan: The plan.
+        account: The account.
+        debtor: Whose account it is.
+        instructions: How many are drawn on it as the debtor's own payments.
+        amount: What they come to.
+        approved: How many of them the debtor has approved.
+        through: How many instructions the plan had then: what was added since is not approved.
+        approval: The statement that approved them.
+        approved_at: When, in milliseconds.
+    """
+
+    plan: Sid
+    account: Sid
+    debtor: PartyId
+    instructions: int
+    amount: Minor
+    approved: int = 0
+    through: int = 0
+    approval: Sid | None = None
+    approved_at: int | None = None
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether the debtor has approved all that is on it by now."""
+        return self.approved == self.instructions
+
+
 class Order(Record, frozen=True, kw_only=True):
     """The one instruction that may pay a lot, as long as it may."""
 
@@ -266,7 +312,7 @@ class Obligation(Record, frozen=True, kw_only=True):
         n: Its number.
         voucher: The voucher.
         owed_by: Who has to pay.
-        owed_to: To whom.
+        owed_to: To whom: of what the debtor owes, the holder.
         account: Where the money is, or has to go: the payee's account of the instruction.
         amount: Minor units.
         lots: The lots that it is or was for; of a top-up alone they live.
@@ -285,6 +331,15 @@ class Obligation(Record, frozen=True, kw_only=True):
     lots: tuple[str, ...]
     status: str
     due_on: str | None = None
+
+
+class Hop(Record, frozen=True, kw_only=True):
+    """What a party owes of a voucher because the debtor's money for it lies with that party."""
+
+    voucher: Sid
+    party: PartyId
+    debtor: PartyId
+    amount: Minor
 
 
 class Balance(Record, frozen=True, kw_only=True):
@@ -318,6 +373,12 @@ AGGREGATIONS = Table(name="aggregation", row=Aggregation, key=("account",))
 JOINT_PAYMENTS = Table(
     name="joint_payment", row=JointPayment, key=("plan", "payment"), lasting=True
 )
+DEBIT_LISTS = Table(
+    name="debit_list",
+    row=DebitList,
+    key=("plan", "account"),
+    indexes=("plan", "account", "debtor"),
+)
 ORDERS = Table(name="order", row=Order, key=("lot",))
 OBLIGATIONS = Table(
     name="obligation",
@@ -325,16 +386,11 @@ OBLIGATIONS = Table(
     key=("sort", "plan", "n"),
     indexes=("voucher", "owed_by", "owed_to"),
 )
+HOPS = Table(name="hop", row=Hop, key=("voucher", "party"), indexes=("voucher", "party"))
 BALANCES = Table(name="balance", row=Balance, key=("account",))
 
 TABLES = (
-    FUNDS,
-    RUNS,
-    INSTRUCTIONS,
-    AGGREGATIONS,
-    JOINT_PAYMENTS,
-    ORDERS,
-    OBLIGATIONS,
-    BALANCES,
-)
+    FUNDS, RUNS, INSTRUCTIONS, AGGREGATIONS, JOINT_PAYMENTS, DEBIT_LISTS, ORDERS, OBLIGATIONS,
+    HOPS, BALANCES,
+)  # fmt: skip
 """Clearing's tables, in the order in which batches read them and digests hash them."""

@@ -16,6 +16,7 @@ from registry.debts import owe
 from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
 from registry.ids import PartyId, Sid
+from registry.rights import known_voucher
 from registry.tables import Minor, MutableRows, Rows, replace
 
 
@@ -67,13 +68,18 @@ class ReturnOwed(_Owed, frozen=True, kw_only=True):
 
 
 class PaymentUndone(_Owed, frozen=True, kw_only=True):
-    """What had discharged lots has come back: the debtor owes their holder that much again."""
+    """What had discharged lots has come back: their holder is owed that much again.
+
+    By the debtor; or by who has the money, where the debt travels with it, which a further
+    effect says.
+    """
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Writes what is owed again; the lots stay consumed."""
         self.oblige(state, Sort.AGAIN)
-        owe(state, self.owed_by, self.amount)
-        undone = discharge(self.amount, debtor=self.owed_by, holder=self.owed_to)
+        debtor = known_voucher(state, self.voucher).debtor
+        owe(state, debtor, self.amount)
+        undone = discharge(self.amount, debtor=debtor, holder=self.owed_to)
         book(state, undone.reversed())
 
 
@@ -99,6 +105,24 @@ class ObligationMoved(Effect, frozen=True, kw_only=True):
         """Marks it."""
         row = known_obligation(state, Sort(self.sort), self.plan, self.n)
         state.put(OBLIGATIONS, replace(row, status=self.status))
+
+
+class ObligationPassed(Effect, frozen=True, kw_only=True):
+    """Another party owes something, for the money that it was to pay it with lies there now."""
+
+    sort: str
+    plan: Sid
+    n: int
+    owed_by: PartyId
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches who owes it now."""
+        return (("holder", self.owed_by),)
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Marks it, due again: what was to pay it has no money any more."""
+        row = known_obligation(state, Sort(self.sort), self.plan, self.n)
+        state.put(OBLIGATIONS, replace(row, owed_by=self.owed_by, status=ObligationStatus.DUE))
 
 
 class PaidAgain(Effect, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ Source: SD-21, SD-23; reference notes 11 and 19.
 from collections.abc import Iterable
 from typing import Any, Self
 
+from clearing.drawn import draw_more
 from clearing.instructed import known_instruction, known_run
 from clearing.model import (
     BALANCES,
@@ -26,7 +27,7 @@ from clearing.model import (
     RunStatus,
 )
 from clearing.postings import JournalEntry, discharge, payment
-from registry.burdens import PLEDGES
+from registry.burdens import FREEZES, PLEDGES
 from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
 from registry.extinction import pay_down
@@ -161,11 +162,13 @@ class LotPaidInPart(Effect, frozen=True, kw_only=True):
         )
         _consume(state, self)
         state.add(LOTS, rest)
+        # What stands on it goes on; and so do freezes, where the court is paid.
         for burden in lot.burdens:
-            # A frozen lot is not paid, so what stands on it are pledges: they go on.
-            pledge = state.get(PLEDGES, burden)
+            pledge, freeze = state.get(PLEDGES, burden), state.get(FREEZES, burden)
             if pledge is not None:
                 state.put(PLEDGES, replace(pledge, lot=rest.lot))
+            elif freeze is not None:
+                state.put(FREEZES, replace(freeze, lot=rest.lot))
 
 
 def _consume(state: MutableRows, paid: LotDischarged | LotPaidInPart) -> None:
@@ -194,7 +197,7 @@ class InstructionRejected(_OfInstruction, frozen=True, kw_only=True):
             relayed=None,
         )
         state.put(INSTRUCTIONS, marked)
-        if not record.after:
+        if not record.after or record.pays is not None:
             free(state, record, record.lots)
             _owe_still(state, record)
 
@@ -226,6 +229,7 @@ class InstructionAdded(Effect, frozen=True, kw_only=True):
     parts: tuple[str, ...]
     after: tuple[str, ...]
     remittance: str
+    holder: PartyId | None = None
     pays: str | None = None
 
     @classmethod
@@ -239,7 +243,7 @@ class InstructionAdded(Effect, frozen=True, kw_only=True):
         return (("voucher", self.voucher),)
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Writes the instruction, and binds its lots to it."""
+        """Writes the instruction, binds its lots to it, and adds it to its debtor's list."""
         record = InstructionRecord(
             plan=self.plan,
             n=self.n,
@@ -260,10 +264,23 @@ class InstructionAdded(Effect, frozen=True, kw_only=True):
             kept=self.kept,
             instead=self.instead,
             pays=self.pays,
+            holder=self.holder,
         )
         if known_run(state, self.plan).instructions != self.n:
             raise InvariantBrokenError(f"entry {seal.index} adds {self.n} out of turn")
         add_instruction(state, record)
+
+
+class RunGoesOn(Effect, frozen=True, kw_only=True):
+    """What was added to a run may be carried out until the end of a further day."""
+
+    plan: Sid
+    closes_at: int
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Moves the end of the run's day."""
+        run = known_run(state, self.plan)
+        state.put(RUNS, replace(run, closes_at=self.closes_at))
 
 
 class InstructionReturned(_Movement, frozen=True, kw_only=True):
@@ -334,6 +351,8 @@ def add_instruction(state: MutableRows, record: InstructionRecord) -> None:
     status = RunStatus.PLANNED if run.status == RunStatus.CLEARED else run.status
     run = replace(run, instructions=record.n + 1, added=run.added + 1, status=status)
     state.put(RUNS, run)
+    if not record.after:
+        draw_more(state, record)
 
 
 def _owe_still(state: MutableRows, record: InstructionRecord) -> None:

@@ -9,10 +9,11 @@ compiles the same bytes, the auditor included.
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from msgspec.json import Encoder
@@ -24,20 +25,25 @@ from clearing.routes import (
     Debt,
     Instruction,
     Mandates,
+    Places,
     RoutedStep,
     RouteProvider,
     cut_steps,
     instruct,
 )
+from clearing.staging import pass_stages, to_courts
 from clearing.tiered import route_tiered
 from clearing.totals import Totals
 from registry.calendars import Calendar
 from registry.canonical import b64url_encode
 from registry.errors import InvariantBrokenError
-from registry.ids import LotId, PartyId, Sid
-from registry.model import Account, Lot, Mandate, Route, Voucher
+from registry.ids import LotId, Sid
+from registry.model import Lot, Mandate, Route, Voucher
 
 PLAN_DOMAIN: Final = b"tallystick-plan/1"
+
+NOBODY: Final[Mapping[LotId, Sid]] = MappingProxyType({})
+"""Where no court is to be paid."""
 
 PROVIDERS: Final[Mapping[str, RouteProvider]] = {
     Route.DIRECT: route_direct,
@@ -74,9 +80,10 @@ class Due:
     Attributes:
         batches: The vouchers, by id through all batches; may be a stream.
         mandates: At least those of every earlier holder in a lot's path.
-        banks: The bank of at least each account into which lots are paid, and of those
-            under mandate.
-        frozen: At least the lots among them that are frozen.
+        places: At least the accounts into which lots are paid, those under mandate, those of
+            stages and of courts.
+        frozen: At least the lots among them that are frozen, and that no court is to be paid.
+        courts: Of at least the lots among them that a court has ordered paid to it, its account.
         ordered: At least those among them that an earlier plan's instruction may still pay.
         short: The accounts of which the bank has said what there is: what is drawn on them
             is paid from that, and by no plan of the due date.
@@ -85,8 +92,9 @@ class Due:
 
     batches: Iterable[Batch]
     mandates: Mandates
-    banks: Mapping[Sid, PartyId]
+    places: Places
     frozen: Collection[LotId] = frozenset()
+    courts: Mapping[LotId, Sid] = field(default_factory=dict)
     ordered: Collection[LotId] = frozenset()
     short: Collection[Sid] = frozenset()
     size: int = 0
@@ -113,8 +121,9 @@ def compile_plan(
     lots: Iterable[Lot],
     vouchers: Iterable[Voucher],
     mandates: Iterable[Mandate],
-    accounts: Iterable[Account],
+    places: Places,
     frozen: Collection[LotId] = frozenset(),
+    courts: Mapping[LotId, Sid] = NOBODY,
     ordered: Collection[LotId] = frozenset(),
     short: Collection[Sid] = frozenset(),
 ) -> Plan:
@@ -126,8 +135,9 @@ def compile_plan(
         lots: All live lots that are due.
         vouchers: At least theirs.
         mandates: At least those of every earlier holder in a lot's path.
-        accounts: At least those into which lots are paid and those under mandate.
+        places: The accounts: see `Due`.
         frozen: At least the lots among them that are frozen, and so withheld.
+        courts: Those that a court has ordered paid to it: see `Due`.
         ordered: At least those among them that an earlier plan's instruction may still pay.
         short: The accounts on which nothing is drawn: see `Due`.
 
@@ -146,23 +156,28 @@ def compile_plan(
     due = Due(
         batches=[[(voucher, lots_of[voucher.voucher]) for voucher in paid]],
         mandates=mandates_of(mandates),
-        banks={account.account: account.bank for account in accounts},
+        places=places,
         frozen=frozen,
+        courts=courts,
         ordered=ordered,
         short=short,
     )
     totals = Totals()
     instructions: list[Instruction] = []
     for voucher, _, steps in chain.from_iterable(route_batches(due, totals)):
-        instructions += instruct(voucher, steps, first=len(instructions), banks=due.banks)
+        instructions += instruct(voucher, steps, first=len(instructions), places=due.places)
     return Plan(due_on=due_on, pay_on=pay_on, instructions=tuple(instructions), totals=totals)
 
 
 def mandates_of(mandates: Iterable[Mandate]) -> dict[str, list[Mandate]]:
-    """Returns the mandates of each owner."""
+    """Returns the mandates of each owner under which money may pass its accounts.
+
+    Neither one that was revoked nor that of a stage, which is for one account behind it.
+    """
     granted: dict[str, list[Mandate]] = {}
     for mandate in mandates:
-        granted.setdefault(mandate.owner, []).append(mandate)
+        if mandate.revoked is None and mandate.onto is None:
+            granted.setdefault(mandate.owner, []).append(mandate)
     return granted
 
 
@@ -193,8 +208,10 @@ def route_batches(due: Due, totals: Totals) -> Iterator[list[RoutedVoucher]]:
             if due.frozen and (frozen := [lot for lot in lots if lot.lot in due.frozen]):
                 unpaid += totals.withhold(voucher, frozen)
                 lots = [lot for lot in lots if lot.lot not in due.frozen]
+            if due.courts:
+                lots = to_courts(lots, due.courts)
             if lots:
-                steps = route_voucher(voucher, lots, due.mandates, unpaid_minor=unpaid)
+                steps = route_voucher(voucher, lots, due.mandates, due.places, unpaid_minor=unpaid)
                 routed.append(RoutedVoucher(voucher, lots, steps))
                 totals.count(voucher, lots, steps)
         yield routed
@@ -209,6 +226,7 @@ def route_voucher(
     voucher: Debt,
     lots: Sequence[Claim],
     mandates: Mandates,
+    places: Places,
     *,
     unpaid_minor: int = 0,
     providers: Mapping[str, RouteProvider] = PROVIDERS,
@@ -219,6 +237,7 @@ def route_voucher(
         voucher: The voucher.
         lots: The lots that are paid.
         mandates: The mandates along their paths.
+        places: The accounts: see `Due`.
         unpaid_minor: What is outstanding besides, in minor units: its lots that are frozen,
             or that an earlier plan's instruction may still pay.
         providers: The route by its name.
@@ -235,19 +254,21 @@ def route_voucher(
         raise InvariantBrokenError(
             f"voucher {voucher.voucher}: {held} held of {outstanding(voucher)}"
         )
-    steps = providers[voucher.route](voucher, lots, mandates)
+    steps = pass_stages(providers[voucher.route](voucher, lots, mandates), voucher, places)
     if len(lots) > LOTS_MAX:
         steps = cut_steps(steps)
-    verify_outcome(steps, voucher, lots)
+    verify_outcome(steps, voucher, lots, places)
     return steps
 
 
-def verify_outcome(steps: Sequence[RoutedStep], voucher: Debt, lots: Sequence[Claim]) -> None:
+def verify_outcome(
+    steps: Sequence[RoutedStep], voucher: Debt, lots: Sequence[Claim], places: Places
+) -> None:
     """Verifies that a route leaves on every account what the direct one would.
 
-    That is: each lot is discharged once; all money comes from the debtor; and of what a
-    step brings into an account, the face of its owner's lots there stays, and exactly the
-    rest goes on. So nothing stays with whoever only passes money on.
+    That is: each lot is discharged once, on its own account; all money comes from the debtor;
+    and of what a step brings into an account, the face of the lots that are paid there stays,
+    and exactly the rest goes on. So nothing stays with whoever only passes money on.
 
     Raises:
         InvariantBrokenError: A lot is discharged twice or not at all, or money goes
@@ -271,9 +292,12 @@ def verify_outcome(steps: Sequence[RoutedStep], voucher: Debt, lots: Sequence[Cl
         left.append(step.amount_minor)
     for step, amount in zip(steps, left, strict=True):
         for lot in step.held:
-            if lot.holder != step.payee or lot.account != step.payee_account:
+            holder = step.holder or step.payee
+            if lot.holder != holder or lot.account != step.payee_account:
                 raise InvariantBrokenError(f"lot {lot.lot} is paid to another account")
             amount -= lot.amount
+        if step.payee != places[step.payee_account].owner:
+            raise InvariantBrokenError(f"account {step.payee_account} is not {step.payee}'s")
         if amount:
             raise InvariantBrokenError("the routes leave different amounts on accounts")
 

@@ -2,7 +2,9 @@
 
 Accounts are named `bank:<account>` (our mirror of a bank's account), `claims:<party>`
 (what vouchers owe a holder, an asset) and `debts:<debtor>` (what a debtor owes under
-vouchers, a liability, hence negative). Debits are positive, credits negative.
+vouchers, a liability, hence negative), and `hops:<party>` (what a party owes because the
+debtor's money has come to it, where holders bear that risk; a liability too). Debits are
+positive, credits negative.
 """
 
 from dataclasses import dataclass, replace
@@ -55,6 +57,11 @@ def claims_account(holder: PartyId) -> str:
 def debts_account(debtor: PartyId) -> str:
     """Names the account of a debtor's debts under vouchers."""
     return f"debts:{debtor}"
+
+
+def hops_account(party: PartyId) -> str:
+    """Names the account of what a party owes because a debtor's money lies with it."""
+    return f"hops:{party}"
 
 
 def move(amount_minor: int, *, out_of: str, into: str) -> JournalEntry:

@@ -15,6 +15,7 @@ from clearing.errors import (
     OutOfOrderError,
 )
 from clearing.fields import Number
+from clearing.hops import Carrying, bearer_of, is_carried, passed
 from clearing.instructed import behind, known_instruction
 from clearing.model import (
     INSTRUCTION_MOVES,
@@ -43,7 +44,7 @@ from clearing.outcomes import (
     LotDischarged,
     LotPaidInPart,
 )
-from registry.burdens import FREEZES, frozen_lots, require_move
+from registry.burdens import FREEZES, court_accounts, frozen_lots, require_move
 from registry.debts import ExposureChanged, moved
 from registry.effects import Effect
 from registry.errors import InvariantBrokenError, MalformedError
@@ -104,6 +105,7 @@ class Report:
         """How many top-ups it has found to be met."""
         self._gone: set[str] = set()
         """The lots that it has paid so far."""
+        self._debts = Carrying(state)
         self._moved: dict[tuple[str, Sid, int], str] = {}
         """Where it has brought what is owed, by its key."""
         self._gained: Counter[tuple[PartyId, PartyId]] = Counter()
@@ -150,6 +152,8 @@ class Report:
 
     def _status(self, record: InstructionRecord) -> InstructionStatus:
         """Returns where an instruction is, this report's earlier items included."""
+        if record.plan != self._plan:
+            return InstructionStatus(record.status)
         return self._told.get(record.n, InstructionStatus(record.status))
 
     def _require_bank(self, record: InstructionRecord, status: Reported) -> None:
@@ -177,13 +181,17 @@ class Report:
                 status = self._status(before)
                 raise OutOfOrderError(instruction=record.n, earlier=n, status=status)
         self._effects.append(InstructionPosted.of(record))
-        debtor = known_voucher(self._state, record.voucher).debtor
+        voucher = known_voucher(self._state, record.voucher)
+        debtor = voucher.debtor
         if self._pay_again(record, debtor):
             return
         paid = self._discharged(record, debtor)
+        if is_carried(voucher):
+            names = {lot.lot for lot in paid}
+            self._effects += self._debts.carried_on(record, debtor, names, self._status)
         self._effects += paid
         amount = sum(lot.amount for lot in paid)
-        self._gained[record.payee, debtor] -= amount
+        self._gained[record.creditor, debtor] -= amount
         if amount < record.kept:
             done = {lot.lot for lot in paid}
             owed = ReturnOwed(
@@ -191,7 +199,7 @@ class Report:
                 n=record.n,
                 voucher=record.voucher,
                 owed_by=record.payee,
-                owed_to=debtor,
+                owed_to=record.payer if record.pays == Sort.AGAIN else debtor,
                 account=record.payee_account,
                 amount=Minor(record.kept - amount),
                 lots=tuple(lot for lot in record.lots if lot not in done),
@@ -208,16 +216,20 @@ class Report:
         if self._status_of(owed) == ObligationStatus.MET:
             return False
         self._moved[Sort.AGAIN, self._plan, n] = ObligationStatus.MET
+        self._effects += passed(
+            record, debtor=debtor, before=owed.owed_by, now=debtor, amount=record.amount
+        )
         again = PaidAgain(
             plan=self._plan,
             n=n,
             voucher=record.voucher,
             debtor=debtor,
-            holder=record.payee,
+            holder=record.creditor,
             amount=record.amount,
         )
         self._effects.append(again)
-        self._gained[record.payee, debtor] -= record.amount
+        if owed.owed_by == debtor:
+            self._gained[record.creditor, debtor] -= record.amount
         return True
 
     def _meet_top_ups(self, record: InstructionRecord) -> None:
@@ -263,11 +275,11 @@ class Report:
             lot = self._state.get(LOTS, name)
             if lot is None or name in self._gone:
                 continue
-            if lot.burdens and frozen_lots(self._state.where(FREEZES, "lot", name)):
+            if lot.burdens and self._is_kept_from(record, lot):
                 continue
             self._gone.add(name)
-            if lot.voucher != record.voucher or lot.holder != record.payee:
-                raise InvariantBrokenError(f"lot {name} is not {record.payee}'s")
+            if lot.voucher != record.voucher or lot.holder != record.creditor:
+                raise InvariantBrokenError(f"lot {name} is not {record.creditor}'s")
             if part and int(part) != lot.amount:
                 paid.append(self._cut(lot, debtor, int(part)))
                 continue
@@ -280,6 +292,12 @@ class Report:
             )
             paid.append(discharged)
         return paid
+
+    def _is_kept_from(self, record: InstructionRecord, lot: Lot) -> bool:
+        """Tells whether a court keeps a lot from who is paid, unless it is the court itself."""
+        freezes = self._state.where(FREEZES, "lot", lot.lot)
+        is_courts = court_accounts(freezes).get(lot.lot) == record.payee_account
+        return bool(frozen_lots(freezes)) and not is_courts
 
     def _cut(self, lot: Lot, debtor: PartyId, part: int) -> LotPaidInPart:
         """Returns the payment of some of a lot; the report numbers what is left."""
@@ -326,6 +344,13 @@ class Report:
             if self._status(later) == InstructionStatus.POSTED and str(record.n) in later.after:
                 raise MoneySpentError(instruction=record.n, later=later.n)
         self._effects.append(InstructionReturned.of(record, reason=reason))
+        voucher = known_voucher(self._state, record.voucher)
+        debtor = voucher.debtor
+        owes = bearer_of(record, debtor) if is_carried(voucher) else debtor
+        if is_carried(voucher):
+            back, due = self._debts.carried_back(record, debtor, self._status_of)
+            self._effects += back
+            self._moved |= dict.fromkeys(due, ObligationStatus.DUE)
         undone, lots = record.kept, record.lots
         owed = self._state.get(OBLIGATIONS, Sort.RETURN, self._plan, record.n)
         if owed is not None and owed.status == ObligationStatus.DUE:
@@ -333,17 +358,18 @@ class Report:
             undone = Minor(undone - owed.amount)
             lots = tuple(lot for lot in lots if lot not in owed.lots)
         if undone:
-            debtor = known_voucher(self._state, record.voucher).debtor
             again = PaymentUndone(
                 plan=self._plan,
                 n=record.n,
                 voucher=record.voucher,
-                owed_by=debtor,
-                owed_to=record.payee,
+                owed_by=owes,
+                owed_to=record.creditor,
                 account=record.payee_account,
                 amount=undone,
                 lots=lots,
             )
             self._effects.append(again)
-            self._gained[record.payee, debtor] += undone
+            self._effects += passed(record, debtor=debtor, before=debtor, now=owes, amount=undone)
+            if owes == debtor:
+                self._gained[record.creditor, debtor] += undone
         self._expire_behind(record)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from clearing.apportion import part_of
+from clearing.hops import is_carried, to_pay_again
 from clearing.instructed import behind, known_instruction, known_run
 from clearing.model import (
     LAPSING,
@@ -24,8 +24,8 @@ from clearing.model import (
     Sort,
 )
 from clearing.outcomes import add_instruction, replace_instruction
-from clearing.routes import LOTS_MAX, Claim
-from registry.burdens import FREEZES, frozen_lots
+from clearing.routes import LOTS_MAX, Claim, paid_apart, part_of
+from registry.burdens import FREEZES, court_accounts, frozen_lots
 from registry.canonical import b64url_encode, sha256
 from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
@@ -42,7 +42,7 @@ class Payment:
     """What is paid to one account in the place of a broken instruction.
 
     Attributes:
-        payee: Who is paid.
+        payee: Who is paid: the holder, whosever the account is.
         account: Into which account.
         amount_minor: Minor units.
         lots: What it pays; none of what goes back.
@@ -114,12 +114,16 @@ def find_rerouting(state: Rows, record: InstructionRecord) -> Rerouting:
         payments: tuple[Payment, ...] = (_way_back(state, record, run),)
     else:
         # Behind it, what has expired is over, and its lots are another plan's.
-        later = (each for each in behind(state, record) if each.status in LAPSING)
-        suffix = [record, *later]
+        onward = behind(state, record)
+        suffix = [record, *(each for each in onward if each.status in LAPSING)]
+        voucher = known_voucher(state, record.voucher)
+        # What its payer owes once more itself is not the debtor's money.
+        again = [record, *onward] if is_carried(voucher) else []
+        kept = to_pay_again(state, again, party=record.payer, debtor=voucher.debtor)
         payments = payments_of(
             [lot for each in suffix for lot in _still_paid(state, each)],
-            held_minor=record.amount,
-            voucher=known_voucher(state, record.voucher),
+            held_minor=record.amount - sum(row.amount for row in kept),
+            voucher=voucher,
             in_parts=any(each.parts for each in suffix),
         )
     added = (
@@ -159,8 +163,11 @@ def _still_paid(state: Rows, record: InstructionRecord) -> Iterator[Claim]:
         lot, order = state.get(LOTS, name), state.get(ORDERS, name)
         if lot is None or order is None or (order.plan, order.n) != (record.plan, record.n):
             continue
+        paid = part_of(lot, int(part) if part else lot.amount)
         if not is_frozen(state, lot):
-            yield part_of(lot, int(part) if part else lot.amount)
+            yield paid
+        elif court := court_accounts(state.where(FREEZES, "lot", name)).get(lot.lot):
+            yield paid_apart(paid, court)
 
 
 def is_frozen(state: Rows, lot: Lot) -> bool:
@@ -184,7 +191,7 @@ def instead_of(
         record: The instruction.
         payment: The payment.
         n: Its number.
-        own: The voucher, where its debtor pays; else the instruction's payer does.
+        own: The voucher, where its debtor pays; else who pays the instruction does.
         pays: What is owed because of the instruction, if it pays that.
     """
     into = state.get(ACCOUNTS, payment.account)
@@ -198,7 +205,8 @@ def instead_of(
         payer_account=own.account if own else record.payer_account,
         payer=own.debtor if own else record.payer,
         payee_account=payment.account,
-        payee=payment.payee,
+        payee=into.owner,
+        holder=None if into.owner == payment.payee else payment.payee,
         bank=into.bank,
         amount=Minor(payment.amount_minor),
         authority=own.mandate if own else record.authority,
@@ -207,7 +215,7 @@ def instead_of(
         remittance=record.remittance,
         status=InstructionStatus.PENDING,
         parts=payment.parts,
-        kept=Minor(payment.amount_minor if payment.lots or own else 0),
+        kept=Minor(payment.amount_minor if payment.lots or pays else 0),
         instead=record.n,
         pays=pays,
     )

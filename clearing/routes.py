@@ -9,7 +9,7 @@ with the same net amount.
 
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -89,7 +89,70 @@ class Claim(Protocol):
         """Whether the holder consented to be paid along that path."""
 
 
+class PartOfLot(Struct, frozen=True, kw_only=True, gc=False):
+    """As much of a lot as money pays, on the account on which it is paid: a `Claim`."""
+
+    lot: LotId
+    amount: int
+    holder: PartyId
+    account: Sid
+    path: tuple[str, ...]
+    collection_route: bool
+
+
+def part_of(lot: Claim, amount_minor: int) -> PartOfLot:
+    """Returns as much of a lot."""
+    return PartOfLot(
+        lot=lot.lot,
+        amount=amount_minor,
+        holder=lot.holder,
+        account=lot.account,
+        path=lot.path,
+        collection_route=lot.collection_route,
+    )
+
+
+def paid_apart(lot: Claim, account: Sid) -> PartOfLot:
+    """Returns a lot as it is paid directly into an account that is not its holder's."""
+    return PartOfLot(
+        lot=lot.lot,
+        amount=lot.amount,
+        holder=lot.holder,
+        account=account,
+        path=lot.path,
+        collection_route=False,
+    )
+
+
 lot_of: Final[Callable[[Claim], LotId]] = attrgetter("lot")
+
+
+class Via(NamedTuple):
+    """The stage before an account: an account that what comes there passes.
+
+    Attributes:
+        account: The stage's account.
+        owner: Its owner.
+        mandate: Under which it is debited for the account behind it.
+        stage: The statement that names it.
+    """
+
+    account: Sid
+    owner: PartyId
+    mandate: Sid
+    stage: Sid
+
+
+class Place(NamedTuple):
+    """Whose an account is, the bank that keeps it, and the stage before it, if there is one."""
+
+    owner: PartyId
+    bank: PartyId
+    via: Via | None = None
+
+
+Places = Mapping[Sid, Place]
+"""Accounts by id."""
 
 
 class RoutedStep(Struct, kw_only=True, gc=False):
@@ -102,11 +165,13 @@ class RoutedStep(Struct, kw_only=True, gc=False):
         payee_account: The account that is credited.
         payee: Its owner.
         authority: The mandate under which the payer's account is debited.
-        held: The payee's lots that are discharged once it is credited, by id.
+        held: The lots that are discharged once it is credited, by id.
         amount_minor: What moves, in minor units: the face of these lots, and what comes
             on top and is passed on.
         funded_by: Place, among the voucher's steps, of the one that brings the money;
             None where the debtor pays.
+        holder: Whose lots these are, where that is not the payee.
+        stage: Of the hop from a stage: the statement that names it.
     """
 
     route: Route
@@ -118,6 +183,8 @@ class RoutedStep(Struct, kw_only=True, gc=False):
     held: list[Claim]
     amount_minor: int
     funded_by: int | None = None
+    holder: PartyId | None = None
+    stage: Sid | None = None
 
 
 class Instruction(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -128,7 +195,8 @@ class Instruction(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tru
         amount: Minor units, as text.
         authority: The mandate under which the payer's account is debited.
         bank: The bank that keeps the payee's account, and confirms.
-        lots: Ids of the payee's lots that are discharged once it is posted.
+        holder: Who holds these lots; left out where that is the payee.
+        lots: Ids of the lots that are discharged once it is posted.
         n: Its number in the plan.
         parts: What is paid of each of the lots, as text; left out where each is paid whole.
         payee: The owner of the account that is credited.
@@ -137,6 +205,7 @@ class Instruction(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tru
         payer_account: The account that is debited.
         remittance: The debtor's number of the voucher (附言).
         route: Whether it is a leg of the direct or of the tiered route.
+        stage: Of the hop from a stage: the statement that names it; else left out.
         voucher: The voucher that is paid.
     """
 
@@ -144,6 +213,7 @@ class Instruction(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tru
     amount: str
     authority: Sid
     bank: PartyId
+    holder: PartyId | None = None
     lots: tuple[LotId, ...]
     n: int
     parts: tuple[str, ...] = ()
@@ -153,6 +223,7 @@ class Instruction(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tru
     payer_account: Sid
     remittance: str
     route: Route
+    stage: Sid | None = None
     voucher: Sid
 
     @property
@@ -197,7 +268,7 @@ def instruct(
     steps: Sequence[RoutedStep],
     *,
     first: int,
-    banks: Mapping[Sid, PartyId],
+    places: Places,
     in_parts: bool = False,
 ) -> list[Instruction]:
     """Numbers a voucher's steps as instructions.
@@ -206,7 +277,7 @@ def instruct(
         voucher: The voucher.
         steps: Its steps, each after the one that funds it, and of 128 lots at the most.
         first: Number of the first instruction.
-        banks: The bank of each payee's account, at least.
+        places: The payees' accounts, at least.
         in_parts: Lots may be paid in part, and each instruction says how much of each.
     """
     sid, remittance = voucher.voucher, voucher.voucher_no
@@ -215,7 +286,8 @@ def instruct(
             after=() if step.funded_by is None else (first + step.funded_by,),
             amount=str(step.amount_minor),
             authority=step.authority,
-            bank=banks[step.payee_account],
+            bank=places[step.payee_account].bank,
+            holder=step.holder,
             lots=tuple(map(lot_of, step.held)),
             n=n,
             parts=tuple(str(lot.amount) for lot in step.held) if in_parts else (),
@@ -225,6 +297,7 @@ def instruct(
             payer_account=step.payer_account,
             remittance=remittance,
             route=step.route,
+            stage=step.stage,
             voucher=sid,
         )
         for n, step in enumerate(steps, first)

@@ -147,8 +147,9 @@ class Pledge(Record, frozen=True, kw_only=True):
 class Freeze(Record, frozen=True, kw_only=True):
     """A court's freeze of one lot; what identifies the case is there by digest.
 
-    `bank` and `account` (by its terms' digest) are the court's, once it has ordered payment;
-    `objection_ends` is the instant from which the debtor can no longer object.
+    `bank` and `account` (by its terms' digest) are the court's, once it has ordered payment, and
+    `payee_account` is the row of that account, by the statement of the order; `objection_ends`
+    is the instant from which the debtor can no longer object.
     """
 
     freeze: Sid
@@ -162,6 +163,7 @@ class Freeze(Record, frozen=True, kw_only=True):
     bank: PartyId | None = None
     account: str | None = None
     objection_ends: int | None = None
+    payee_account: Sid | None = None
 
 
 class Dispute(Record, frozen=True, kw_only=True):
@@ -250,8 +252,23 @@ class Accession(Record, frozen=True, kw_only=True):
     """The instant from which the creditor can no longer refuse it, in milliseconds."""
 
 
+def court_accounts(freezes: Iterable[Freeze]) -> dict[LotId, Sid]:
+    """Returns the account of the court into which each lot is paid that is to be paid to one.
+
+    It is the first freeze's: no later one can be ordered paid while that stands.
+    """
+    return {
+        row.lot: row.payee_account
+        for row in freezes
+        if row.status == FreezeStatus.PAYABLE and row.payee_account is not None
+    }
+
+
 def frozen_lots(freezes: Iterable[Freeze]) -> frozenset[LotId]:
-    """Returns the lots that are withheld at maturity: those of which a freeze stands."""
+    """Returns the lots that are withheld from their holders: those of which a freeze stands.
+
+    Those that are paid to a court (`court_accounts`) are among them.
+    """
     return frozenset(row.lot for row in freezes if row.status != FreezeStatus.LIFTED)
 
 

@@ -75,6 +75,7 @@ _PARTY = "[0-9A-Z]{18,20}(#[A-Za-z0-9._-]{1,32})?"
 # What `registry.ids` and its neighbours parse; a test holds them to the same verdicts.
 _HASH = "[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TIME = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 _AMOUNT = "[1-9][0-9]{0,14}"
 _UINT32 = (
     "0|[1-9][0-9]{0,8}|[1-3][0-9]{9}|4[01][0-9]{8}|42[0-8][0-9]{7}|429[0-3][0-9]{6}"
@@ -101,6 +102,13 @@ BusinessDate = Annotated[
     _json(_DATE, "2026-03-02"),
 ]
 """A date in the ledger's zone."""
+
+TimeOfDay = Annotated[
+    str,
+    _spelled(_TIME, reason="no time of day as HH:MM"),
+    _json(_TIME, "16:30"),
+]
+"""A time of day in the ledger's zone; such texts stand in the order of time."""
 
 PartyField = Annotated[PartyId, _checked(parse_party_id), _json(_PARTY, "91310000MA1K000019")]
 SidField = Annotated[

@@ -9,10 +9,13 @@ from registry.burdens import FREEZES, Freeze, FreezeStatus
 from registry.effects import DeadlineCleared, Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
 from registry.ids import LotId, PartyId, Sid
-from registry.model import LOTS
+from registry.model import ACCOUNTS, LOTS, Account
 from registry.tables import MutableRows, Rows, replace
 
 FINAL: Final = "lot.court-final"
+
+COURT: Final = "court"
+"""The kind of account that a court's order names."""
 
 
 class _OfFreeze(Effect, frozen=True, kw_only=True):
@@ -81,10 +84,25 @@ class CourtPaymentOrdered(_OfFreeze, frozen=True, kw_only=True):
     order: str
     bank: PartyId
     account: str
+    payee_account: Sid
+    registrar: PartyId
     objection_ends: int | None = None
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Marks the freeze: payable at once, unless there is a time to object."""
+        """Marks the freeze: payable at once, unless there is a time to object.
+
+        The court's account gets its row. A court is no party, so it is the registrar's, who
+        recorded it and sees to what comes there wrongly.
+        """
+        court = Account(
+            account=self.payee_account,
+            owner=self.registrar,
+            bank=self.bank,
+            account_kind=COURT,
+            digest=self.account,
+            verified=True,
+        )
+        state.add(ACCOUNTS, court)
         is_waiting = self.objection_ends is not None
         row = replace(
             known_freeze(state, self.freeze),
@@ -92,6 +110,7 @@ class CourtPaymentOrdered(_OfFreeze, frozen=True, kw_only=True):
             bank=self.bank,
             account=self.account,
             objection_ends=self.objection_ends,
+            payee_account=self.payee_account,
         )
         state.put(FREEZES, row)
 
@@ -109,6 +128,7 @@ class CourtPaymentObjected(_OfFreeze, frozen=True, kw_only=True):
             bank=None,
             account=None,
             objection_ends=None,
+            payee_account=None,
         )
         state.put(FREEZES, row)
 

@@ -1,14 +1,14 @@
 """The rows of the state: parties, keys, accounts, vouchers, lots, offers.
 
-A lot's amount, holder and voucher never change: it is created by one entry and
-consumed by at most one. A consumed lot's row ends; everything a decision or a
-clearing plan needs of its ancestors (the assignment chain) stands in the lot itself,
-so that the live state grows with live lots and not with history.
+A lot's amount, holder and voucher never change: it is created by one entry and consumed by at
+most one. A consumed lot's row ends; everything a decision or a clearing plan needs of its
+ancestors (the assignment chain) stands in the lot itself, so that the live state grows with
+live lots and not with history.
 """
 
 from enum import StrEnum
 
-from registry import burdens, credit, dealings, inboxes
+from registry import burdens, credit, dealings, inboxes, stages
 from registry.ids import Kid, LotId, Origin, PartyId, Sid
 from registry.people import (
     AFFILIATIONS,
@@ -80,6 +80,14 @@ class Route(StrEnum):
 
     DIRECT = "direct"
     TIERED = "tiered"
+
+
+class HopRisk(StrEnum):
+    """Who bears the risk of the way: the debtor owes until the holder is credited, or has paid."""
+
+    DEBTOR = "debtor"
+    HOLDER = "holder"
+    """Once the debtor's own payment is posted, whoever has the money owes (reference note 19)."""
 
 
 class Ledger(Record, frozen=True, kw_only=True):
@@ -166,11 +174,17 @@ class Account(Record, frozen=True, kw_only=True):
 
 
 class Mandate(Record, frozen=True, kw_only=True):
-    """An account owner's authority to debit the account for clearing (扣款授权)."""
+    """An account owner's authority to debit the account for clearing (扣款授权).
+
+    `onto` is the one account that it may be debited for, if it is a stage before that.
+    """
 
     mandate: Sid
     owner: PartyId
     account: Sid
+    onto: Sid | None = None
+    revoked: Sid | None = None
+    """The statement that revoked it; what was signed under it before stands."""
 
 
 class Voucher(Record, frozen=True, kw_only=True):
@@ -205,9 +219,11 @@ class Voucher(Record, frozen=True, kw_only=True):
     silent_at: int | None = None
     """The instant at which silence has accepted it, in milliseconds."""
     top_up: bool = False
-    owing: Sid | None = None
-    """The account that it is still to be paid from, as long as there are lots of it."""
     """The debtor pays plans and trusts itself what has not come to them in time (SD-23)."""
+    hop_risk: str | None = None
+    """Who bears the risk of the way; the debtor, if nobody is named."""
+    owing: Sid | None = None
+    """Its debtor's account, as long as there are lots of it."""
 
 
 class VoucherNumber(Record, frozen=True, kw_only=True):
@@ -377,10 +393,9 @@ HISTORIES = Table(name="history", row=History, key=("family", "bucket"))
 COMMITTED = Table(name="committed", row=Committed, key=("row",))
 
 TABLES = (
-    LEDGER, KEYS, PENDING, APPROVALS, WAITED, SUSPENSIONS, AFFILIATIONS,
-    REGISTRATIONS, OFFERS, GRANTS, POLICIES, CONSENTS, CALENDARS,
-    *burdens.TABLES, *inboxes.TABLES, *dealings.TABLES, LOTS,
-    VOUCHER_NUMBERS, VOUCHERS, MANDATES, ACCOUNTS, PARTIES, APPROVAL_RULES,
+    LEDGER, KEYS, PENDING, APPROVALS, WAITED, SUSPENSIONS, AFFILIATIONS, REGISTRATIONS, OFFERS,
+    GRANTS, POLICIES, CONSENTS, CALENDARS, *burdens.TABLES, *inboxes.TABLES, *dealings.TABLES,
+    *stages.TABLES, LOTS, VOUCHER_NUMBERS, VOUCHERS, MANDATES, ACCOUNTS, PARTIES, APPROVAL_RULES,
     inboxes.INBOXES, DEADLINES, STATE_REQUESTS, BUCKETS, HISTORIES, COMMITTED, *credit.TABLES,
 )  # fmt: skip
 """The registry's tables, in the order in which batches read them and digests hash them."""

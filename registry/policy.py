@@ -21,7 +21,7 @@ from pydantic import Field
 from registry.canonical import format_json, parse_object
 from registry.effects import Effect, Seal
 from registry.errors import InvariantBrokenError, MalformedError
-from registry.fields import LENIENT, Amount, MachineText, OnlyTrue
+from registry.fields import LENIENT, Amount, MachineText, OnlyTrue, TimeOfDay
 from registry.ids import Sid
 from registry.model import LEDGER, POLICIES, Ledger, Policy
 from registry.statements import Body, Now
@@ -32,6 +32,8 @@ Months = Annotated[int, Field(ge=1, le=120)]
 WorkingDays = Annotated[int, Field(ge=1, le=30)]
 """Of a named calendar."""
 
+
+Minutes = Annotated[int, Field(ge=1, le=1_440)]
 
 Mode = Annotated[AcceptanceMode, LENIENT]
 
@@ -133,6 +135,30 @@ class AlertRule(Body):
     circle_hops: Annotated[int, Field(ge=2, le=64)] | None = None
 
 
+class ClearingDay(Body):
+    """The day on which what is due is paid: its times, and the calendar by which it is worked.
+
+    Debtors are reminded on each of the `reminders` working days before a due date, and have
+    their money there by `funding`. They are debited in `rounds`; at `cut_off` nothing more is
+    sent, and what is posted from then on counts for the next working day; from `day_end` on a
+    run may be closed. With `approve` a debtor approves the list of what is drawn on it before
+    that is sent (note 4). Money is with whom it is for within `chain_minutes` of the debtor's
+    payment, and at most `hop_minutes` on each account (SD-22).
+    """
+
+    approve: OnlyTrue | None = None
+    calendar: MachineText
+    chain_minutes: Minutes | None = None
+    cut_off: TimeOfDay
+    day_end: TimeOfDay
+    funding: TimeOfDay | None = None
+    hop_minutes: Minutes | None = None
+    reminders: (
+        Annotated[tuple[WorkingDays, ...], LENIENT, Field(min_length=1, max_length=5)] | None
+    ) = None
+    rounds: Annotated[tuple[TimeOfDay, ...], LENIENT, Field(min_length=1, max_length=24)]
+
+
 class PayDay(Body):
     """The calendar by which a pay date rolls on to a working day; the due date never moves."""
 
@@ -147,6 +173,7 @@ class Rules(Body):
     accession: AccessionRule | None = None
     alerts: AlertRule | None = None
     blackout: Blackout | None = None
+    clearing_day: ClearingDay | None = None
     direct_only: OnlyTrue | None = None
     """No voucher is issued that clears tier by tier."""
     financing: FinancingRule | None = None
@@ -168,7 +195,14 @@ class Rules(Body):
     @property
     def calendars(self) -> tuple[str, ...]:
         """The calendars that the rules name, sorted."""
-        rules = (self.accession, self.blackout, self.notices, self.pay_day, self.top_up)
+        rules = (
+            self.accession,
+            self.blackout,
+            self.clearing_day,
+            self.notices,
+            self.pay_day,
+            self.top_up,
+        )
         named = {rule.calendar for rule in rules if rule is not None}
         return tuple(sorted(name for name in named if name is not None))
 
@@ -190,9 +224,9 @@ def check_rules(rules: Rules) -> None:
 
     Raises:
         MalformedError: Modes out of order or without `explicit`; days of silence out of order;
-            a financing's steps as `_check_order` says; a top-up that is due before it is found
-            unpaid; a soft term that is not below the hard one, or is justified though there
-            is none.
+            a financing's steps as `_check_order` says; a clearing day as `_check_day` says; a
+            top-up that is due before it is found unpaid; a soft term that is not below the
+            hard one, or is justified though there is none.
     """
     modes = rules.acceptance
     if modes is not None and (AcceptanceMode.EXPLICIT not in modes or [*modes] != sorted({*modes})):
@@ -201,6 +235,7 @@ def check_rules(rules: Rules) -> None:
     if [*days] != sorted({*days}):
         raise MalformedError(what="notices", reason="the working days are not in order")
     _check_order(rules)
+    _check_day(rules.clearing_day)
     if rules.top_up is not None and rules.top_up.due_after <= rules.top_up.unpaid_after:
         raise MalformedError(what="top_up", reason="it is due after it is found unpaid")
     tenor = rules.tenor
@@ -226,6 +261,27 @@ def _check_order(rules: Rules) -> None:
         raise MalformedError(what="financing", reason="pay and title stand in the order, each once")
     if order == (Step.PAY, Step.REGISTER, Step.TITLE):
         raise MalformedError(what="financing", reason="what is paid for passes with the payment")
+
+
+def _check_day(day: ClearingDay | None) -> None:
+    """Checks that the times of a clearing day come in their order.
+
+    Raises:
+        MalformedError: They do not: reminders from the earliest on, funding before the cut-off,
+            rounds one after the other and before it, the end of the day not before it; or a
+            hop may take longer than its chain.
+    """
+    if day is None:
+        return
+    if day.reminders is not None and [*day.reminders] != sorted({*day.reminders}, reverse=True):
+        raise MalformedError(what="clearing_day", reason="the reminders are not in order")
+    times = (*day.rounds, day.cut_off)
+    if [*times] != sorted({*times}) or day.day_end < day.cut_off:
+        raise MalformedError(what="clearing_day", reason="its times are not in order")
+    if day.funding is not None and day.funding >= day.cut_off:
+        raise MalformedError(what="clearing_day", reason="money comes before the cut-off")
+    if day.chain_minutes and day.hop_minutes and day.hop_minutes > day.chain_minutes:
+        raise MalformedError(what="clearing_day", reason="a hop takes longer than its chain")
 
 
 def format_rules(rules: Rules) -> str:

@@ -115,10 +115,11 @@ def require_mandate(state: Rows, mandate: Sid, *, account: Sid) -> None:
     """Checks the authority to debit an account.
 
     Raises:
-        MandateMissingError: The mandate does not exist or is for another account.
+        MandateMissingError: The mandate does not exist, is for another account or for one way
+            out of it alone, or is revoked.
     """
     row = state.get(MANDATES, mandate)
-    if row is None or row.account != account:
+    if row is None or (row.account, row.onto, row.revoked) != (account, None, None):
         raise MandateMissingError(mandate=mandate, account=account)
 
 

@@ -206,6 +206,27 @@ class ClearingModel(Model):
             "voucher": hop.voucher,
         }
 
+    def certificate(self, day: int) -> str:
+        """Returns the digest of what each account is left with: by the lots, and by the money."""
+        direct: dict[tuple[str, str], int] = {}
+        moved: dict[tuple[str, str], list[int]] = {}
+        hops = self.hops(day).values()
+        for hop in hops:
+            payee = (self.ids[hop.payee], hop.payee_account)
+            direct[payee] = direct.get(payee, 0) + sum(self.amount[lot] for lot in hop.lots)
+            moved.setdefault(payee, [0, 0])[0] += hop.amount
+        for hop in hops:
+            if hop.before is not None:
+                moved[self.ids[hop.payer], hop.payer_account][1] += hop.amount
+        lines = [
+            {"account": account, "direct": str(direct[payee, account]), "passes": str(went),
+             "payee": payee, "planned": str(came - went)}
+            for (payee, account), (came, went) in sorted(moved.items())
+        ]  # fmt: skip
+        text = json.dumps(lines, sort_keys=True, separators=(",", ":"))
+        digest = hashlib.sha256(b"tallystick-certificate/1\x00" + text.encode()).digest()
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
     def figures(self, day: int, *, due_on: str, pay_on: str) -> Figures:
         """Returns what the operator signs for a due date."""
         hops = self.hops(day)
@@ -222,6 +243,7 @@ class ClearingModel(Model):
             "due_on": due_on,
             "pay_on": pay_on,
             "digest": base64.urlsafe_b64encode(digest).decode().rstrip("="),
+            "certificate": self.certificate(day),
             # A statement of no instructions is none; nothing due is refused before it counts.
             "instructions": len(hops) or 1,
             "vouchers": len({self.voucher_of[lot] for lot in due}) or 1,

@@ -32,6 +32,7 @@ class Rows(Protocol):
     def book(self, account: str, amount: int) -> None: ...
     def count(self, plan: str, *, posted: int = 0, ended: int = 0) -> None: ...
     def free(self, row: Row) -> None: ...
+    def list_debit(self, row: Row) -> None: ...
     def owe_still(self, row: Row) -> None: ...
     def expire(self, row: Row) -> None: ...
     def move(self, source: str, target: str, amount: str) -> None: ...
@@ -45,15 +46,37 @@ class Rows(Protocol):
     ) -> None: ...
 
 
+def certificate(orders: list[Row]) -> str:
+    """Returns the digest of what instructions leave on each account."""
+    left: dict[tuple[str, str], list[int]] = {}
+    for each in orders:
+        came = left.setdefault((each["payee"], each["payee_account"]), [0, 0, 0])
+        came[0] += int(each["amount"])
+        came[2] += int(each["amount"])
+        for other in orders:
+            if each["n"] in other["after"]:
+                came[2] -= int(other["amount"])
+    for each in orders:
+        if each["after"]:
+            left[each["payer"], each["payer_account"]][1] += int(each["amount"])
+    lines = [
+        {"account": account, "direct": str(kept), "passes": str(went), "payee": payee,
+         "planned": str(came - went)}
+        for (payee, account), (came, went, kept) in sorted(left.items())
+    ]  # fmt: skip
+    text = json.dumps(lines, sort_keys=True, separators=(",", ":")).encode()
+    digest = hashlib.sha256(b"tallystick-certificate/1\x00" + text).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
 class ClearingFolds:
     """Folds, each named as its effect."""
 
     def plan_adopted(self: Rows, **run: Any) -> None:
-        del run["policy"]
         self.adopt(run)
 
     def fund_divided(self: Rows, **run: Any) -> None:
-        del run["policy"], run["plans_first"]
+        del run["plans_first"]
         self.adopt({**run, "withheld": "0"})
         self.rows["fund"].pop((run["fund"],))
 
@@ -73,8 +96,30 @@ class ClearingFolds:
             row = {**each, "plan": run["plan"], "after": after, "status": "pending"}
             row.setdefault("parts", [])
             self.put("instruction", **row, kept=str(int(each["amount"]) - passed))
+            if not after:
+                self.list_debit(row)
             for lot in each["lots"]:
                 self.put("order", lot=lot, plan=run["plan"], n=each["n"])
+        assert certificate(orders) == run["certificate"]
+
+    def list_debit(self: Rows, row: Row) -> None:
+        plan, account = row["plan"], row["payer_account"]
+        if (plan, account) not in self.rows.get("debit_list", {}):
+            self.put("debit_list", plan=plan, account=account, debtor=row["payer"],
+                     instructions=0, amount="0", approved=0, through=0)  # fmt: skip
+        drawn = self.get("debit_list", plan, account)
+        amount = str(int(drawn["amount"]) + int(row["amount"]))
+        self.change("debit_list", plan, account, instructions=drawn["instructions"] + 1,
+                    amount=amount)  # fmt: skip
+
+    def list_approved(self: Rows, plan: str, account: str, instructions: int, approval: str,
+                      **_: Any) -> None:  # fmt: skip
+        through = self.get("run", plan)["instructions"]
+        self.change("debit_list", plan, account, approved=instructions, through=through,
+                    approval=approval, approved_at=self.time)  # fmt: skip
+
+    def run_goes_on(self: Rows, plan: str, closes_at: int) -> None:
+        self.change("run", plan, closes_at=closes_at)
 
     def count(self: Rows, plan: str, *, posted: int = 0, ended: int = 0) -> None:
         run = self.get("run", plan)
@@ -144,7 +189,8 @@ class ClearingFolds:
                              **_: Any) -> None:  # fmt: skip
         self.change("instruction", plan, n, status="rejected", reason=reason, refused_by=bank,
                     relayed=None)  # fmt: skip
-        if not (row := self.get("instruction", plan, n))["after"]:
+        row = self.get("instruction", plan, n)
+        if not row["after"] or row.get("pays"):
             self.free(row)
             self.owe_still(row)
 
@@ -209,6 +255,12 @@ class ClearingFolds:
                 if row["status"] in ("pending", "sent", "accepted", "rejected"):
                     over.append(row)
         in_parts, left = any(row["parts"] for row in over), int(head["amount"])
+        if voucher.get("hop_risk") == "holder" and head["payer"] != voucher["debtor"]:
+            left -= sum(
+                int(owed["amount"]) for owed in self.rows["obligation"].values()
+                if owed["sort"] == "again" and owed["plan"] == head["plan"]
+                and str(owed["n"]) in fed and owed["owed_by"] == head["payer"]
+            )  # fmt: skip
         frozen = {each["lot"] for each in self.rows["freeze"].values()
                   if each["status"] != "lifted"}  # fmt: skip
         for row in over:
@@ -241,6 +293,8 @@ class ClearingFolds:
 
     def instruction_added(self: Rows, **row: Any) -> None:
         self.put("instruction", **{**row, "route": "direct", "status": "pending"})
+        if not row["after"]:
+            self.list_debit(row)
         for lot in row["lots"]:
             self.put("order", lot=lot, plan=row["plan"], n=row["n"])
         run = self.get("run", row["plan"])
@@ -250,8 +304,26 @@ class ClearingFolds:
 
     def payment_undone(self: Rows, **owed: Any) -> None:
         self.put("obligation", **owed, sort="again", status="due")
-        self.owe(owed["owed_by"], int(owed["amount"]))
-        self.move(f"debts:{owed['owed_by']}", f"claims:{owed['owed_to']}", owed["amount"])
+        debtor = self.get("voucher", owed["voucher"])["debtor"]
+        self.owe(debtor, int(owed["amount"]))
+        self.move(f"debts:{debtor}", f"claims:{owed['owed_to']}", owed["amount"])
+
+    def debt_passed(self: Rows, voucher: str, debtor: str, owed_before: str, owed_by: str,
+                    amount: str, **_: Any) -> None:  # fmt: skip
+        sides = []
+        for party, sign in ((owed_by, 1), (owed_before, -1)):
+            if party == debtor:
+                self.owe(party, sign * int(amount))
+                sides.append(f"debts:{party}")
+                continue
+            row = self.rows["hop"].pop((voucher, party), {"amount": "0"})
+            if total := int(row["amount"]) + sign * int(amount):
+                self.put("hop", voucher=voucher, party=party, debtor=debtor, amount=str(total))
+            sides.append(f"hops:{party}")
+        self.move(sides[0], sides[1], amount)
+
+    def obligation_passed(self: Rows, sort: str, plan: str, n: int, owed_by: str) -> None:
+        self.change("obligation", sort, plan, n, owed_by=owed_by, status="due")
 
     def run_closed(self: Rows, plan: str, **_: Any) -> None:
         rows = [row for (of, _), row in self.rows["instruction"].items() if of == plan]
@@ -272,8 +344,8 @@ class ClearingFolds:
         made, n = rest.split(".")
         self.copy_lot(row, made, int(n), amount=remainder, cuts=row["cuts"] + 1)
         for burden in row["burdens"]:
-            if (burden,) in self.rows["pledge"]:
-                self.change("pledge", burden, lot=rest)
+            table = "pledge" if (burden,) in self.rows["pledge"] else "freeze"
+            self.change(table, burden, lot=rest)
 
     def lot_discharged(self: Rows, lot: str, voucher: str, debtor: str, holder: str,
                        amount: str) -> None:  # fmt: skip

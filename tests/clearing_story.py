@@ -38,7 +38,15 @@ def tell_clearing(world: World) -> tuple[Adopted, Adopted, Adopted]:
     )
     to_trust = next(order for order in of.values() if order.after == (to_factor.n,))
     stuck = (to_s3.n, to_factor.n, to_trust.n)
-    refused, undone, unheard = [each for each in of.values() if each.remittance == "BURDENED"]
+    burdened = [each for each in of.values() if each.remittance == "BURDENED"]
+    refused, undone, unheard = [each for each in burdened if each.payee != world.ids["registrar"]]
+    drawn = [order for order in of.values() if not order.after]
+    body: dict[str, Json] = {
+        "account": world.accounts["core"],
+        "amount": str(sum(int(order.amount) for order in drawn)),
+        "instructions": len(drawn),
+    }
+    world.do("core", "clearing.approve", body, re=first.sid)
     _send(world, first, undone)
     _report(world, first, "accepted", undone)
     unpaid = [each for each in of.values() if each.remittance == "UNPAID"]
@@ -48,6 +56,7 @@ def tell_clearing(world: World) -> tuple[Adopted, Adopted, Adopted]:
     refusals = sorted((to_s3, to_factor, refused, unpaid[0]), key=lambda order: order.n)
     _report(world, first, "rejected", *refusals)
     _report(world, first, "returned", undone)
+    world.advance(instant(DUE_ON, hour=17))
     closed: dict[str, Json] = {"expired": 1, "stuck": 3}
     world.do("operator", "clearing.close", closed, re=first.sid)
     less = _divide(world)
@@ -56,6 +65,7 @@ def tell_clearing(world: World) -> tuple[Adopted, Adopted, Adopted]:
     _report(world, first, "posted", refused)
     _report(world, first, "returned", refused)
     _break(world, first, to_s3, to_factor, to_trust, undone)
+    _come_back(world, first, *(each for each in of.values() if each.remittance == "CARRIED"))
     return first, less, rest
 
 
@@ -117,6 +127,17 @@ def _break(world: World, plan: Adopted, s3: Instruction, factor: Instruction, tr
     for n, order in zip(added, (trust, s3, undone), strict=True):
         _report(world, plan, "posted", replace(order, n=n))
     _report(world, plan, "posted", factor, trust)
+
+
+def _come_back(
+    world: World, plan: Adopted, _own: Instruction, hop: Instruction, last: Instruction
+) -> None:
+    """Has money come back hop by hop, of a voucher whose debt travels with it, and go on again."""
+    _report(world, plan, "returned", last)
+    _report(world, plan, "returned", hop)
+    again: dict[str, Json] = {"instruction": last.n, "sort": "again"}
+    world.do("operator", "clearing.top-up", again, re=plan.sid)
+    _report(world, plan, "posted", replace(last, n=len(plan.instructions) + 3))
 
 
 def _rows(world: World) -> MemoryRows:

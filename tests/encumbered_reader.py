@@ -63,14 +63,17 @@ class EncumbranceFolds:
             self.change("lot", lot, burdens=burdens)
 
     def court_payment_ordered(self: Rows, freeze: str, bank: str, account: str,
+                              payee_account: str, registrar: str,
                               objection_ends: int | None = None, **_: Any) -> None:  # fmt: skip
         status = "payable" if objection_ends is None else "ordered"
+        self.put("account", account=payee_account, owner=registrar, bank=bank,
+                 account_kind="court", digest=account, verified=True, frozen=False)  # fmt: skip
         self.change("freeze", freeze, status=status, bank=bank, account=account,
-                    objection_ends=objection_ends)  # fmt: skip
+                    objection_ends=objection_ends, payee_account=payee_account)  # fmt: skip
 
     def court_payment_objected(self: Rows, freeze: str, **_: Any) -> None:
         self.change("freeze", freeze, status="frozen", bank=None, account=None,
-                    objection_ends=None)  # fmt: skip
+                    objection_ends=None, payee_account=None)  # fmt: skip
 
     def court_payment_final(self: Rows, freeze: str, **_: Any) -> None:
         self.change("freeze", freeze, status="payable")

@@ -43,6 +43,7 @@ from tests.golden_people import tell_of_people
 from tests.noticed_story import tell_notices
 from tests.policies import tell_silence
 from tests.resealed import resealed, signed_log
+from tests.staged import tell_stages
 
 SALT = bytes(range(16))
 WIDTH = 96
@@ -92,6 +93,9 @@ def story() -> Story:
     to_factor = world.transfer(f"{to_s3}.1", 20_000_000, by="s2", to="factor", purpose="finance")
     unpaid = world.issue(route="tiered", voucher_no="UNPAID", face="1000000")
     world.transfer(f"{unpaid}.0", 600_000, by="s1", to="s2")
+    carried = world.issue(route="tiered", voucher_no="CARRIED", face="1000000", hop_risk="holder")
+    onward = world.transfer(f"{carried}.0", 600_000, by="s1", to="s2")
+    world.transfer(f"{onward}.2", 200_000, by="s2", to="s3")
     consent: dict[str, Json] = {
         "account": world.accounts["trustee#T1"],
         "assignors": [world.ids["factor"]],
@@ -112,6 +116,7 @@ def story() -> Story:
     tell_credit(world)
     tell_silence(world)
     tell_notices(world)
+    tell_stages(world)
     offers = (to_s2, to_s3, to_factor, to_trust)
     world.do("core", "notice.acknowledge", {"notices": [f"{to_s2}.2!0"]})
     tell_of_people(world, lot_of_s3=f"{to_s3}.2", lot_of_s1=f"{to_s2}.1")

@@ -20,13 +20,19 @@ from tests.policies import policy_body
 
 NOTICES: dict[str, Json] = {"calendar": "CN-LEGAL", "working_days": [1, 3]}
 
+DAY: dict[str, Json] = {
+    "approve": True, "calendar": "CN-LEGAL", "chain_minutes": 60, "cut_off": "16:30",
+    "day_end": "17:00", "funding": "09:30", "hop_minutes": 20, "reminders": [7, 3, 1],
+    "rounds": ["10:00", "15:00"],
+}  # fmt: skip
+
 
 def tell_notices(world: World) -> None:
     """Tells it, from the 5th of August on."""
     rules = policy_body()["rules"]
     assert isinstance(rules, dict)
     more: dict[str, Json] = {"notices": NOTICES, "top_up": {"due_after": 2, "unpaid_after": 1},
-                             "relayed_evidence": True}  # fmt: skip
+                             "relayed_evidence": True, "clearing_day": DAY}  # fmt: skip
     body = policy_body(version=3, effective_on="2025-08-05", rules={**rules, **more})
     world.do("operator", "policy.publish", body)
     world.advance(instant(date(2025, 8, 5)))

@@ -39,6 +39,7 @@ from tests.encumbered import ENCUMBERED
 from tests.noticed import NOTICED
 from tests.policies import calendar_body, policy_body
 from tests.staffed import STAFFED
+from tests.staged import STAGED
 
 RULEBOOK = Rulebook()
 
@@ -362,6 +363,7 @@ GOOD: dict[str, Callable[[World], Draft]] = {
     **ENCUMBERED,
     **NOTICED,
     **STAFFED,
+    **STAGED,
 }
 
 

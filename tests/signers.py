@@ -4,6 +4,7 @@ from registry.model import Role
 
 ANYONE: set[str] = set(Role)
 HOLDERS = {"participant", "financier", "vehicle"}
+OWNERS = HOLDERS | {"trustee"}
 RECIPIENTS = {"participant", "financier"}
 PLEDGEES = {"financier", "vehicle"}
 IN_BODY: set[str] = set()
@@ -28,10 +29,13 @@ WHO: dict[str, set[str]] = {
     "disapprove": ANYONE,
     "affiliation.declare": {"registrar"},
     "affiliation.end": {"registrar"},
-    "account.register": HOLDERS,
+    "account.register": OWNERS,
     "account.verify": {"bank"},
     "payee.change": HOLDERS,
-    "mandate.grant": HOLDERS,
+    "mandate.grant": OWNERS,
+    "mandate.revoke": OWNERS,
+    "account.stage": HOLDERS,
+    "account.unstage": HOLDERS,
     "consent.grant": HOLDERS,
     "consent.withdraw": HOLDERS,
     "limit.set": {"registrar"},

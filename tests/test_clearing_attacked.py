@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -21,11 +22,13 @@ from clearing.rules.plans import body_of, plan_due
 from registry.batch import Batch
 from registry.burdens import FREEZES, PLEDGES, FreezeStatus
 from registry.canonical import Json
+from registry.engine import Engine
 from registry.errors import RefusalError
 from registry.model import LOTS, VOUCHERS
 from registry.statements import Now
 from registry.store.memory import MemoryStore
-from tests.builders import DIGEST, World, instant
+from tests.builders import DIGEST, ORIGIN, World, instant
+from tests.declared import Declared
 from tests.golden import rulebook
 from tests.scenario import verify_everything
 
@@ -33,6 +36,14 @@ DUE_ON = date(2025, 12, 19)
 COURT: dict[str, Json] = {
     "authority": "court", "number": DIGEST, "order": {"digest": DIGEST, "name": "order.pdf"}
 }  # fmt: skip
+
+
+WAYS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("tiered", {"top_up": True}),
+    ("direct", {}),
+    ("tiered", {"hop_risk": "holder"}),
+)
+"""The route of each voucher, and what its issue says besides."""
 
 
 class Town:
@@ -46,9 +57,8 @@ class Town:
         world.admit("other", "bank")
         for name in ("s2", "core"):
             world.bank_account(name, bank="other")
-        for route in ("tiered", "direct"):
-            is_tiered = route == "tiered"
-            first = world.issue(route=route, top_up=True) if is_tiered else world.issue(route=route)
+        for route, terms in WAYS:
+            first = world.issue(route=route, **terms)
             world.bank_account("core")
             to_s2 = world.transfer(f"{first}.0", 60_000_000, by="s1", to="s2")
             to_s3 = world.transfer(f"{to_s2}.2", 25_000_000, by="s2", to="s3")
@@ -158,12 +168,18 @@ class Town:
         self.world.advance(instant(self.day))
         self.world.engine.submit([])
 
+    def restart(self) -> None:
+        """Begins again with what is stored, and nothing else."""
+        world = self.world
+        world.engine = Engine(world.store, Declared.of(world.rulebook), world.clock, origin=ORIGIN)
+
     def step(self) -> None:
         if not list(self.world.store.select(RUNS)):
             self.propose()
             return
         what = [self.report] * 18 + [self.propose] * 2 + [self.freeze, self.unfreeze, self.grant]
         what += [self.close, self.fund, self.divide, self.pay_to_court, self.release, self.wait]
+        what += [self.restart]
         kinds = ["clearing.reroute", "clearing.top-up"]
         what += [lambda: self.answer(self.chance.choice(kinds))] * 5
         self.chance.choice(what)()

@@ -27,11 +27,11 @@ TABLES = (
     "ledger", "key_record", "pending", "approval", "waited", "suspension", "affiliation",
     "registration", "offer", "consent_grant", "policy", "consent", "calendar", "pledge",
     "freeze", "dispute", "filing", "search", "task", "accessory", "accession", "power",
-    "revocation", "withheld", "notice", "early", "financing", "lot", "voucher_number", "voucher",
-    "mandate", "account", "party", "approval_rule", "inbox", "deadline", "state_request", "bucket",
-    "history", "committed", "invoice", "backing", "debtor", "exposure", "issuance_stop",
-    "voiding", "fund", "run", "instruction", "aggregation", "joint_payment", "order", "obligation",
-    "balance",
+    "revocation", "withheld", "notice", "early", "financing", "stage", "lot", "voucher_number",
+    "voucher", "mandate", "account", "party", "approval_rule", "inbox", "deadline",
+    "state_request", "bucket", "history", "committed", "invoice", "backing", "debtor", "exposure",
+    "issuance_stop", "voiding", "fund", "run", "instruction", "aggregation", "joint_payment",
+    "debit_list", "order", "obligation", "hop", "balance",
 )  # fmt: skip
 KEYS = {
     "issuance_stop": ["party", "reason"],
@@ -44,7 +44,8 @@ KEYS = {
     "history": ["family", "bucket"], "committed": ["row"],
     "instruction": ["plan", "n"], "aggregation": ["account"], "order": ["lot"],
     "joint_payment": ["plan", "payment"], "balance": ["account"],
-    "obligation": ["sort", "plan", "n"], "invoice": ["fingerprint"],
+    "debit_list": ["plan", "account"],
+    "obligation": ["sort", "plan", "n"], "hop": ["voucher", "party"], "invoice": ["fingerprint"],
     "inbox": ["party"], "withheld": ["transfer"],
     "backing": ["voucher", "fingerprint"], "debtor": ["party"], "exposure": ["financier", "debtor"],
 }  # fmt: skip
@@ -210,7 +211,17 @@ class Reader(ClearingFolds, CreditFolds, DealingFolds, EncumbranceFolds, NoticeF
         self.change("account", account, verified=True)
 
     def mandate_granted(self, **mandate: Any) -> None:
+        mandate.pop("onto_owner", None)
         self.put("mandate", **mandate)
+
+    def mandate_revoked(self, mandate: str, revoked: str, **_: Any) -> None:
+        self.change("mandate", mandate, revoked=revoked)
+
+    def stage_named(self, **stage: Any) -> None:
+        self.put("stage", **stage)
+
+    def stage_ended(self, stage: str, ended: str, **_: Any) -> None:
+        self.change("stage", stage, ended=ended)
 
     def consent_granted(self, replaces: str = "", **consent: Any) -> None:
         del consent["policy"]

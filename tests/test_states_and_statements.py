@@ -335,6 +335,7 @@ OPEN = {
     "transfer.offer", "voucher.void", "pledge.create", "pledge.register", "lot.freeze",
     "early.offer", "financing.apply", "dispute.raise", "registration.record", "party.suspend",
     "affiliation.declare", "notice.revoke", "power.grant", "voucher.accede",
+    "mandate.grant", "account.stage",
 }  # fmt: skip
 ANY_THAT_WAITS = "any that waits"
 """What `approve` and `disapprove` answer: no kind, but what became of one."""

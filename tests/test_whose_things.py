@@ -122,6 +122,9 @@ NAMES_ANOTHERS: dict[str, list[tuple[str, type[RegistryError], Any]]] = {
         ("account", NotOwnerError, _account_of("s2")),
     ],
     "mandate.grant": [("account", NotOwnerError, _account_of("s2"))],
+    "mandate.revoke": [("mandate", NotOwnerError, _as("s2"))],
+    "account.stage": [("account", NotOwnerError, _as("s2"))],
+    "account.unstage": [("stage", NotOwnerError, _as("s2"))],
     "consent.grant": [("account", NotOwnerError, _account_of("s1"))],
     "consent.withdraw": [
         ("consent", NotGrantorError, _as("s3")),

@@ -34,12 +34,14 @@ class Instructed:
     Attributes:
         record: Its row.
         payer_bank: Who keeps the payer's account.
-        is_ready: Whether everything that comes before is posted, at any bank.
+        is_ready: Whether everything that comes before is posted, at any bank, and it is not held.
+        is_held: Whether it waits for its debtor's approval of the list, and is not sent.
     """
 
     record: InstructionRecord
     payer_bank: PartyId
     is_ready: bool
+    is_held: bool
 
 
 def instructions_of(ask: Reader, plan: str) -> list[Instructed]:
@@ -51,7 +53,8 @@ def instructions_of(ask: Reader, plan: str) -> list[Instructed]:
         members = {name: row[name] for name in _FIELDS if name in row}
         record = msgspec.convert(members, InstructionRecord, strict=False)
         bank, is_ready = PartyId(row["payer_bank"]), bool(row["ready"])
-        found.append(Instructed(record=record, payer_bank=bank, is_ready=is_ready))
+        is_held = bool(row["held"])
+        found.append(Instructed(record=record, payer_bank=bank, is_ready=is_ready, is_held=is_held))
     return sorted(found, key=lambda each: each.record.n)
 
 

@@ -201,9 +201,9 @@ class Orders:
         """Tells whether no bank has answered an instruction, and it is not out already."""
         match row.record.status:
             case InstructionStatus.PENDING:
-                return not is_out(row, out_already)
+                return not (row.is_held or is_out(row, out_already))
             case InstructionStatus.SENT:
-                return self._again
+                return self._again and not row.is_held
             case _:
                 return False
 

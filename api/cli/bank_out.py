@@ -83,9 +83,10 @@ def export(
 ) -> None:
     """Writes a plan's instructions as payment files 付款文件, one for each bank of payers.
 
-    What goes out is pending, stands in no file of the directory, and has what comes before it
-    posted, or earlier in the same file. The rest waits for a later call. With --sign each file
-    is recorded in the log, and pays several instructions at once where their payee agreed.
+    What goes out is pending, stands in no file of the directory, is on no list that its debtor
+    has still to approve, and has what comes before it posted, or earlier in the same file. The
+    rest waits for a later call. With --sign each file is recorded in the log, and pays several
+    instructions at once where their payee agreed.
     """
     if (sign and key is None) or (again and not sign):
         talk.print("--sign needs --key, and --again needs --sign")
@@ -119,6 +120,26 @@ def export(
             _tell(ask, rows, written, earlier, as_json=as_json)
         except RefusedError as error:
             raise refused(error) from None
+
+
+def hand_over(
+    ask: Reader, plan: str, *, format_: str, directory: Path, book: Path | None, party: str
+) -> int:
+    """Writes what can go out of a plan now, recorded, and returns how many instructions that is.
+
+    Raises:
+        RegistryError: Something cannot be written; nothing has been.
+        OSError: The same.
+        RefusedError: A file is not recorded, and is not there.
+    """
+    rows = instructions_of(ask, plan)
+    earlier = {each for sent in sent_files(directory) for each in sent.instructions}
+    maker = _Maker(ask, AddressBook(ask, book), _mapping(format_), rows, party=party)
+    maker.choose(again=False, is_joined=True)
+    written = maker.files(earlier, bank="")
+    if written:
+        keep(directory, written, Recorder(ask.client, party, again=""))
+    return sum(len(each.rows) for each in written)
 
 
 def _mapping(format_: str) -> BankMapping | None:

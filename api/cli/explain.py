@@ -16,7 +16,8 @@ from rich.text import Text
 
 from api.cli.screen import short
 from api.files import read_entries, size_of
-from api.words import KINDS, said
+from api.kind_words import KINDS
+from api.words import said
 from registry.calendars import parse_offset
 from registry.canonical import parse_object
 from registry.entries import Entry, open_entry

@@ -2,15 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 from urllib.parse import quote
 
+import typer
+from msgspec import convert
+
 from api.bank_words import STEPS
-from api.cli.common import AsJson, print_json
+from api.cli.common import ENVIRONMENT, AsJson, print_json, talk
 from api.cli.connect import LogKey, Party, ReadKey, Url
 from api.cli.lots import Name, money, reader
 from api.cli.screen import Reader, out, show_facts, show_table
 from api.words import Words, said
+from clearing.certificate import Line, digest_of, format_certificate
 from registry.money import format_yuan
 
 Fact = tuple[Words | None, str]
@@ -94,7 +99,8 @@ def _outcome(ask: Reader, hop: dict[str, Any]) -> str:
         reason = REASONS.get(hop["reason"])
         return f"{words}: {hop['reason']}{'' if reason is None else ' ' + ' '.join(reason)}"
     if "posted_at" in hop:
-        return f"{words} {ask.moment(hop['posted_at'])}"
+        later = f"，计入 counts for {hop['counts_on']}" if "counts_on" in hop else ""
+        return f"{words} {ask.moment(hop['posted_at'])}{later}"
     return words
 
 
@@ -144,7 +150,14 @@ def exposure(
         ]
         for late in found["late"]:
             hours = f"{late['ms'] / 3_600_000:.1f} h, {late['hops']} hops"
-            facts.append((("超过一小时", "over an hour"), f"{ask.name(late['payee'])}  {hours}"))
+            limit = found["chain_ms"] // 60_000
+            words = (f"超过{limit}分钟", f"over {limit} minutes")
+            facts.append((words, f"{ask.name(late['payee'])}  {hours}"))
+        for late in found["late_hops"]:
+            sides = f"{ask.name(late['payer'])} → {ask.name(late['payee'])}"
+            limit = found["hop_ms"] // 60_000
+            words = (f"停留超过{limit}分钟", f"lay over {limit} minutes")
+            facts.append((words, f"{sides}  {late['ms'] / 60_000:.0f} min"))
         show_facts(facts)
 
 
@@ -157,11 +170,27 @@ LINES: dict[str, Words] = {
 
 
 def certificate(
-    name: Name, url: Url, party: Party, read_key: ReadKey, log_key: LogKey, as_json: AsJson = False
+    name: Name,
+    url: Url,
+    party: Party,
+    read_key: ReadKey,
+    log_key: LogKey,
+    file: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where to save the signed bytes.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Compares a plan with direct clearing 清分等值证明: each account is left with the same."""
     with reader(url, log_key, party, read_key) as ask:
         found = ask.get(f"/v1/clearing/runs/{name}/certificate")
+        data = format_certificate(convert(found["lines"], tuple[Line, ...]))
+        is_signed = digest_of(data) == found["certificate"]
+        if file is not None:
+            if not is_signed:
+                talk.print("the signed certificate is of all accounts: who reads all can save it")
+                raise typer.Exit(ENVIRONMENT)
+            file.write_bytes(data)
+            talk.print(f"saved {file}")
         if as_json:
             print_json(found)
             return
@@ -179,7 +208,10 @@ def certificate(
         )
         differ = [line for line in found["lines"] if line["direct"] != line["planned"]]
         words = ("不一致", "THEY DIFFER") if differ else ("两种路径结果一致", "both routes agree")
-        show_facts([(words, ""), (("方案摘要", "plan's digest"), found["digest"])])
+        signed = ("随方案签署", "signed with the plan")
+        if found["all"] and not is_signed:
+            signed = ("与签署摘要不符", "NOT WHAT WAS SIGNED")
+        show_facts([(words, ""), (signed, found["certificate"])])
 
 
 COMMANDS = (

@@ -12,9 +12,10 @@ from api.cli.common import talk
 from api.cli.facts import is_party, value_words
 from api.cli.screen import Reader
 from api.client import Client, RefusedError
+from api.kind_words import KINDS
 from api.members import MONEY
 from api.outcomes import LAST_DAYS, MOMENTS, SENTENCES
-from api.words import KINDS, Words
+from api.words import Words
 from registry.errors import RegistryError
 from registry.money import format_yuan
 

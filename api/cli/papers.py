@@ -18,7 +18,7 @@ from api.cli.facts import show_object
 from api.cli.lots import reader
 from api.cli.read import Name
 from api.errors import NotFoundError
-from api.words import KINDS
+from api.kind_words import KINDS
 from registry.canonical import b64url_decode, b64url_encode, salted_file_digest
 from registry.ids import parse_party_id
 from registry.invoices import fingerprint

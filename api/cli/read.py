@@ -12,10 +12,11 @@ from api.cli.common import USAGE, AsJson, print_json, talk, told
 from api.cli.connect import LogKey, Party, ReadKey, Url, open_client, refused
 from api.cli.facts import is_party, party_of, show_object, text_of, words_of
 from api.cli.lots import reader
-from api.cli.screen import Reader, out, show_table
+from api.cli.screen import Reader, out, short, show_facts, show_table
 from api.client import RefusedError
 from api.members import MONEY, STATUSES_OF
 from api.words import Words, said
+from registry.money import format_yuan
 
 At = Annotated[
     str, typer.Option(help="2025-07-01T14:59 in the ledger's zone, or milliseconds; else now.")
@@ -51,6 +52,8 @@ _HELP = {
     "/v1/parties/{}": "Shows a party, its roles and its keys.",
     "/v1/clearing/proposals/{}": "Computes the plan for a due date; --json gives the body to sign.",
     "/v1/clearing/funds/{}/proposal": "Divides a fund; --json gives the body to sign.",
+    "/v1/clearing/runs/{}/list": "Counts what a plan draws on you; --json gives the body to sign.",
+    "/v1/clearing/lists": "Lists what plans draw on your accounts 兑付清单.",
     "/v1/clearing/runs/{}/close": "Counts what a run leaves; --json gives the body to sign.",
     "/v1/clearing/obligations": "Lists what is owed because of instructions 应付应退.",
 }
@@ -202,6 +205,52 @@ _PAIR: dict[tuple[str, ...], dict[str, Words]] = {
     ("first", "second"): {"first": ("一方", "one party"), "second": ("另一方", "the other")},
 }
 _DAYS = frozenset({"due_on", "expires_on", "effective_on", "first", "last"})
+
+
+def debits(
+    due_on: Annotated[str, typer.Argument(help="The due date, YYYY-MM-DD.")],
+    url: Url,
+    party: Party,
+    read_key: ReadKey,
+    log_key: LogKey,
+    as_json: AsJson = False,
+) -> None:
+    """Lists what is debited on a due date, by authority 扣款清单, for custodian and debtor."""
+    with reader(url, log_key, party, read_key) as ask:
+        found = ask.get(f"/v1/clearing/debits/{quote(due_on, safe='')}")
+        if as_json:
+            print_json(found)
+            return
+        show_table(
+            DEBITS,
+            (
+                {
+                    "debtor": ask.name(debit["debtor"]),
+                    "account": short(debit["account"]),
+                    "mandate": short(debit["mandate"]),
+                    "lots": str(debit["lots"]),
+                    "amount": format_yuan(int(debit["amount"])),
+                    "withheld": format_yuan(int(debit["withheld"]))
+                    if debit["withheld"] != "0"
+                    else "",
+                }
+                for debit in found["debits"]
+            ),
+            right=("lots", "amount", "withheld"),
+            folded=("debtor",),
+        )
+        show_facts([(("合计", "sum"), format_yuan(int(found["amount"])))])
+
+
+DEBITS: dict[str, Words] = {
+    "debtor": ("债务人", "debtor"),
+    "account": ("账户", "account"),
+    "mandate": ("扣款授权", "authority"),
+    "lots": ("子凭证", "lots"),
+    "amount": ("金额", "amount"),
+    "withheld": ("冻结", "withheld"),
+}
+
 COMMANDS = (
     ("lot", "list", _list("/v1/lots", "lot", "amount", "due_on", "status", holder="{party}")),
     ("voucher", "list", _list("/v1/vouchers", "voucher", "voucher_no", "face", "status")),
@@ -255,6 +304,13 @@ COMMANDS = (
     ("clearing", "runs", _list("/v1/clearing/runs", "plan", "due_on", "total", "status")),
     ("clearing", "propose", _show("/v1/clearing/proposals/{}")),
     ("clearing", "propose-apportion", _show("/v1/clearing/funds/{}/proposal")),
+    ("clearing", "debits", debits),
+    ("clearing", "propose-approve", _show("/v1/clearing/runs/{}/list")),
+    (
+        "clearing",
+        "lists",
+        _list("/v1/clearing/lists", "plan", "account", "instructions", "amount", "approved"),
+    ),
     ("clearing", "propose-close", _show("/v1/clearing/runs/{}/close")),
     (
         "clearing",

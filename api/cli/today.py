@@ -9,7 +9,8 @@ from rich.text import Text
 
 from api.cli.common import AsJson, print_json, told
 from api.cli.connect import LogKey, Party, ReadKey, Url, reading
-from api.words import DAYS, FACTS, KINDS, NOTES, PILES, PURPOSES, ROLES, VERBS, both, said
+from api.kind_words import KINDS
+from api.words import DAYS, FACTS, NOTES, PILES, PURPOSES, ROLES, VERBS, both, said
 from registry.money import format_yuan
 
 out = Console(highlight=False, markup=False)

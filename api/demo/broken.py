@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
+from msgspec import convert
+
 from api.demo.cast import AUDITOR, BANK, CORE, OPERATOR, PLAN, REGISTRAR
 from api.demo.desk import Desk
 from api.demo.maturity import Maturity
 from api.demo.opening import POLICY, STORY_FACE, Twin, tell_small_tree
 from api.demo.show import Show
+from clearing.certificate import Line, digest_of, format_certificate
 from registry.canonical import Json
 from registry.ids import Sid
 from registry.money import format_yuan
@@ -112,12 +115,15 @@ class Broken:
         """Prints that both routes leave everybody the same."""
         found = self._get(f"/v1/clearing/runs/{plan}/certificate", by=AUDITOR)
         agree = all(line["direct"] == line["planned"] for line in found["lines"])
+        data = format_certificate(convert(found["lines"], tuple[Line, ...]))
+        if digest_of(data) != found["certificate"]:
+            raise AssertionError("the certificate is not the one that was signed")
         passes = sum(int(line["passes"]) for line in found["lines"])
         self.show.facts(
             (
                 ("certificate 清分等值证明", "each holder gets the same by both routes"
                  if agree else "THE ROUTES DIFFER"),
-                ("digest", found["digest"]),
+                ("signed with the plan", found["certificate"]),
                 ("passes through others", f"{format_yuan(passes)} yuan, and stays with nobody"),
             )
         )  # fmt: skip

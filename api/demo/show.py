@@ -99,9 +99,9 @@ class Show:
             amounts[side] += int(row["amount"])
             counts[side] += 1
             sums[side] += int(row["amount"])
-        table = Table("from", "to", box=SIMPLE_HEAD)
-        table.add_column("直接清分 direct", justify="right")
-        table.add_column("逐级清分 tiered", justify="right")
+        table = Table("from", "to", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        table.add_column("直接清分\ndirect", justify="right")
+        table.add_column("逐级清分\ntiered", justify="right")
         for (payer, payee), amounts in hops.items():
             table.add_row(payer, payee, *(format_yuan(each) if each else "" for each in amounts))
         table.add_section()

@@ -8,7 +8,7 @@ from typing import Final
 
 from api.auth import Caller
 from api.errors import NotFoundError
-from api.morning import banks, dealings, debtors, holders, payments, platform
+from api.morning import banks, day, dealings, debtors, holders, payments, platform
 from api.morning.piles import Finder, Morning, Pile
 from api.service import Service
 from registry.canonical import Json
@@ -39,6 +39,8 @@ _HOLDER: Final[tuple[Finder, ...]] = (
 _DEBTOR: Final[tuple[Finder, ...]] = (
     debtors.stopped,
     debtors.overdue,
+    day.lists_to_approve,
+    day.money_to_have,
     debtors.owed_today,
     debtors.owed_soon,
     debtors.notices_to_acknowledge,
@@ -63,7 +65,10 @@ _PLATFORM: Final[tuple[Finder, ...]] = (
 FINDERS: Final[Mapping[Role, tuple[Finder, ...]]] = {
     Role.OPERATOR: (
         *_OWN,
+        day.all_lists_to_approve,
+        day.all_money_to_have,
         payments.funds_to_divide,
+        day.all_late,
         payments.all_refused,
         payments.all_stuck,
         payments.all_obligations,
@@ -89,6 +94,8 @@ FINDERS: Final[Mapping[Role, tuple[Finder, ...]]] = {
     Role.BANK: (
         *_OWN,
         banks.batches,
+        day.debits,
+        day.late,
         payments.refused,
         payments.stuck,
         banks.accounts_to_verify,

@@ -5,10 +5,12 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from api.reports.report import OWED, Cell, Check, Column, Report, View, owed, percent
+from clearing.model import HOPS, OBLIGATIONS, ObligationStatus, Sort
 from registry.affiliates import group_of, groups_of
 from registry.credit import DEBTORS, Debtor
 from registry.model import LOTS, VOUCHERS, VoucherStatus
 from registry.people import AFFILIATIONS
+from registry.tables import Get
 
 PARTY: Final = (
     Column(name="party", words=("债务人", "debtor"), form="id"),
@@ -32,6 +34,7 @@ def outstanding(view: View) -> Report:
     for debtor, status, _, amount in view.open_by_debtor():
         open_now[debtor] += amount
         active += amount if status == VoucherStatus.ACTIVE else 0
+    open_now.update(_beside_lots(view))
     total = sum(row.outstanding for row in debtors)
     differ = sum(open_now[row.party] != row.outstanding for row in debtors)
     return Report(
@@ -59,6 +62,29 @@ def outstanding(view: View) -> Report:
             ),
         ),
     )
+
+
+def _beside_lots(view: View) -> dict[str, int]:
+    """Returns by debtor what it owes besides its vouchers' lots, less what others owe of these.
+
+    What has come back is owed once more; who has a debtor's money on its way, where holders
+    bear that, owes in its place.
+    """
+    found = Counter[str]()
+    for debtor, _, amount in view.store.totals(
+        HOPS, ("debtor",), sums=("amount",), as_of=view.size
+    ):
+        found[debtor] -= amount
+    again = [
+        row
+        for row in view.store.select(OBLIGATIONS, as_of=view.size)
+        if row.sort == Sort.AGAIN and row.status != ObligationStatus.MET
+    ]
+    # A voucher's debtor never changes.
+    keys = tuple((row.voucher,) for row in again)
+    for row, voucher in zip(again, view.store.fetch([Get(VOUCHERS, keys)])[0], strict=True):
+        found[voucher.debtor] += row.amount
+    return dict(found)
 
 
 def _counts(row: Debtor) -> bool:

@@ -2,19 +2,24 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
+from msgspec import to_builtins
 
 from api.auth import Caller
+from api.clearing_days import held_of, rules_of_plans
 from api.errors import NotFoundError, RequestInvalidError
-from api.money import certificate_of, exposure_of, way_of_lot
+from api.money import exposure_of, way_of_lot
 from api.pages import Ask, page_of
+from api.reconciling import reconciliation_of
 from api.requests import GUARDS, CallerOf, ServiceOf, answer
 from api.routes.lists import ListingOf, LongListingOf, everybody
 from api.service import Service
 from api.visibility import sees_aggregation, sees_instruction, sees_obligation, sees_payees_part
+from clearing.certificate import certificate_of
 from clearing.model import (
     AGGREGATIONS,
     FUNDS,
@@ -30,7 +35,7 @@ from clearing.rules.closings import find_left
 from clearing.rules.funds import apportion_body, find_divided
 from clearing.rules.plans import body_of, pay_calendar, plan_due
 from registry.batch import Batch
-from registry.calendars import parse_date
+from registry.calendars import parse_date, parse_offset
 from registry.canonical import Json
 from registry.errors import RegistryError
 from registry.ids import Sid
@@ -59,9 +64,10 @@ async def list_instructions(
 ) -> JSONResponse:
     """Lists instructions of which the caller is payer, payee, or a bank; all for the operator.
 
-    `ready` tells whether everything that must be posted before has been, at any bank, and
-    `payer_bank` who keeps the payer's account. What the payee keeps of the money, and of each
-    lot, is not told to who passes it on to the payee.
+    `ready` tells whether everything that must be posted before has been, at any bank, and that
+    it is not `held`: under a policy that asks for it the debtor has to approve its list before
+    anything on it is sent. `payer_bank` keeps the payer's account. What the payee keeps of the
+    money, and of each lot, is not told to who passes it on to the payee.
     """
     sees = _sees(listing.service)
     ask = listing.ask(INSTRUCTIONS, sees, plan=plan, bank=bank, status=status)
@@ -90,6 +96,7 @@ def _with_readiness(service: Service, ask: Ask[InstructionRecord]) -> dict[str, 
     accounts = tuple({(row["payer_account"],): None for row in page["data"]})
     kept = service.store.fetch([Get(ACCOUNTS, accounts)])[0] if accounts else ()
     banks = {account.account: account.bank for account in kept if account is not None}
+    held = held_of(service.store, page["data"])
     before = {(row["plan"], int(n)) for row in page["data"] for n in row["after"]}
     found = service.store.fetch([Get(INSTRUCTIONS, tuple(sorted(before)))])[0] if before else ()
     posted = {
@@ -97,7 +104,10 @@ def _with_readiness(service: Service, ask: Ask[InstructionRecord]) -> dict[str, 
     }
     for row in page["data"]:
         row["payer_bank"] = banks[row["payer_account"]]
-        row["ready"] = all((row["plan"], int(n)) in posted for n in row["after"])
+        row["held"] = (row["plan"], row["n"]) in held
+        row["ready"] = not row["held"] and all(
+            (row["plan"], int(n)) in posted for n in row["after"]
+        )
         if not sees_payees_part(ask.caller, row):
             del row["kept"], row["parts"]
     return page
@@ -114,10 +124,7 @@ def _proposal(service: Service, text: str) -> dict[str, Json]:
     ledger = service.ledger
     if ledger is None:
         raise NotFoundError(what="ledger", name="before genesis")
-    try:
-        due_on = parse_date(text)
-    except RegistryError as error:
-        raise RequestInvalidError(reason=str(error)) from None
+    due_on = _day(text)
     rows = Batch(service.store.fetch, service.rulebook.tables, index=0)
     plan = plan_due(rows, due_on=due_on, pay_on=pay_date(due_on, pay_calendar(rows, ledger)))
     if not plan.instructions:
@@ -192,23 +199,29 @@ async def show_exposure(service: ServiceOf, caller: CallerOf, plan: str) -> JSON
 
     def found() -> dict[str, Any]:
         records = _records(service, plan)
-        return exposure_of(records, caller, now=service.time)
+        rules = rules_of_plans(service.store, (plan,))[plan]
+        return exposure_of(records, caller, now=service.time, rules=rules)
 
     return answer(await asyncio.to_thread(found))
 
 
 @router.get("/runs/{plan}/certificate", operation_id="clearing.certificate")
 async def show_certificate(service: ServiceOf, caller: CallerOf, plan: str) -> JSONResponse:
-    """Shows that the route leaves each account what direct clearing would; one's own accounts."""
+    """Shows that the route leaves each account what direct clearing would.
+
+    The operator and the auditor read all of the certificate, whose digest the operator has
+    signed with the plan; others read of their own accounts.
+    """
 
     def found() -> dict[str, Any]:
         run, records = _run(service, plan), _records(service, plan)
+        sees_all = caller.is_auditor or Role.OPERATOR in caller.roles
         lines = [
-            line
+            to_builtins(line)
             for line in certificate_of(records)
-            if caller.is_auditor or caller.is_or_manages(str(line["payee"]))
+            if sees_all or caller.is_or_manages(line.payee)
         ]
-        return {"plan": plan, "digest": run.digest, "lines": lines}
+        return {"plan": plan, "certificate": run.certificate, "all": sees_all, "lines": lines}
 
     return answer(await asyncio.to_thread(found))
 
@@ -218,6 +231,38 @@ def _records(service: Service, plan: str) -> list[InstructionRecord]:
     run = _run(service, plan)
     rows = service.store.select(INSTRUCTIONS, field="plan", value=run.plan)
     return sorted(rows, key=lambda record: record.n)
+
+
+@router.get("/reconciliations/{due_on}", operation_id="clearing.reconciliation")
+async def show_reconciliation(service: ServiceOf, caller: CallerOf, due_on: str) -> JSONResponse:
+    """Compares what was due on a date with what came: scheduled = received + short + withheld.
+
+    Lot by lot, with the accounts and days on which money came; one's own, and to a bank the
+    accounts that it keeps. `differences` names what does not add up, of which there is
+    nothing in good order.
+    """
+
+    def found() -> dict[str, Any]:
+        ledger = service.ledger
+        if ledger is None:
+            raise NotFoundError(what="ledger", name="before genesis")
+        day = _day(due_on).isoformat()
+        offset = parse_offset(ledger.zone)
+        return reconciliation_of(service.store, caller, day, offset_minutes=offset)
+
+    return answer(await asyncio.to_thread(found))
+
+
+def _day(text: str) -> date:
+    """Reads a date that was asked for.
+
+    Raises:
+        RequestInvalidError: It is none.
+    """
+    try:
+        return parse_date(text)
+    except RegistryError as error:
+        raise RequestInvalidError(reason=str(error)) from None
 
 
 @router.get("/lots/{lot}", operation_id="clearing.explain")

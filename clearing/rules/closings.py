@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from clearing.errors import PlanDiffersError
+from clearing.errors import DayNotOverError, PlanDiffersError
 from clearing.fields import Tally
 from clearing.instructed import ask_instructions, known_run
 from clearing.model import (
@@ -151,6 +151,8 @@ def decide_close(state: Rows, statement: Statement[ClearingClose], now: Now) -> 
 
     Raises:
         MoveNotAllowedError: The run is cleared; or closed, and nothing expires.
+        DayNotOverError: By the policy under which its instructions were given their day is not
+            over.
         PlanDiffersError: What expires or is stuck, in this order, is not what follows from
             the run's instructions.
     """
@@ -159,6 +161,8 @@ def decide_close(state: Rows, statement: Statement[ClearingClose], now: Now) -> 
     left = find_left(state, run)
     if run.status == RunStatus.CLOSED and not left.expired:
         raise MoveNotAllowedError(of=run.plan, status=run.status, to=RunStatus.CLOSED)
+    if run.closes_at is not None and now.time < run.closes_at:
+        raise DayNotOverError(plan=run.plan, closes_at=run.closes_at, now=now.time)
     body = statement.body
     pairs = (("expired", body.expired, left.expired), ("stuck", body.stuck, left.stuck))
     for what, stated, found in pairs:

@@ -23,6 +23,7 @@ from registry.effects import DeadlineCleared, DeadlineSet, Due, Effect
 from registry.ids import is_vehicle
 from registry.model import LOTS, VOUCHERS, Lot
 from registry.rights import known_voucher
+from registry.stages import STAGES
 from registry.state import run_reads
 from registry.statements import Now, TimedKind
 from registry.tables import Asked, Get, Minor, ReadPlan, Rows, get, get_many, where_each
@@ -35,12 +36,24 @@ LOTS_AT_ONCE: Final = 512
 
 
 def _ask_missing(run: Run) -> Generator[Asked, Any, list[InstructionRecord]]:
-    """Asks for the instructions to plans and trusts that are not posted."""
-    records = yield from ask_instructions(run)
-    return [
+    """Asks for the instructions to plans and trusts that are not posted.
+
+    What lies on a stage that may keep collections for a cycle is not missing (SD-29).
+    """
+    records = list((yield from ask_instructions(run)))
+    posted = {str(record.n) for record in records if record.status == InstructionStatus.POSTED}
+    missing = [
         record
         for record in records
-        if record.lots and record.status != InstructionStatus.POSTED and is_vehicle(record.payee)
+        if record.lots and str(record.n) not in posted and is_vehicle(record.creditor)
+    ]
+    named = {record.stage for record in missing if record.stage is not None}
+    stages = yield from get_many(STAGES, sorted(named))
+    sweeping = {row.stage for row in stages if row is not None and row.cycle_days is not None}
+    return [
+        record
+        for record in missing
+        if record.stage not in sweeping or not posted.issuperset(record.after)
     ]
 
 
@@ -80,7 +93,7 @@ def decide_unpaid(state: Rows, due: Due, _now: Now) -> tuple[Effect, ...]:
             n=record.n,
             voucher=voucher.voucher,
             owed_by=voucher.debtor,
-            owed_to=record.payee,
+            owed_to=record.creditor,
             account=record.payee_account,
             amount=Minor(sum(int(parts.get(lot.lot, lot.amount)) for lot in lots)),
             lots=tuple(lot.lot for lot in lots),

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from clearing.adopting import adopt
+from clearing.adopting import Adopted, records_of
 from clearing.apportion import (
     DividedPlan,
     Share,
@@ -23,18 +23,20 @@ from clearing.apportion import (
     divided_digest,
     in_order,
 )
+from clearing.certificate import certificate_digest
 from clearing.covenant import ask_top_up, top_up_terms
+from clearing.day import closing_instant
 from clearing.errors import NothingDueError, PlanDiffersError
 from clearing.fields import Count, Sum
 from clearing.model import (
     FUNDS,
     ORDERS,
     Fund,
-    Run,
-    RunStatus,
 )
 from clearing.plan import mandates_of
-from registry.burdens import ACCESSORIES, FREEZES, frozen_lots
+from clearing.routes import Claim
+from clearing.staging import ask_places, to_courts
+from registry.burdens import ACCESSORIES, FREEZES, court_accounts, frozen_lots
 from registry.calendars import parse_date
 from registry.credit import StopReason
 from registry.debts import IssuanceStopped
@@ -42,7 +44,7 @@ from registry.effects import Effect, Seal
 from registry.errors import InvariantBrokenError
 from registry.fields import LENIENT, BodyAmount, Digest, SidField
 from registry.ids import PartyId, Sid
-from registry.model import ACCOUNTS, LOTS, MANDATES, VOUCHERS, Lot, Role, Route
+from registry.model import ACCOUNTS, LOTS, MANDATES, VOUCHERS, Role, Route
 from registry.policy import ask_rules, rules_in_force
 from registry.refusals import AccountUnknownError, NotBankError
 from registry.rights import today_at
@@ -133,9 +135,10 @@ def decide_fund(state: Rows, statement: Statement[ClearingFund], _now: Now) -> t
 
 
 class ClearingApportion(Body):
-    """The plan of what an account's money pays: its figures, and its digest."""
+    """The plan of what an account's money pays: its figures, its digest, its certificate's."""
 
     digest: Digest
+    certificate: Digest
     instructions: Count
     vouchers: Count
     total: Sum
@@ -164,14 +167,17 @@ def ask_divided(
     tiered = {row.voucher for row in due if row.route == Route.TIERED}
     earlier = {party for lot in lots if lot.voucher in tiered for party in lot.path[:-1]}
     mandates = yield from where_each(MANDATES, "owner", sorted(earlier))
+    courts = court_accounts(freezes)
     named = {lot.account for lot in lots} | {mandate.account for mandate in mandates}
-    accounts = yield from get_many(ACCOUNTS, sorted(named))
+    places = yield from ask_places(named.union(courts.values()), today)
     orders = yield from get_many(ORDERS, [lot.lot for lot in lots])
-    bound = {order.lot for order in orders if order is not None} | frozen_lots(freezes)
-    free: dict[Sid, list[Lot]] = {}
-    for lot in lots:
+    bound = {order.lot for order in orders if order is not None}
+    bound |= frozen_lots(freezes) - courts.keys()
+    free: dict[Sid, list[Claim]] = {}
+    voucher_of = {lot.lot: lot.voucher for lot in lots}
+    for lot in to_courts(lots, courts):
         if lot.lot not in bound:
-            free.setdefault(lot.voucher, []).append(lot)
+            free.setdefault(voucher_of[lot.lot], []).append(lot)
     secured_minor = Counter[Sid]()
     for each in secured:
         secured_minor[each.voucher] += each.cap
@@ -192,7 +198,7 @@ def ask_divided(
         fund.fund,
         paid,
         mandates=mandates_of(mandates),
-        banks={row.account: row.bank for row in accounts if row is not None},
+        places=places,
         owed_minor=sum(share.amount_minor for share in payable),
         has_promise=any(voucher.voucher in promised for voucher, _ in paid),
     )
@@ -210,6 +216,7 @@ def apportion_body(plan: DividedPlan) -> ClearingApportion:
     return ClearingApportion.model_validate(
         {
             "digest": divided_digest(plan),
+            "certificate": certificate_digest(records_of(Sid(""), plan.instructions)),
             "instructions": totals.instructions,
             "vouchers": totals.vouchers,
             "total": str(totals.total_minor),
@@ -218,22 +225,11 @@ def apportion_body(plan: DividedPlan) -> ClearingApportion:
     )
 
 
-class FundDivided(Effect, frozen=True, kw_only=True):
+class FundDivided(Adopted, frozen=True, kw_only=True):
     """An account's money is paid out by this plan; its instructions follow from the state."""
 
-    derived = frozenset({"decided"})
-
-    plan: Sid
     fund: Sid
-    pay_on: str
-    digest: str
-    instructions: int
-    vouchers: int
-    total: Minor
-    gross: Minor
-    policy: Sid
     plans_first: bool
-    top_up_on: str | None = None
     decided: DividedPlan | None = None
     """The plan as it was compiled to be decided on; without it, it is compiled anew."""
 
@@ -248,23 +244,7 @@ class FundDivided(Effect, frozen=True, kw_only=True):
             plan = run_reads(state, ask_divided(fund, today, plans_first=self.plans_first))
             if divided_digest(plan) != self.digest:
                 raise InvariantBrokenError(f"entry {seal.index}: plan {self.plan} does not follow")
-        run = Run(
-            plan=self.plan,
-            due_on=None,
-            pay_on=self.pay_on,
-            digest=self.digest,
-            instructions=self.instructions,
-            vouchers=self.vouchers,
-            total=self.total,
-            gross=self.gross,
-            withheld=Minor(0),
-            posted=0,
-            ended=0,
-            status=RunStatus.PLANNED,
-            fund=self.fund,
-            top_up_on=self.top_up_on,
-        )
-        adopt(state, run, plan.instructions)
+        self.adopt(state, plan.instructions, due_on=None, withheld=Minor(0), fund=self.fund)
         state.delete(FUNDS, self.fund)
 
 
@@ -286,8 +266,8 @@ def decide_apportion(
 
     Raises:
         NothingDueError: Nothing can be paid from the account, or nothing with that money.
-        PlanDiffersError: Vouchers, instructions, total, gross or digest, in this order, is
-            not what follows from the state.
+        PlanDiffersError: Vouchers, instructions, total, gross, digest or certificate, in this
+            order, is not what follows from the state.
     """
     fund = state.get(FUNDS, statement.re or "")
     if fund is None:
@@ -296,7 +276,7 @@ def decide_apportion(
     if not plan.instructions:
         raise NothingDueError(due_on=today_at(now).isoformat())
     body, right = statement.body, apportion_body(plan)
-    for what in ("vouchers", "instructions", "total", "gross", "digest"):
+    for what in ("vouchers", "instructions", "total", "gross", "digest", "certificate"):
         stated, computed = str(getattr(body, what)), str(getattr(right, what))
         if stated != computed:
             raise PlanDiffersError(what=what, stated=stated, computed=computed)
@@ -311,6 +291,7 @@ def decide_apportion(
         fund=fund.fund,
         pay_on=today_at(now).isoformat(),
         digest=body.digest,
+        certificate=body.certificate,
         instructions=body.instructions,
         vouchers=body.vouchers,
         total=Minor(body.total),
@@ -318,6 +299,7 @@ def decide_apportion(
         policy=now.facts.policy,
         plans_first=rules.plans_first is not None,
         top_up_on=top_up_on,
+        closes_at=closing_instant(state, rules, now),
         decided=plan,
     )
     if plan.totals.total_minor == plan.owed_minor:

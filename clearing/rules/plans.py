@@ -8,13 +8,15 @@ granted in the meantime changes the plan, and the old digest is refused. A furth
 the due date is adopted when the day of the one before is closed: it pays what that left.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from clearing.adopting import adopt
+from clearing.adopting import Adopted, records_of
+from clearing.certificate import certificate_digest
 from clearing.covenant import ask_top_up, top_up_terms
+from clearing.day import closing_instant
 from clearing.errors import (
     AlreadyPlannedError,
     NothingDueError,
@@ -26,23 +28,22 @@ from clearing.model import (
     FUNDS,
     ORDERS,
     RUNS,
-    Run,
     RunStatus,
     short_accounts,
 )
 from clearing.plan import Plan, compile_plan, pay_date, plan_digest
-from registry.burdens import FREEZES, frozen_lots
+from clearing.routes import Places
+from clearing.staging import ask_places
+from registry.burdens import FREEZES, court_accounts, frozen_lots
 from registry.calendars import Calendar, parse_date
 from registry.effects import Effect, Seal
 from registry.errors import InvariantBrokenError
 from registry.fields import BodyAmount, BusinessDate, Digest
 from registry.ids import LotId, Sid
 from registry.model import (
-    ACCOUNTS,
     LOTS,
     MANDATES,
     VOUCHERS,
-    Account,
     Ledger,
     Lot,
     Mandate,
@@ -68,11 +69,12 @@ from registry.workdays import ask_calendar, calendar_named
 
 
 class ClearingPlan(Body):
-    """The plan of a due date: what it amounts to, and the digest of its instructions."""
+    """The plan of a due date: what it amounts to, its digest, and that of its certificate."""
 
     due_on: BusinessDate
     pay_on: BusinessDate
     digest: Digest
+    certificate: Digest
     instructions: Count
     vouchers: Count
     total: Sum
@@ -87,8 +89,11 @@ class DueRows:
     lots: tuple[Lot, ...]
     vouchers: tuple[Voucher, ...]
     mandates: tuple[Mandate, ...]
-    accounts: tuple[Account, ...]
+    places: Places
     frozen: frozenset[LotId]
+    courts: Mapping[LotId, Sid]
+    """Of those that a court has ordered paid to it, its account."""
+
     ordered: frozenset[LotId]
     """Those among the lots that an instruction of an earlier plan may still pay."""
 
@@ -112,8 +117,9 @@ class DueRows:
             lots=self.lots,
             vouchers=self.vouchers,
             mandates=self.mandates,
-            accounts=self.accounts,
+            places=self.places,
             frozen=self.frozen,
+            courts=self.courts,
             ordered=self.ordered,
             short=self.short,
         )
@@ -131,16 +137,18 @@ def ask_due(due_on: date) -> Generator[Asked, Any, DueRows]:
     tiered = {voucher.voucher for voucher in vouchers if voucher.route == Route.TIERED}
     earlier = {party for lot in lots if lot.voucher in tiered for party in lot.path[:-1]}
     mandates = yield from where_each(MANDATES, "owner", sorted(earlier))
+    courts = court_accounts(freezes)
     named = {lot.account for lot in lots} | {mandate.account for mandate in mandates}
-    accounts = yield from get_many(ACCOUNTS, sorted(named))
+    places = yield from ask_places(named.union(courts.values()), due_on)
     funds = yield from where_each(FUNDS, "account", sorted({each.account for each in vouchers}))
     orders = yield from get_many(ORDERS, [lot.lot for lot in lots])
     return DueRows(
         lots=lots,
         vouchers=vouchers,
         mandates=mandates,
-        accounts=tuple(row for row in accounts if row is not None),
-        frozen=frozen_lots(freezes),
+        places=places,
+        frozen=frozen_lots(freezes) - courts.keys(),
+        courts=courts,
         ordered=frozenset(order.lot for order in orders if order is not None),
         short=short_accounts(funds),
     )
@@ -164,6 +172,7 @@ def body_of(plan: Plan) -> ClearingPlan:
             "due_on": plan.due_on.isoformat(),
             "pay_on": plan.pay_on.isoformat(),
             "digest": plan_digest(plan),
+            "certificate": certificate_digest(records_of(Sid(""), plan.instructions)),
             "instructions": totals.instructions,
             "vouchers": totals.vouchers,
             "total": str(totals.total_minor),
@@ -173,22 +182,11 @@ def body_of(plan: Plan) -> ClearingPlan:
     )
 
 
-class PlanAdopted(Effect, frozen=True, kw_only=True):
+class PlanAdopted(Adopted, frozen=True, kw_only=True):
     """The due date is cleared by this plan; its instructions follow from the state."""
 
-    derived = frozenset({"decided"})
-
-    plan: Sid
     due_on: str
-    pay_on: str
-    digest: str
-    instructions: int
-    vouchers: int
-    total: Minor
-    gross: Minor
     withheld: Minor
-    policy: Sid
-    top_up_on: str | None = None
     decided: Plan | None = None
     """The plan as it was compiled to be decided on; without it, it is compiled anew."""
 
@@ -199,22 +197,7 @@ class PlanAdopted(Effect, frozen=True, kw_only=True):
             plan = plan_due(state, due_on=parse_date(self.due_on), pay_on=parse_date(self.pay_on))
             if plan_digest(plan) != self.digest:
                 raise InvariantBrokenError(f"entry {seal.index}: plan {self.plan} does not follow")
-        run = Run(
-            plan=self.plan,
-            due_on=self.due_on,
-            pay_on=self.pay_on,
-            digest=self.digest,
-            instructions=self.instructions,
-            vouchers=self.vouchers,
-            total=self.total,
-            gross=self.gross,
-            withheld=self.withheld,
-            posted=0,
-            ended=0,
-            status=RunStatus.PLANNED,
-            top_up_on=self.top_up_on,
-        )
-        adopt(state, run, plan.instructions)
+        self.adopt(state, plan.instructions, due_on=self.due_on, withheld=self.withheld)
 
 
 def pay_calendar(state: Rows, ledger: Ledger) -> Calendar | None:
@@ -245,8 +228,8 @@ def decide_clearing_plan(
             them with is divided apart.
         BeyondCalendarError: The policy's calendar knows no working day from that date on.
         PayDayNotBegunError: The pay date has not begun in the ledger's zone.
-        PlanDiffersError: Pay date, vouchers, instructions, total, gross, withheld or digest, in
-            this order, is not what follows from the state.
+        PlanDiffersError: Pay date, vouchers, instructions, total, gross, withheld, digest or
+            certificate, in this order, is not what follows from the state.
     """
     body = statement.body
     due_on = body.due_on.isoformat()
@@ -266,9 +249,10 @@ def decide_clearing_plan(
     _require_same(body, plan)
 
     # Past this line the adoption must succeed.
+    rules = rules_in_force(state, now.facts)
     top_up_on, deadline = top_up_terms(
         state,
-        rules_in_force(state, now.facts),
+        rules,
         now,
         plan=statement.sid,
         pay_on=pay_on,
@@ -279,6 +263,7 @@ def decide_clearing_plan(
         due_on=due_on,
         pay_on=pay_on.isoformat(),
         digest=body.digest,
+        certificate=body.certificate,
         instructions=body.instructions,
         vouchers=body.vouchers,
         total=Minor(body.total),
@@ -286,32 +271,26 @@ def decide_clearing_plan(
         withheld=Minor(body.withheld),
         policy=now.facts.policy,
         top_up_on=top_up_on,
+        closes_at=closing_instant(state, rules, now),
         decided=plan,
     )
     return (adopted, *deadline)
 
 
 def _require_same(body: ClearingPlan, plan: Plan) -> None:
-    """Compares what was stated with what was computed, the digest last.
+    """Compares what was stated with what was computed, the digests last.
 
     Raises:
-        PlanDiffersError: A figure, a date or the digest differs.
+        PlanDiffersError: A figure, a date or a digest differs.
     """
-    totals = plan.totals
-    pairs = (
-        ("pay_on", body.pay_on.isoformat(), plan.pay_on.isoformat()),
-        ("vouchers", str(body.vouchers), str(totals.vouchers)),
-        ("instructions", str(body.instructions), str(totals.instructions)),
-        ("total", str(body.total), str(totals.total_minor)),
-        ("gross", str(body.gross), str(totals.gross_minor)),
-        ("withheld", str(body.withheld), str(totals.withheld_minor)),
-    )
-    for what, stated, computed in pairs:
+    right = body_of(plan)
+    for what in (
+        *("pay_on", "vouchers", "instructions", "total", "gross", "withheld"),
+        *("digest", "certificate"),
+    ):
+        stated, computed = str(getattr(body, what)), str(getattr(right, what))
         if stated != computed:
             raise PlanDiffersError(what=what, stated=stated, computed=computed)
-    digest = plan_digest(plan)
-    if body.digest != digest:
-        raise PlanDiffersError(what="digest", stated=body.digest, computed=digest)
 
 
 KINDS = (

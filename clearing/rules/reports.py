@@ -15,6 +15,7 @@ from typing import Annotated
 from pydantic import Field
 
 from clearing.errors import OwnWordError, RelayNotAllowedError
+from clearing.hops import is_carried, reads_behind
 from clearing.instructed import ask_behind
 from clearing.model import (
     BALANCES,
@@ -42,6 +43,9 @@ from registry.policy import ask_rules, rules_in_force
 from registry.refusals import NotBankError
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import Get, ReadPlan, Rows, get, get_many, where
+
+_MOVING = frozenset({Reported.POSTED, Reported.RETURNED})
+"""Words of money that has moved."""
 
 ITEMS_MAX = 48
 """Instructions of one report: with a lot each, what follows fits an entry."""
@@ -98,9 +102,10 @@ def _reads_item(record: InstructionRecord, status: Reported, run: Run) -> ReadPl
         if lot is not None and lot.burdens:
             yield from where(FREEZES, "lot", lot.lot)
             yield from get_many(PLEDGES, lot.burdens)
+            yield from get_many(FREEZES, lot.burdens)
     yield from get(ACCOUNTS, record.payer_account)
     voucher = yield from get(VOUCHERS, record.voucher)
-    payee = yield from get(PARTIES, record.payee)
+    creditor = yield from get(PARTIES, record.creditor)
     yield from get_many(ORDERS, lots)
     for sort in Sort:
         numbers = {record.n} if record.instead is None else {record.n, record.instead}
@@ -108,13 +113,15 @@ def _reads_item(record: InstructionRecord, status: Reported, run: Run) -> ReadPl
     owed = yield from where(OBLIGATIONS, "voucher", record.voucher)
     unmet = (row for row in owed if row.sort == Sort.TOP_UP and row.status != ObligationStatus.MET)
     yield from get_many(LOTS, [lot for row in unmet for lot in row.lots])
+    if voucher is not None and is_carried(voucher) and status in _MOVING:
+        yield from reads_behind(record, run, voucher)
     if voucher is not None:
         yield from reads_debtor(voucher.debtor)
-        yield from reads_held((payee,), voucher.debtor)
+        yield from reads_held((creditor,), voucher.debtor)
         names = (
             bank_account(record.payer_account),
             bank_account(record.payee_account),
-            claims_account(record.payee),
+            claims_account(record.creditor),
             debts_account(voucher.debtor),
         )
         yield from get_many(BALANCES, names)

@@ -17,14 +17,17 @@ from collections.abc import Generator
 from enum import StrEnum
 from typing import Annotated, Any
 
+from clearing.day import ask_day, closing_instant
 from clearing.errors import (
     InstructionNotFoundError,
     NothingOwedError,
     OutOfOrderError,
 )
 from clearing.fields import Number
+from clearing.hops import ask_carried, freed, is_carried, paying_from
 from clearing.instructed import ask_behind, known_instruction, known_run
 from clearing.model import (
+    DEBIT_LISTS,
     INSTRUCTION_MOVES,
     INSTRUCTIONS,
     OBLIGATION_MOVES,
@@ -38,7 +41,7 @@ from clearing.model import (
     Sort,
 )
 from clearing.obligations import ObligationMoved
-from clearing.outcomes import InstructionAdded
+from clearing.outcomes import InstructionAdded, RunGoesOn
 from clearing.rerouting import (
     MoneyRerouted,
     Payment,
@@ -48,15 +51,16 @@ from clearing.rerouting import (
     is_frozen,
     is_turned,
 )
-from registry.burdens import FREEZES, require_move
+from registry.burdens import FREEZES, court_accounts, require_move
 from registry.effects import Effect
 from registry.encumbrance_refusals import MoveNotAllowedError
 from registry.fields import LENIENT, FileRef
 from registry.ids import Sid
 from registry.model import ACCOUNTS, LOTS, VOUCHERS, Lot, Role
+from registry.policy import ask_rules, rules_in_force
 from registry.rights import known_voucher
 from registry.statements import Body, Kind, Now, Statement
-from registry.tables import Asked, Get, ReadPlan, Rows, get, get_many, where_each
+from registry.tables import Asked, Get, ReadPlan, Rows, get, get_many, replace, where_each
 
 
 class Ground(StrEnum):
@@ -86,8 +90,9 @@ class ClearingTopUp(Body):
 # --- Another way --------------------------------------------------------------------
 
 
-def reads_reroute(statement: Statement[ClearingReroute], _now: Now) -> ReadPlan:
-    """Asks for the instruction, those before and behind it, their lots, orders, accounts."""
+def reads_reroute(statement: Statement[ClearingReroute], now: Now) -> ReadPlan:
+    """Asks for the policy, the instruction, those before and behind it, and what they pay."""
+    yield from ask_day((yield from ask_rules(now)))
     run = yield from get(RUNS, statement.re or "")
     record = yield from get(INSTRUCTIONS, statement.re or "", statement.body.instruction)
     if run is None or record is None:
@@ -96,13 +101,16 @@ def reads_reroute(statement: Statement[ClearingReroute], _now: Now) -> ReadPlan:
     suffix = [record, *(yield from ask_behind(record, run))]
     names = [lot for each in suffix for lot in each.lots]
     lots = yield from get_many(LOTS, names)
-    yield from where_each(FREEZES, "lot", ask_for_freezes(lots))
+    freezes = yield from where_each(FREEZES, "lot", ask_for_freezes(lots))
     voucher = yield from get(VOUCHERS, record.voucher)
     named = {lot.account for lot in lots if lot is not None}
+    named.update(court_accounts(freezes).values())
     named |= {each.payer_account for each in way}
     named |= {voucher.account} if voucher else set()
     yield from get_many(ACCOUNTS, sorted(named))
     yield from get_many(ORDERS, names)
+    if voucher is not None and is_carried(voucher):
+        yield from ask_carried(suffix, voucher)
 
 
 def _ask_before(record: InstructionRecord) -> Generator[Asked, Any, list[InstructionRecord]]:
@@ -117,7 +125,7 @@ def _ask_before(record: InstructionRecord) -> Generator[Asked, Any, list[Instruc
 
 
 def decide_reroute(
-    state: Rows, statement: Statement[ClearingReroute], _now: Now
+    state: Rows, statement: Statement[ClearingReroute], now: Now
 ) -> tuple[Effect, ...]:
     """Sends the money of a broken hop direct to the holders behind it.
 
@@ -125,7 +133,7 @@ def decide_reroute(
         InstructionNotFoundError: The plan has no such instruction.
         MoveNotAllowedError: It is posted; or its money was sent another way already.
         OutOfOrderError: Its money is not there: one before it is not posted, or it is the
-            debtor's own payment, which a further plan makes.
+            payer's own payment: the debtor's, which a further plan makes, or of what is owed again.
     """
     plan = statement.re or Sid("")
     record = state.get(INSTRUCTIONS, plan, statement.body.instruction)
@@ -141,7 +149,18 @@ def decide_reroute(
     _require_money(state, record)
 
     # Past this line the change of route must succeed.
-    return (MoneyRerouted.of(record, find_rerouting(state, record)),)
+    found = find_rerouting(state, record)
+    passed = freed(state, record, found.replaced, kept=found.added)
+    return (*passed, MoneyRerouted.of(record, found), *_goes_on(state, plan, now))
+
+
+def _goes_on(state: Rows, plan: Sid, now: Now) -> tuple[RunGoesOn, ...]:
+    """Returns that a run's day ends later for what is added to it now, if it does."""
+    closes_at = closing_instant(state, rules_in_force(state, now.facts), now)
+    before = known_run(state, plan).closes_at
+    if closes_at is None or (before is not None and before >= closes_at):
+        return ()
+    return (RunGoesOn(plan=plan, closes_at=closes_at),)
 
 
 def _require_money(state: Rows, record: InstructionRecord) -> None:
@@ -150,8 +169,8 @@ def _require_money(state: Rows, record: InstructionRecord) -> None:
     Raises:
         OutOfOrderError: It does not.
     """
-    if not record.after:
-        raise OutOfOrderError(instruction=record.n, earlier="none", status="the debtor's own")
+    if not record.after or record.pays is not None:
+        raise OutOfOrderError(instruction=record.n, earlier="none", status="the payer's own")
     for n in record.after:
         before = known_instruction(state, record.plan, int(n))
         if before.status != InstructionStatus.POSTED:
@@ -161,15 +180,20 @@ def _require_money(state: Rows, record: InstructionRecord) -> None:
 # --- The debtor's own payment ---------------------------------------------------------
 
 
-def reads_top_up(statement: Statement[ClearingTopUp], _now: Now) -> ReadPlan:
-    """Asks for what is owed, the instruction, its voucher, and the account to be paid into."""
+def reads_top_up(statement: Statement[ClearingTopUp], now: Now) -> ReadPlan:
+    """Asks for the policy, what is owed, the instruction, its voucher, the accounts' rows."""
     plan, body = statement.re or "", statement.body
+    yield from ask_day((yield from ask_rules(now)))
     yield from get(RUNS, plan)
     record = yield from get(INSTRUCTIONS, plan, body.instruction)
     owed = yield from get(OBLIGATIONS, body.sort.value, plan, body.instruction)
     if record is None or owed is None:
         return
-    yield from get(VOUCHERS, record.voucher)
+    voucher = yield from get(VOUCHERS, record.voucher)
+    if voucher is not None:
+        yield from get(DEBIT_LISTS, plan, voucher.account)
+    if voucher is not None and owed.owed_by != voucher.debtor:
+        yield from _ask_before(record)
     yield from get(ACCOUNTS, owed.account)
     lots = yield from get_many(LOTS, owed.lots)
     yield from where_each(FREEZES, "lot", ask_for_freezes(lots))
@@ -178,10 +202,8 @@ def reads_top_up(statement: Statement[ClearingTopUp], _now: Now) -> ReadPlan:
     yield Get(INSTRUCTIONS, tuple(ordered))
 
 
-def decide_top_up(
-    state: Rows, statement: Statement[ClearingTopUp], _now: Now
-) -> tuple[Effect, ...]:
-    """Has the debtor pay directly what it owes because of an instruction.
+def decide_top_up(state: Rows, statement: Statement[ClearingTopUp], now: Now) -> tuple[Effect, ...]:
+    """Has who owes something because of an instruction, mostly the debtor, pay it directly.
 
     Raises:
         InstructionNotFoundError: The plan has no such instruction.
@@ -212,11 +234,16 @@ def decide_top_up(
 
     # Past this line the payment must be ordered.
     n = known_run(state, plan).instructions
-    added = instead_of(state, record, payment, n=n, own=voucher, pays=body.sort)
+    if owed.owed_by == voucher.debtor:
+        added = instead_of(state, record, payment, n=n, own=voucher, pays=body.sort)
+    else:
+        money = paying_from(state, record)
+        added = instead_of(state, money, payment, n=n, pays=body.sort)
+        added = replace(added, instead=record.n)
     ordered = ObligationMoved(
         sort=body.sort, plan=plan, n=record.n, status=ObligationStatus.ORDERED
     )
-    return (InstructionAdded.of(added), ordered)
+    return (InstructionAdded.of(added), ordered, *_goes_on(state, plan, now))
 
 
 def _missing(state: Rows, record: InstructionRecord, owed: Obligation) -> Payment:

@@ -24,13 +24,16 @@ from registry.model import (
     Role,
 )
 from registry.refusals import (
-    AccountNotVerifiedError,
     AccountUnknownError,
     NotBankError,
     NotOwnerError,
 )
+from registry.rights import require_account
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import MutableRows, ReadPlan, Rows, get, replace
+
+OWNER_ROLES = HOLDER_ROLES | {Role.TRUSTEE}
+"""Who may have an account: holders, and trustees, whose business account is a stage."""
 
 
 class AccountKind(StrEnum):
@@ -69,9 +72,17 @@ class AccountUnfreeze(_Order):
 
 
 class MandateGrant(Body):
-    """The owner's authority to debit the account for the clearing of vouchers."""
+    """The owner's authority to debit the account for the clearing of vouchers.
+
+    `onto`: for what is to come into that account alone, before which this one is a stage.
+    """
 
     account: SidField
+    onto: SidField | None = None
+
+
+class MandateRevoke(Body):
+    """The owner's word that nothing more is planned under its authority."""
 
 
 class AccountRegistered(Effect, frozen=True, kw_only=True):
@@ -139,15 +150,38 @@ class AccountUnfrozen(_OfOrder, frozen=True, kw_only=True):
 
 
 class MandateGranted(Effect, frozen=True, kw_only=True):
-    """An account can be debited for clearing."""
+    """An account can be debited for clearing, or for what is to come into one other account."""
 
     mandate: Sid
     owner: PartyId
     account: Sid
+    onto: Sid | None = None
+    onto_owner: PartyId | None = None
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Writes the mandate."""
-        state.put(MANDATES, Mandate(mandate=self.mandate, owner=self.owner, account=self.account))
+        row = Mandate(mandate=self.mandate, owner=self.owner, account=self.account, onto=self.onto)
+        state.put(MANDATES, row)
+
+
+class MandateRevoked(Effect, frozen=True, kw_only=True):
+    """No plan from now on debits an account under this authority; those adopted keep it."""
+
+    mandate: Sid
+    owner: PartyId
+    account: Sid
+    revoked: Sid
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches the owner."""
+        return (("holder", self.owner),)
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Marks the mandate, which stays."""
+        row = state.get(MANDATES, self.mandate)
+        if row is None:
+            raise InvariantBrokenError(f"the end of no mandate {self.mandate}")
+        state.put(MANDATES, replace(row, revoked=self.revoked))
 
 
 def reads_account_register(statement: Statement[AccountRegister], _now: Now) -> ReadPlan:
@@ -251,8 +285,10 @@ def decide_account_unfreeze(
 
 
 def reads_mandate_grant(statement: Statement[MandateGrant], _now: Now) -> ReadPlan:
-    """Asks for the account."""
+    """Asks for the account, and the one that it is to be a stage before."""
     yield from get(ACCOUNTS, statement.body.account)
+    if statement.body.onto is not None:
+        yield from get(ACCOUNTS, statement.body.onto)
 
 
 def decide_mandate_grant(
@@ -264,23 +300,52 @@ def decide_mandate_grant(
         AccountUnknownError: There is no such account.
         NotOwnerError: The account is somebody else's.
         AccountNotVerifiedError: Its bank has not verified it.
+        AccountUnknownError: There is no account that it would be a stage before, or it is that.
     """
-    account = state.get(ACCOUNTS, statement.body.account)
-    if account is None:
-        raise AccountUnknownError(account=statement.body.account)
-    if account.owner != statement.by:
-        raise NotOwnerError(account=account.account, by=statement.by)
-    if not account.verified:
-        raise AccountNotVerifiedError(account=account.account)
+    body = statement.body
+    account = require_account(state, body.account, owner=statement.by)
     granted = MandateGranted(mandate=statement.sid, owner=statement.by, account=account.account)
-    return (granted,)
+    if body.onto is None:
+        return (granted,)
+    onto = state.get(ACCOUNTS, body.onto)
+    if onto is None or onto == account:
+        raise AccountUnknownError(account=body.onto)
+    return (replace(granted, onto=onto.account, onto_owner=onto.owner),)
+
+
+def decide_mandate_revoke(
+    state: Rows, statement: Statement[MandateRevoke], _now: Now
+) -> tuple[Effect, ...]:
+    """Ends an authority for what is planned from now on.
+
+    What was signed under it stands: adopted plans, and the vouchers in whose issue a debtor
+    has named it, for what a debtor promised so it does not take back.
+
+    Raises:
+        NotOwnerError: The account is somebody else's.
+        MoveNotAllowedError: It is revoked.
+    """
+    mandate = state.get(MANDATES, statement.re or "")
+    if mandate is None:
+        raise InvariantBrokenError("an answer to no mandate")
+    if mandate.owner != statement.by:
+        raise NotOwnerError(account=mandate.account, by=statement.by)
+    if mandate.revoked is not None:
+        raise MoveNotAllowedError(of=mandate.mandate, status="revoked", to="revoked")
+    revoked = MandateRevoked(
+        mandate=mandate.mandate,
+        owner=mandate.owner,
+        account=mandate.account,
+        revoked=statement.sid,
+    )
+    return (revoked,)
 
 
 KINDS = (
     Kind(
         name="account.register",
         body=AccountRegister,
-        signers=HOLDER_ROLES,
+        signers=OWNER_ROLES,
         relation="the account's owner",
         reads=reads_account_register,
         decide=decide_account_register,
@@ -312,9 +377,18 @@ KINDS = (
     Kind(
         name="mandate.grant",
         body=MandateGrant,
-        signers=HOLDER_ROLES,
+        signers=OWNER_ROLES,
         relation="the account's owner",
         reads=reads_mandate_grant,
         decide=decide_mandate_grant,
+    ),
+    Kind(
+        name="mandate.revoke",
+        body=MandateRevoke,
+        signers=OWNER_ROLES,
+        relation="the account's owner",
+        answers={"mandate.grant": MANDATES},
+        decide=decide_mandate_revoke,
+        while_suspended=True,
     ),
 )

@@ -200,6 +200,8 @@ def decide_lot_pay_to_court(
         basis=body.basis,
         bank=body.bank,
         account=body.account,
+        payee_account=statement.sid,
+        registrar=statement.by,
         objection_ends=objection_ends,
     )
     if objection_ends is None:

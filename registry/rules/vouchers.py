@@ -50,6 +50,7 @@ from registry.model import (
     VOUCHER_NUMBERS,
     VOUCHERS,
     Bucket,
+    HopRisk,
     Role,
     Route,
     Voucher,
@@ -155,6 +156,8 @@ class VoucherIssue(Body):
     term_justification: Digest | None = None
     top_up: OnlyTrue | None = None
     """Plans and trusts that have not been paid in time the debtor pays itself (SD-23)."""
+    hop_risk: Annotated[HopRisk, LENIENT] | None = None
+    """Who bears the risk that what the debtor has paid does not arrive; the debtor, if absent."""
 
 
 class VoucherIssued(Effect, frozen=True, kw_only=True):
@@ -174,6 +177,7 @@ class VoucherIssued(Effect, frozen=True, kw_only=True):
     policy: Sid
     flags: tuple[str, ...]
     top_up: bool = False
+    hop_risk: str | None = None
 
     def touched(self) -> tuple[Touch, ...]:
         """Touches the voucher."""
@@ -203,6 +207,7 @@ class VoucherIssued(Effect, frozen=True, kw_only=True):
             policy=self.policy,
             flags=self.flags,
             top_up=self.top_up,
+            hop_risk=self.hop_risk,
         )
         number = VoucherNumber(debtor=self.debtor, voucher_no=self.voucher_no, voucher=self.voucher)
         bucket = Bucket(
@@ -240,7 +245,8 @@ def decide_voucher_issue(
 
     Raises:
         MalformedError: The evidence lacks a contract, an invoice or an acceptance (SD-02),
-            or the delivery is still to come (SD-08).
+            the delivery is still to come (SD-08), or holders bear the risk of a way where there
+            is none, or beside the debtor's own promise to pay what has not come.
         NotHolderRoleError: The first holder is not admitted in a role that may hold, or
             is the debtor.
         DueTooSoonError: The due date is not later than today.
@@ -264,6 +270,8 @@ def decide_voucher_issue(
     today = today_at(now)
     if body.delivered_on is not None and body.delivered_on > today:
         raise MalformedError(what="delivered_on", reason="is still to come")
+    if body.hop_risk is HopRisk.HOLDER and (body.route is not Route.TIERED or body.top_up):
+        raise MalformedError(what="hop_risk", reason="holders bear it tier by tier, and alone")
     creditor = state.get(PARTIES, body.creditor)
     if creditor is None or not HOLDER_ROLES.intersection(creditor.roles):
         raise NotHolderRoleError(party=body.creditor)
@@ -301,6 +309,7 @@ def decide_voucher_issue(
         policy=now.facts.policy,
         flags=flags,
         top_up=body.top_up is not None,
+        hop_risk=body.hop_risk if body.hop_risk is HopRisk.HOLDER else None,
     )
     waits = (issued, *used, DeadlineSet(at=accept_by, kind="voucher.expire", id=statement.sid))
     return (*waits, *_silence(state, statement, now, before=accept_by))

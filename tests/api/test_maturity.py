@@ -5,8 +5,10 @@ from datetime import date
 from typing import Any
 
 import pytest
+from msgspec import convert
 
 from api.client import RefusedError
+from clearing.certificate import Line, digest_of, format_certificate
 from registry.canonical import Json
 from tests.api.local import street
 from tests.api.served import Street
@@ -91,6 +93,8 @@ def test_gv_01_pays_every_holder_on_both_routes(town: Street, route: str) -> Non
     for line in found["lines"]:
         assert line["direct"] == line["planned"]
     assert sum(int(line["direct"]) for line in found["lines"]) == 100_000_000
+    certificate = format_certificate(convert(found["lines"], tuple[Line, ...]))
+    assert digest_of(certificate) == found["certificate"]
     report(town, plan, "posted")
     way = get(town, f"/v1/clearing/lots/{lots['trustee#T1']}", by="trustee")["ways"][0]
     assert [hop["status"] for hop in way["hops"]] == ["posted"] * (1 if route == "direct" else 4)
@@ -261,3 +265,51 @@ def test_ids_of_other_things_are_not_found(town: Street) -> None:
             get(town, f"/v1/clearing/lots/{name}", by="auditor")
         with pytest.raises(RefusedError, match="not-found"):
             get(town, f"/v1/clearing/runs/{name}/exposure", by="auditor")
+
+
+def test_with_the_holders_risk_the_debtor_is_free_and_who_has_the_money_is_asked(
+    town: Street,
+) -> None:
+    """Reference note 19: debtor, limit and claims at each hop."""
+    lots = gv01(town, route="tiered", hop_risk="holder")
+    move_to(town, DUE_ON)
+    plan = adopt(town)
+
+    def asked(name: str) -> list[tuple[str, str]]:
+        found = get(town, f"/v1/lots/{lots[name]}/claimable", by=name)
+        return [(row["as"], row["party"]) for row in found["now"]]
+
+    def outstanding() -> Any:
+        found = get(town, "/v1/reports/outstanding", by="auditor")
+        assert all(check["agrees"] for check in found["checks"])
+        return found["totals"]["outstanding"]
+
+    assert asked("s3") == [("debtor", town.ids["core"])]
+    report(town, plan, "posted", "s1", "s2")
+    assert asked("s3") == [("has-the-money", town.ids["s2"])]
+    assert outstanding() == "0"
+    report(town, plan, "posted", "s3")
+    report(town, plan, "returned", "s3")
+    assert outstanding() == "0"
+    (owed,) = town.client.pages("/v1/clearing/obligations", by=town.ids["s2"])
+    assert (owed["owed_by"], owed["sort"], owed["amount"]) == (town.ids["s2"], "again", "25000000")
+    assert not list(town.client.pages("/v1/clearing/obligations", by=town.ids["core"]))
+
+
+@pytest.mark.parametrize("changes", [{"route": "direct"}, {"route": "tiered", "top_up": True}])
+def test_holders_bear_no_way_that_there_is_not_and_no_promise_beside(
+    town: Street, changes: dict[str, Json]
+) -> None:
+    with pytest.raises(RefusedError, match="hop_risk"):
+        town.do("core", "voucher.issue", town.issue_body(hop_risk="holder", **changes))
+
+
+def test_what_came_back_is_in_the_report_of_what_debtors_owe(town: Street) -> None:
+    gv01(town, route="direct")
+    move_to(town, DUE_ON)
+    plan = adopt(town)
+    report(town, plan, "posted")
+    report(town, plan, "returned", "s3")
+    found = get(town, "/v1/reports/outstanding", by="auditor")
+    assert found["totals"]["outstanding"] == "25000000"
+    assert all(check["agrees"] for check in found["checks"])

@@ -198,7 +198,8 @@ class TestTheWord:
     def test_of_what_is_bound_otherwise_there_is_no_plan(self, world: World) -> None:
         adopt(world)
         body: dict[str, Json] = {
-            "digest": sid("x"), "instructions": 1, "vouchers": 1, "total": "1", "gross": "1"
+            "digest": sid("x"), "certificate": sid("x"),
+            "instructions": 1, "vouchers": 1, "total": "1", "gross": "1",
         }  # fmt: skip
         with pytest.raises(NothingDueError):
             world.decide(APPORTION, body, by="operator", re=say(world, 5))
@@ -221,9 +222,10 @@ class TestTheWord:
         fund = say(world, 70_000_001)
         right = figures(world, fund)
         body: dict[str, Json] = {
-            "vouchers": 9, "instructions": 9, "total": "9", "gross": "9", "digest": sid("x")
+            "vouchers": 9, "instructions": 9, "total": "9", "gross": "9",
+            "digest": sid("x"), "certificate": sid("x"),
         }  # fmt: skip
-        for what in ("vouchers", "instructions", "total", "gross", "digest"):
+        for what in ("vouchers", "instructions", "total", "gross", "digest", "certificate"):
             with pytest.raises(PlanDiffersError) as refused:
                 world.decide(APPORTION, body, by="operator", re=fund)
             assert refused.value.facts["what"] == what

@@ -19,10 +19,11 @@ from registry.model import Role
 from registry.state import MemoryRows, replay_digest
 from registry.statements import Body, Kind, Now, Statement, parse_body
 from registry.tables import Read, Table
-from tests.clearing.test_rules import PLAN, REPORT, adopt, confirm, instructions, said, stated
+from tests.clearing.test_rules import KIND, PLAN, REPORT, adopt, confirm, instructions, said, stated
 from tests.clearing.world import PAY_TIME, World, gv01, ledger
 from tests.declared import View
 
+APPROVE = KIND["clearing.approve"]
 ALL: tuple[Table[Any], ...] = (*REGISTRY_TABLES, *TABLES)
 BOOK = Rulebook((*REGISTRY_KINDS, *KINDS), (*REGISTRY_TIMED, *TIMED), ALL)
 
@@ -40,10 +41,11 @@ class TestKinds:
         assert len(BOOK.kinds) == len(REGISTRY_KINDS) + len(KINDS)
         assert len({table.name for table in BOOK.tables}) == len(BOOK.tables)
 
-    def test_are_signed_by_the_operator_and_by_banks_alone(self) -> None:
+    def test_are_signed_by_the_operator_and_by_banks_and_approved_by_debtors(self) -> None:
         assert PLAN.signers == {Role.OPERATOR}
         # The operator only where the policy lets it relay what a bank says.
         assert REPORT.signers == {Role.BANK, Role.OPERATOR}
+        assert APPROVE.signers == {Role.PARTICIPANT}
         assert REPORT.answers == {"clearing.plan": RUNS, "clearing.apportion": RUNS}
 
     def test_bodies_print_back(self, world: World) -> None:

@@ -87,13 +87,13 @@ class TestDue:
         due, instructions = stream_due(stored(world), DUE_ON), list[Instruction]()
         for voucher, _, steps in chain.from_iterable(route_batches(due, totals)):
             first = len(instructions)
-            instructions += instruct(voucher, steps, first=first, banks=due.banks)
+            instructions += instruct(voucher, steps, first=first, places=due.places)
         assert instructions == [*plan.instructions]
         assert totals == plan.totals
 
     def test_vouchers_out_of_order_are_a_bug(self, world: World) -> None:
         due = stream_due(stored(world), DUE_ON)
-        twice = Due(batches=list(due.batches) * 2, mandates=due.mandates, banks=due.banks)
+        twice = Due(batches=list(due.batches) * 2, mandates=due.mandates, places=due.places)
         with pytest.raises(InvariantBrokenError, match="stands after"):
             list(route_batches(twice, Totals()))
 

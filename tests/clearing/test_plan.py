@@ -21,7 +21,7 @@ from clearing.plan import (
     route_voucher,
     verify_outcome,
 )
-from clearing.routes import RoutedStep
+from clearing.routes import Places, RoutedStep
 from clearing.rules.plans import find_due, pay_calendar
 from clearing.tiered import route_tiered
 from registry.canonical import b64url_encode, format_json, sha256
@@ -94,8 +94,8 @@ class TestBytes:
         world.mandate("S2", 1)
         due = find_due(world.rows, DUE_ON)
         lots, vouchers = list(due.lots), list(due.vouchers)
-        mandates, accounts = list(due.mandates), list(due.accounts)
-        for rows in (lots, vouchers, mandates, accounts):
+        mandates, places = list(due.mandates), list(due.places.items())
+        for rows in (lots, vouchers, mandates, places):
             chance.shuffle(rows)
         plan = compile_plan(
             due_on=DUE_ON,
@@ -103,7 +103,7 @@ class TestBytes:
             lots=lots,
             vouchers=vouchers,
             mandates=mandates,
-            accounts=accounts,
+            places=dict(places),
         )
         assert format_plan(plan) == format_plan(world.plan())
 
@@ -118,9 +118,14 @@ class TestPlantedFaults:
         mandates = {str(mandate.owner): [mandate] for mandate in due.mandates}
         return due.vouchers[0], due.lots, mandates
 
+    def places(self) -> Places:
+        world = World()
+        gv01(world)
+        return find_due(world.rows, DUE_ON).places
+
     def verify(self, steps: list[RoutedStep]) -> None:
         voucher, lots, _ = self.rows()
-        verify_outcome(steps, voucher, lots)
+        verify_outcome(steps, voucher, lots, self.places())
 
     def test_sound_routes_pass(self) -> None:
         self.verify(route_tiered(*self.rows()))
@@ -199,12 +204,12 @@ class TestPlantedFaults:
             return route_tiered(*rows)[:-1]
 
         with pytest.raises(InvariantBrokenError, match="different lots"):
-            route_voucher(*self.rows(), providers={Route.TIERED: astray})
+            route_voucher(*self.rows(), self.places(), providers={Route.TIERED: astray})
 
     def test_a_lot_that_was_forgotten_is_found(self) -> None:
         voucher, lots, mandates = self.rows()
         with pytest.raises(InvariantBrokenError, match="held of"):
-            route_voucher(voucher, lots[1:], mandates)
+            route_voucher(voucher, lots[1:], mandates, self.places())
 
     def test_a_lot_without_its_voucher_is_found(self) -> None:
         world = World()
@@ -212,5 +217,5 @@ class TestPlantedFaults:
         due = find_due(world.rows, DUE_ON)
         with pytest.raises(InvariantBrokenError, match="no voucher"):
             compile_plan(
-                due_on=DUE_ON, pay_on=PAY_ON, lots=due.lots, vouchers=(), mandates=(), accounts=()
+                due_on=DUE_ON, pay_on=PAY_ON, lots=due.lots, vouchers=(), mandates=(), places={}
             )

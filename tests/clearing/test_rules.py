@@ -31,7 +31,7 @@ from registry.refusals import BeyondCalendarError, NotBankError
 from registry.state import replay_digest
 from registry.statements import Kind
 from registry.tables import Minor, Table, replace
-from tests.clearing.world import DUE_ON, PAY_TIME, World, gv01, sid
+from tests.clearing.world import DUE_ON, PAY_TIME, POLICY, World, gv01, sid
 
 KIND: Mapping[str, Kind[Any]] = {kind.name: kind for kind in KINDS}
 PLAN, REPORT, CLOSE = (KIND[f"clearing.{name}"] for name in ("plan", "report", "close"))
@@ -101,6 +101,7 @@ class TestPlan:
             due_on="2026-03-01",
             pay_on="2026-03-02",
             digest=str(body["digest"]),
+            certificate=str(body["certificate"]),
             instructions=5,
             vouchers=1,
             total=Minor(100_000_000),
@@ -109,6 +110,7 @@ class TestPlan:
             posted=0,
             ended=0,
             status="planned",
+            policy=POLICY,
         )
         records = instructions(world, plan)
         assert [(r.n, r.amount, r.lots, r.bank) for r in records] == [
@@ -149,7 +151,10 @@ class TestPlan:
             "now": PAY_TIME - 1,
         }
         right = stated(world)
-        for what in ("pay_on", "vouchers", "instructions", "total", "gross", "withheld", "digest"):
+        for what in (
+            *("pay_on", "vouchers", "instructions", "total", "gross", "withheld"),
+            *("digest", "certificate"),
+        ):
             with pytest.raises(PlanDiffersError) as differs:
                 world.decide(PLAN, body, by="operator")
             assert differs.value.facts == {
@@ -219,6 +224,7 @@ def stated_of_nothing() -> dict[str, Json]:
         "due_on": "2026-03-01",
         "pay_on": "2026-03-01",
         "digest": sid("nothing"),
+        "certificate": sid("nothing"),
         "instructions": 77,
         "vouchers": 77,
         "total": "77",

@@ -16,7 +16,7 @@ from mockbank import accounts, credits, db, outbox
 from mockbank.server import Config
 from mockbank.state import State
 
-from api.client import Client, RefusedError, Result
+from api.client import Client, Result
 from registry.canonical import Json
 from tests.api.cli.terminal import Terminal, shell_of
 from tests.api.served import Street, connect, server
@@ -298,45 +298,6 @@ def test_another_bank_says_nothing_of_these_accounts(day: Day) -> None:
     assert day.statuses() == ["pending"] * 5
 
 
-# --- In the log -------------------------------------------------------------------------
-
-
-def signed(day: Day, *more: str | Path) -> Any:
-    """Writes the files that may go out now, and records them."""
-    return json.JSONDecoder().raw_decode(day.take_out(*more))[0]
-
-
-def test_what_goes_out_is_recorded_and_goes_again_only_with_a_reason(day: Day) -> None:
-    found = signed(day)
-    (note,) = found["files"]
-    assert day.statuses() == ["sent"] * 5
-    made = {row["sent"] for row in rows(day.street, day.plan)}
-    (sid,) = made
-    shown = day.street.client.get(f"/v1/statements/{sid}", by=day.street.ids["operator"])
-    (change,) = shown["effects"]["changes"]
-    assert (change["digest"], len(change["instructions"])) == (note["digest"], 5)
-    assert signed(day)["files"] == []
-    again = signed(day, "--again", "FILE-LOST")
-    (other,) = again["files"]
-    assert (other["count"], other["digest"] != note["digest"]) == (5, True)
-    day.arrive(day.sent(again).decode())
-    day.take(*day.come(*day.answers()), "--sign")
-    assert day.statuses() == ["posted"] * 5
-    assert signed(day, "--again", "FILE-LOST")["files"] == []
-
-
-def test_a_refused_record_leaves_no_file(day: Day, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(*_: Any, **__: Any) -> Result:
-        raise RefusedError({"status": 409, "code": "move-not-allowed"})
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Client, "do", refused)
-        day.take_out(exits=1)
-    assert list(day.shell.path("out").iterdir()) == []
-    assert day.statuses() == ["pending"] * 5
-    assert len(signed(day)["files"]) == 1
-
-
 # --- A bank with lines of fixed width -------------------------------------------------
 
 
@@ -368,3 +329,41 @@ def test_gv_01_goes_out_in_gb_18030_and_comes_back(day: Day) -> None:
     answers = ("--answers", note["message_id"])
     day.take(answer, "--mapping", mapping, *answers, "--sign")
     assert day.statuses() == ["posted"] * 5
+
+
+def test_a_due_date_is_reconciled_with_the_banks_statements(day: Day) -> None:
+    """TR-06: scheduled = received + short, lot by lot; opening + bookings = closing."""
+    book = day.shell.path("book.json")
+    text = day.sent(day.export()).decode()
+    day.bank.receive(text.encode())
+    day.take(*day.come(*day.answers()), "--sign")
+    day.arrive(text)
+    notified = day.come(*day.answers())
+    day.bank.clock.advance(days=1)
+    evening = [file for file in day.come(*day.answers()) if b"camt.053" in file.read_bytes()]
+    assert evening
+    command = "clearing reconcile --json"
+    about: list[str | Path] = [DUE_ON, "--book", book]
+    for file in evening:
+        about += ["--statements", file]
+    # The bank has booked what nobody has reported yet.
+    early = json.loads(day.shell.run(command, *about, by="operator", exits=10))
+    assert early["differences"] == []
+    assert {each["what"] for each in early["statements"]["differences"]} == {"not-posted"}
+    day.take(*notified, "--sign")
+    found = day.shell.json(command, *about, by="operator")
+    assert found["statements"]["differences"] == []
+    assert found["totals"] == {
+        "lots": 4, "scheduled": "100000000", "received": "100000000", "short": "0", "withheld": "0"
+    }  # fmt: skip
+    into = sum(int(each["credited"]) for each in found["statements"]["days"])
+    out = sum(int(each["debited"]) for each in found["statements"]["days"])
+    assert (into, out) == (225_000_000, 225_000_000)
+    # A booking that is left out is a gap, and something posted that was not booked.
+    core, *_ = [file for file in evening if b"<Ntry>" in file.read_bytes()]
+    data = re.sub(rb"<Ntry>.*?</Ntry>", b"", core.read_bytes(), count=1, flags=re.DOTALL)
+    core.write_bytes(data)
+    torn = json.loads(day.shell.run(command, *about, by="operator", exits=10))
+    assert {each["what"] for each in torn["statements"]["differences"]} == {"gap", "not-booked"}
+    shown = day.shell.run("clearing reconcile", DUE_ON, by="trustee")
+    assert "账内相符" in shown

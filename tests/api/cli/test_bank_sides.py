@@ -36,6 +36,7 @@ def instructed(**statuses: str) -> list[Instructed]:
             record=changed(record, status=statuses.get(f"n{record.n}", "pending")),
             payer_bank=BANK,
             is_ready=not record.after,
+            is_held=False,
         )
         for record in records
     ]
@@ -88,7 +89,10 @@ class TestOnePayment:
         """Returns instructions of one payer into one account."""
         (first, *_) = instructed()
         records = (changed(first.record, n=n, after=(), **changes) for n in range(count))
-        return [Instructed(record=each, payer_bank=BANK, is_ready=True) for each in records]
+        return [
+            Instructed(record=each, payer_bank=BANK, is_ready=True, is_held=False)
+            for each in records
+        ]
 
     def orders(self, rows: list[Instructed], **more: Any) -> list[tuple[int | None, int]]:
         """Returns number and size of each order of the one file."""

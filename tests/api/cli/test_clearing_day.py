@@ -1,10 +1,12 @@
 """A clearing day from the command line: killed and given again, it goes on where it was."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
+from clearing.certificate import digest_of
 from registry.canonical import Json
 from tests.api.cli.terminal import Terminal, shell_of
 from tests.api.served import Street, connect, server
@@ -20,7 +22,9 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Street, Ter
         yield street, shell_of(street, directory, url)
 
 
-def test_a_day_is_planned_once_told_and_closed(town: tuple[Street, Terminal]) -> None:
+def test_a_day_is_planned_once_told_and_closed(
+    town: tuple[Street, Terminal], tmp_path: Path
+) -> None:
     street, shell = town
     lots = gv01(street, route="tiered")
     move_to(street, DUE_ON)
@@ -46,7 +50,13 @@ def test_a_day_is_planned_once_told_and_closed(town: tuple[Street, Terminal]) ->
     assert "others' money" in stays
     both = shell.run("clearing certificate", plan, by="auditor")
     assert "both routes agree" in both
-    for text in (way, stays, both):
+    saved = tmp_path / "certificate.json"
+    shell.run("clearing certificate --output", saved, plan, by="operator")
+    run = street.client.get("/v1/clearing/runs", by=street.ids["operator"])["data"][0]
+    assert digest_of(saved.read_bytes()) == run["certificate"]
+    books = shell.run("clearing reconcile", DUE_ON, by="operator")
+    assert "账内相符" in books
+    for text in (way, stays, both, books):
         assert max(map(cell_len, text.splitlines())) <= 80, text
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from api.words import KINDS
+from api.kind_words import KINDS
 from clearing.rulebook import RULEBOOK
 from registry.entries import open_entry
 from registry.export import write_export

@@ -11,10 +11,12 @@ from registry.encumbrance_refusals import (
 from registry.errors import RegistryError
 from registry.model import ACCOUNTS, MANDATES
 from registry.refusals import (
+    AccountUnknownError,
     NotBankError,
+    NotOwnerError,
 )
 from registry.rules.accounts import KINDS
-from tests.builders import World, uscc
+from tests.builders import DIGEST, World, uscc
 from tests.encumbered import RULING
 from tests.faults import account_faults, cases, fault, setting, verify_refused, verify_rows
 from tests.scenario import Draft, attempt, good, verify_everything
@@ -37,6 +39,14 @@ def _unfrozen(world: World, draft: Draft) -> None:
     world.do("bank", "account.unfreeze", RULING, re=draft.re)
 
 
+def _by_s2(_world: World, draft: Draft) -> None:
+    draft.by = "s2"
+
+
+def _revoked(world: World, draft: Draft) -> None:
+    world.do("s1", "mandate.revoke", {}, re=draft.re)
+
+
 FAULTS = {
     "account.register": (
         fault(NotBankError, "no bank", _at_a_party_that_is_no_bank, "bank"),
@@ -51,7 +61,14 @@ FAULTS = {
         fault(NotBankError, "another bank", _by_another_bank, "by"),
         fault(MoveNotAllowedError, "not frozen", _unfrozen, "world"),
     ),
-    "mandate.grant": account_faults("s1"),
+    "mandate.grant": (
+        *account_faults("s1"),
+        fault(AccountUnknownError, "onto no account", setting(onto=DIGEST), "onto"),
+    ),
+    "mandate.revoke": (
+        fault(NotOwnerError, "by another", _by_s2, "by"),
+        fault(MoveNotAllowedError, "revoked", _revoked, "world"),
+    ),
 }
 
 

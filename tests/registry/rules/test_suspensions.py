@@ -58,6 +58,7 @@ STILL_SIGNED = {
     "transfer.withdraw", "notice.received", "notice.acknowledge", "notice.refuse",
     "clearing.fund", "clearing.report", "pledge.release", "dispute.withdraw", "lot.object",
     "financing.end", "financing.receive", "early.receive", "registration.cancel",
+    "mandate.revoke", "account.unstage",
 }  # fmt: skip
 """Receipts, acknowledgements, revocations, a bank's reports, a debtor's objection."""
 

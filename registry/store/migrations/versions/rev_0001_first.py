@@ -205,7 +205,7 @@ def make_rows() -> None:
     rows(
         "freeze",
         "freeze text, lot text, voucher text, holder text, authority text, number text, order "
-        "text, status text, bank text?, account text?, objection_ends int?",
+        "text, status text, bank text?, account text?, objection_ends int?, payee_account text?",
         key="freeze",
         indexes="lot",
     )
@@ -293,6 +293,13 @@ def make_rows() -> None:
         indexes="lot applicant financier kid quoted_by",
     )
     rows(
+        "stage",
+        "stage text, account text, owner text, via text, via_owner text, mandate text, "
+        "begins_on text, cycle_days int?, ended text?",
+        key="stage",
+        indexes="account via_owner owner",
+    )
+    rows(
         "lot",
         "lot text, voucher text, amount money, holder text, born int, due_on text, path text, "
         "tier int, acquired text, account text, collection_route bool, recourse bool, "
@@ -311,13 +318,13 @@ def make_rows() -> None:
         "money, discharged money, cancelled money, due_on text, route text, account text, "
         "mandate text, accept_by int, status text, ordinal int?, restriction text, guarantors "
         "text, lot_salt text, policy text, flags text, consent text?, silent_at int?, top_up "
-        "bool, owing text?",
+        "bool, hop_risk text?, owing text?",
         key="voucher",
         indexes="debtor creditor due_on owing",
     )
     rows(
         "mandate",
-        "mandate text, owner text, account text",
+        "mandate text, owner text, account text, onto text?, revoked text?",
         key="mandate",
         indexes="owner account",
     )
@@ -411,9 +418,9 @@ def make_rows() -> None:
     )
     rows(
         "run",
-        "plan text, due_on text?, pay_on text, digest text, instructions int, vouchers int, "
-        "total money, gross money, withheld money, posted int, ended int, status text, added "
-        "int, top_up_on text?, fund text?, joint int",
+        "plan text, due_on text?, pay_on text, digest text, certificate text, instructions int, "
+        "vouchers int, total money, gross money, withheld money, posted int, ended int, status "
+        "text, added int, top_up_on text?, fund text?, policy text, closes_at int?, joint int",
         key="plan",
         indexes="due_on",
     )
@@ -422,8 +429,8 @@ def make_rows() -> None:
         "plan text, n int, route text, voucher text, payer_account text, payer text, "
         "payee_account text, payee text, bank text, amount money, authority text, lots text, "
         "after text, remittance text, status text, parts text, kept money, posted_at int?, "
-        "reason text?, refused_by text?, instead int?, pays text?, returned_at int?, relayed "
-        "text?, sent text?, joint int?",
+        "reason text?, refused_by text?, instead int?, pays text?, returned_at int?, holder "
+        "text?, stage text?, relayed text?, sent text?, joint int?",
         key="plan n",
         indexes="plan bank voucher",
     )
@@ -438,6 +445,13 @@ def make_rows() -> None:
         key="plan payment",
     )
     rows(
+        "debit_list",
+        "plan text, account text, debtor text, instructions int, amount money, approved int, "
+        "through int, approval text?, approved_at int?",
+        key="plan account",
+        indexes="plan account debtor",
+    )
+    rows(
         "order",
         "lot text, plan text, n int",
         key="lot",
@@ -448,6 +462,12 @@ def make_rows() -> None:
         "amount money, lots text, status text, due_on text?",
         key="sort plan n",
         indexes="voucher owed_by owed_to",
+    )
+    rows(
+        "hop",
+        "voucher text, party text, debtor text, amount money",
+        key="voucher party",
+        indexes="voucher party",
     )
     rows(
         "balance",

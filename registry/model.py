@@ -222,6 +222,8 @@ class Voucher(Record, frozen=True, kw_only=True):
     """The debtor pays plans and trusts itself what has not come to them in time (SD-23)."""
     hop_risk: str | None = None
     """Who bears the risk of the way; the debtor, if nobody is named."""
+    owing: Sid | None = None
+    """Its debtor's account, as long as there are lots of it."""
 
 
 class VoucherNumber(Record, frozen=True, kw_only=True):
@@ -391,10 +393,9 @@ HISTORIES = Table(name="history", row=History, key=("family", "bucket"))
 COMMITTED = Table(name="committed", row=Committed, key=("row",))
 
 TABLES = (
-    LEDGER, KEYS, PENDING, APPROVALS, WAITED, SUSPENSIONS, AFFILIATIONS,
-    REGISTRATIONS, OFFERS, GRANTS, POLICIES, CONSENTS, CALENDARS,
-    *burdens.TABLES, *inboxes.TABLES, *dealings.TABLES, *stages.TABLES, LOTS,
-    VOUCHER_NUMBERS, VOUCHERS, MANDATES, ACCOUNTS, PARTIES, APPROVAL_RULES,
+    LEDGER, KEYS, PENDING, APPROVALS, WAITED, SUSPENSIONS, AFFILIATIONS, REGISTRATIONS, OFFERS,
+    GRANTS, POLICIES, CONSENTS, CALENDARS, *burdens.TABLES, *inboxes.TABLES, *dealings.TABLES,
+    *stages.TABLES, LOTS, VOUCHER_NUMBERS, VOUCHERS, MANDATES, ACCOUNTS, PARTIES, APPROVAL_RULES,
     inboxes.INBOXES, DEADLINES, STATE_REQUESTS, BUCKETS, HISTORIES, COMMITTED, *credit.TABLES,
 )  # fmt: skip
 """The registry's tables, in the order in which batches read them and digests hash them."""

@@ -203,7 +203,7 @@ class Orders:
             case InstructionStatus.PENDING:
                 return not row.is_held and not is_out(row, out_already)
             case InstructionStatus.SENT:
-                return self._again
+                return self._again and not row.is_held
             case _:
                 return False
 

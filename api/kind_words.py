@@ -103,8 +103,6 @@ KINDS: Final[Mapping[str, Words]] = {
     "clearing.plan": ("清分方案", "a due date's plan is adopted"),
     "clearing.send": ("付款文件发送", "a file of payments goes to a bank"),
     "clearing.report": ("银行回报", "a bank says what became of payments"),
-    "payee.aggregate": ("合并付款约定", "joint payments are agreed to, or no longer"),
-    "clearing.send": ("付款文件发送", "a file of payments goes to a bank"),
     "clearing.approve": ("兑付清单确认", "a debtor approves what is drawn on its account"),
     "clearing.close": ("清分日终", "a clearing day is closed"),
     "clearing.fund": ("可用资金", "a bank says what there is to pay with"),

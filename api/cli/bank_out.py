@@ -132,7 +132,6 @@ def hand_over(
         RefusedError: The registry does not take that a file goes out.
         RegistryError: Something cannot be written; nothing has been.
         OSError: The same.
-        RefusedError: A file is not recorded, and is not there.
     """
     ask = Reader(client, party)
     rows = instructions_of(ask, plan)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from api.client import Client, RefusedError, Result
+from api.client import Client, Result
 from tests.api.cli.bank_day import Day, planned_day
 from tests.api.cli.terminal import shell_of
 from tests.api.test_maturity import DUE_ON, rows

@@ -1,16 +1,21 @@
 """Files to a bank that stand in the log: sent again only with a reason, never without a record."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api.client import Client, RefusedError, Result
-from tests.api.cli.test_bank_files import Day, day
+from tests.api.cli.bank_day import Day, planned_day
 from tests.api.test_maturity import rows
 
-__all__ = ["day"]
+
+@pytest.fixture
+def day(tmp_path: Path) -> Iterator[Day]:
+    with planned_day(tmp_path) as planned:
+        yield planned
 
 
 def signed(day: Day, *more: str | Path) -> Any:

@@ -125,6 +125,11 @@ def exposure(
             (("他人资金", "others' money"), f"{money(found, 'others_fen_days')} yuan-days"),
             (("划转合计", "gross"), f"{money(found, 'gross_fen_days')} yuan-days"),
             (("峰值", "peak"), money(found, "peak")),
+            *(
+                [(("单户上限", "limit on one account"), money(found, "limit"))]
+                if "limit" in found
+                else []
+            ),
             (("直接清分可省", "direct would have saved"), money(found, "others_fen_days")),
         ]
         for late in found["late"]:

@@ -71,6 +71,7 @@ FINDERS: Final[Mapping[Role, tuple[Finder, ...]]] = {
         day.all_late,
         payments.all_refused,
         payments.all_stuck,
+        payments.over_hop_limit,
         payments.all_obligations,
         *_PLATFORM,
     ),

@@ -493,6 +493,11 @@ def make_rows() -> None:
         indexes="voucher party",
     )
     rows(
+        "passing",
+        "account text, party text, came money, went money, over_at int?",
+        key="account",
+    )
+    rows(
         "balance",
         "account text, debited money, credited money",
         key="account",

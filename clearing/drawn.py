@@ -5,7 +5,10 @@ The list is written with the plan, and grows by what the debtor is to pay itself
 
 from collections.abc import Sequence
 
-from clearing.model import DEBIT_LISTS, DebitList, InstructionRecord
+from clearing.handed import DEBIT_LISTS, DebitList
+from clearing.model import (
+    InstructionRecord,
+)
 from clearing.routes import Instruction
 from registry.ids import Sid
 from registry.tables import Minor, MutableRows, replace

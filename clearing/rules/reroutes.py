@@ -24,10 +24,10 @@ from clearing.errors import (
     OutOfOrderError,
 )
 from clearing.fields import Number
+from clearing.handed import DEBIT_LISTS
 from clearing.hops import ask_carried, freed, is_carried, paying_from
 from clearing.instructed import ask_behind, known_instruction, known_run
 from clearing.model import (
-    DEBIT_LISTS,
     INSTRUCTION_MOVES,
     INSTRUCTIONS,
     OBLIGATION_MOVES,
@@ -151,8 +151,7 @@ def decide_reroute(
     # Past this line the change of route must succeed.
     found = find_rerouting(state, record)
     passed = freed(state, record, found.replaced, kept=found.added)
-    rerouted = MoneyRerouted.of(record, found)
-    return (*passed, rerouted, *_goes_on(state, plan, now))
+    return (*passed, MoneyRerouted.of(record, found), *_goes_on(state, plan, now))
 
 
 def _goes_on(state: Rows, plan: Sid, now: Now) -> tuple[RunGoesOn, ...]:
@@ -191,10 +190,10 @@ def reads_top_up(statement: Statement[ClearingTopUp], now: Now) -> ReadPlan:
     if record is None or owed is None:
         return
     voucher = yield from get(VOUCHERS, record.voucher)
-    if voucher is not None and owed.owed_by != voucher.debtor:
-        yield from _ask_before(record)
     if voucher is not None:
         yield from get(DEBIT_LISTS, plan, voucher.account)
+    if voucher is not None and owed.owed_by != voucher.debtor:
+        yield from _ask_before(record)
     yield from get(ACCOUNTS, owed.account)
     lots = yield from get_many(LOTS, owed.lots)
     yield from where_each(FREEZES, "lot", ask_for_freezes(lots))

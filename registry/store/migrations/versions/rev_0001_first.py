@@ -453,7 +453,7 @@ def make_rows() -> None:
         "run",
         "plan text, due_on text?, pay_on text, digest text, certificate text, instructions int, "
         "vouchers int, total money, gross money, withheld money, posted int, ended int, status "
-        "text, added int, top_up_on text?, fund text?, policy text, closes_at int?",
+        "text, added int, top_up_on text?, fund text?, policy text, closes_at int?, joint int",
         key="plan",
         indexes="due_on",
     )
@@ -463,7 +463,7 @@ def make_rows() -> None:
         "payee_account text, payee text, bank text, amount money, authority text, lots text, "
         "after text, remittance text, status text, parts text, kept money, posted_at int?, "
         "reason text?, refused_by text?, instead int?, pays text?, returned_at int?, holder "
-        "text?, stage text?, relayed text?",
+        "text?, stage text?, relayed text?, sent text?, joint int?",
         key="plan n",
         indexes="plan bank voucher",
     )
@@ -473,6 +473,16 @@ def make_rows() -> None:
         "through int, approval text?, approved_at int?",
         key="plan account",
         indexes="plan account debtor",
+    )
+    rows(
+        "aggregation",
+        "account text, owner text, statement text",
+        key="account",
+    )
+    rows(
+        "joint_payment",
+        "plan text, payment int, instructions text, amount money",
+        key="plan payment",
     )
     rows(
         "order",

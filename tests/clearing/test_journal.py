@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+from importlib.util import find_spec
 from itertools import accumulate
 from pathlib import Path
 from typing import cast
@@ -26,13 +27,8 @@ from tests.clearing.world import OFFSET, PAY_TIME, World, gv01
 
 HLEDGER = shutil.which("hledger")
 
-try:
-    import beancount.loader
-except ImportError:
-    beancount = None
-
 needs_beancount = pytest.mark.skipif(
-    beancount is None and not os.environ.get("CI"),
+    find_spec("beancount") is None and not os.environ.get("CI"),
     reason="BEANCOUNT IS MISSING: one program less checks the journal; it is in the dev lock",
 )
 needs_hledger = pytest.mark.skipif(
@@ -59,7 +55,9 @@ def journal_of(world: World, style: Style = Style.HLEDGER) -> str:
 
 def bean_check(journal: str) -> list[str]:
     """Returns what beancount finds fault with, as `bean-check` does."""
-    _, errors, _ = beancount.loader.load_string(journal)
+    from beancount import loader
+
+    _, errors, _ = loader.load_string(journal)
     return [error.message for error in errors]
 
 

@@ -145,7 +145,7 @@ def list_to_approve(service: Service, caller: Caller, plan: str) -> dict[str, Js
         NotFoundError: The plan draws nothing on it that is not approved.
     """
     rows = service.store.select(DEBIT_LISTS, field="plan", value=plan)
-    waiting = [row for row in rows if row.debtor == caller.party and not row.is_approved]
+    waiting = [row for row in rows if row.debtor == caller.party and row.waiting]
     if not waiting:
         raise NotFoundError(what="list to approve of plan", name=plan)
     row = min(waiting, key=lambda row: row.account)

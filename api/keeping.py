@@ -13,6 +13,7 @@ from api.errors import NotFoundError
 from api.service import Service
 from clearing.day import Timetable, timetable
 from clearing.handed import DEBIT_LISTS
+from clearing.instructed import known_instruction
 from clearing.keeping import Act, Ending, Owed, Standing, Step, Waiting, next_look, steps_due
 from clearing.model import (
     FUNDS,
@@ -26,13 +27,16 @@ from clearing.model import (
     RunStatus,
     Sort,
 )
+from clearing.obligations import known_obligation
 from clearing.plan import pay_date
 from clearing.rules.closings import find_left
 from clearing.rules.funds import find_divided
 from clearing.rules.plans import pay_calendar, plan_due
+from clearing.rules.reroutes import missing_of
 from registry.batch import Batch
 from registry.calendars import date_at, parse_date
 from registry.canonical import Json, parse_object
+from registry.ids import Sid
 from registry.model import LOTS, Ledger
 from registry.people import PENDING
 from registry.policy import rules_in_force
@@ -159,6 +163,12 @@ class _Keeper:
             fund = self._rows.get(FUNDS, step.of)
             now = Now(index=self._store.size(), time=self._now, ledger=self._ledger)
             return fund is not None and bool(find_divided(self._rows, fund, now).instructions)
+        if step.act is Act.TOP_UP and step.sort == Sort.TOP_UP:
+            # What is frozen, or to be paid by a plan of its own, is topped up by nobody yet.
+            n = step.n or 0
+            owed = known_obligation(self._rows, Sort.TOP_UP, Sid(step.of), n)
+            record = known_instruction(self._rows, Sid(step.of), n)
+            return bool(missing_of(self._rows, record, owed).amount_minor)
         return True
 
     def _due(self, planned: set[str | None]) -> Iterator[tuple[str, date]]:

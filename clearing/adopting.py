@@ -43,7 +43,7 @@ class Adopted(Effect, frozen=True, kw_only=True):
     closes_at: int | None = None
 
     def adopt(self, state: MutableRows, orders: Sequence[Instruction], **more: Any) -> None:
-        """Writes the run and its instructions; binds each lot to the one that pays it.
+        """Writes the run, its instructions and lists; binds each lot to what pays it.
 
         Args:
             state: Where.
@@ -68,9 +68,10 @@ class Adopted(Effect, frozen=True, kw_only=True):
             **more,
         )
         state.add(RUNS, run)
-        for row in debit_lists(self.plan, orders):
+        records = list(records_of(self.plan, orders))
+        for row in debit_lists(records):
             state.add(DEBIT_LISTS, row)
-        for record in records_of(self.plan, orders):
+        for record in records:
             state.add(INSTRUCTIONS, record)
             for lot in record.lots:
                 state.add(ORDERS, Order(lot=LotId(lot), plan=self.plan, n=record.n))

@@ -32,7 +32,7 @@ class JointPayment(Record, frozen=True, kw_only=True):
 
 
 class DebitList(Record, frozen=True, kw_only=True):
-    """What a plan draws on an account of a debtor, and how much of that it has approved (兑付清单).
+    """What a plan draws on an account of a debtor, and what of that it has to approve (兑付清单).
 
     Attributes:
         plan: The plan.
@@ -40,9 +40,10 @@ class DebitList(Record, frozen=True, kw_only=True):
         debtor: Whose account it is.
         instructions: How many are drawn on it as the debtor's own payments.
         amount: What they come to.
-        approved: How many of them the debtor has approved.
-        through: How many instructions the plan had then: what was added since is not approved.
-        approval: The statement that approved them.
+        waiting: How many of them the debtor has not approved; none that its day has ended.
+        waiting_amount: What these come to.
+        through: How many instructions the plan had when it last did: later ones are not approved.
+        approval: The statement by which it did.
         approved_at: When, in milliseconds.
     """
 
@@ -51,15 +52,11 @@ class DebitList(Record, frozen=True, kw_only=True):
     debtor: PartyId
     instructions: int
     amount: Minor
-    approved: int = 0
+    waiting: int
+    waiting_amount: Minor
     through: int = 0
     approval: Sid | None = None
     approved_at: int | None = None
-
-    @property
-    def is_approved(self) -> bool:
-        """Whether the debtor has approved all that is on it by now."""
-        return self.approved == self.instructions
 
 
 DEBIT_LISTS = Table(

@@ -106,16 +106,18 @@ class ClearingFolds:
         plan, account = row["plan"], row["payer_account"]
         if (plan, account) not in self.rows.get("debit_list", {}):
             self.put("debit_list", plan=plan, account=account, debtor=row["payer"],
-                     instructions=0, amount="0", approved=0, through=0)  # fmt: skip
+                     instructions=0, amount="0", waiting=0, waiting_amount="0",
+                     through=0)  # fmt: skip
         drawn = self.get("debit_list", plan, account)
         amount = str(int(drawn["amount"]) + int(row["amount"]))
+        waiting = str(int(drawn["waiting_amount"]) + int(row["amount"]))
         self.change("debit_list", plan, account, instructions=drawn["instructions"] + 1,
-                    amount=amount)  # fmt: skip
+                    amount=amount, waiting=drawn["waiting"] + 1,
+                    waiting_amount=waiting)  # fmt: skip
 
-    def list_approved(self: Rows, plan: str, account: str, instructions: int, approval: str,
-                      **_: Any) -> None:  # fmt: skip
+    def list_approved(self: Rows, plan: str, account: str, approval: str, **_: Any) -> None:
         through = self.get("run", plan)["instructions"]
-        self.change("debit_list", plan, account, approved=instructions, through=through,
+        self.change("debit_list", plan, account, waiting=0, waiting_amount="0", through=through,
                     approval=approval, approved_at=self.time)  # fmt: skip
 
     def run_goes_on(self: Rows, plan: str, closes_at: int) -> None:
@@ -283,13 +285,16 @@ class ClearingFolds:
             )  # fmt: skip
         frozen = {each["lot"] for each in self.rows["freeze"].values()
                   if each["status"] != "lifted"}  # fmt: skip
+        courts: Row = {each["lot"]: each["payee_account"] for each in self.rows["freeze"].values()
+                  if each["status"] == "payable"}  # fmt: skip
         for row in over:
             for place, name in enumerate(row["lots"]):
                 order, lot = self.rows["order"].get((name,)), self.rows["lot"].get((name,))
                 if lot and order and (order["plan"], order["n"]) == (row["plan"], row["n"]):
                     part = row["parts"][place] if row["parts"] else lot["amount"]
-                    if name not in frozen:
-                        into.setdefault((lot["holder"], lot["account"]), []).append((name, part))
+                    if name not in frozen or name in courts:
+                        account = courts[name] if name in courts else lot["account"]
+                        into.setdefault((lot["holder"], account), []).append((name, part))
         payments: list[Row] = []
         for (payee, account), held in sorted(into.items()):
             held.sort()
@@ -306,10 +311,16 @@ class ClearingFolds:
 
     def instead_of(self: Rows, head: Row, n: int, payment: Row) -> Row:
         names = ("plan", "voucher", "payer", "payer_account", "authority", "after", "remittance")
-        return {**{name: head[name] for name in names}, **payment, "n": n, "instead": head["n"],
-                "bank": self.get("account", payment["payee_account"])["bank"],
-                "kept": payment["amount"] if payment["lots"] else "0",
-                "route": "direct", "status": "pending"}  # fmt: skip
+        into = self.get("account", payment["payee_account"])
+        row = {**{name: head[name] for name in names}, **payment, "n": n, "instead": head["n"],
+               "bank": into["bank"], "payee": into["owner"],
+               "kept": payment["amount"] if payment["lots"] else "0",
+               "route": "direct", "status": "pending"}  # fmt: skip
+        if into["owner"] != payment["payee"]:
+            row["holder"] = payment["payee"]
+        if payment["lots"] and "stage" in head:
+            row["stage"] = head["stage"]
+        return row
 
     def instruction_added(self: Rows, **row: Any) -> None:
         self.put("instruction", **{**row, "route": "direct", "status": "pending"})
@@ -355,6 +366,9 @@ class ClearingFolds:
                 row["status"] == "rejected" and row["after"]
             ):
                 self.expire(row)
+        for of, account in [*self.rows["debit_list"]]:
+            if of == plan:
+                self.change("debit_list", plan, account, waiting=0, waiting_amount="0")
         self.change("run", plan, status="closed")
 
     def lot_paid_in_part(self: Rows, lot: str, voucher: str, debtor: str, holder: str,

@@ -309,7 +309,7 @@ COMMANDS = (
     (
         "clearing",
         "lists",
-        _list("/v1/clearing/lists", "plan", "account", "instructions", "amount", "approved"),
+        _list("/v1/clearing/lists", "plan", "account", "instructions", "amount", "waiting"),
     ),
     ("clearing", "propose-close", _show("/v1/clearing/runs/{}/close")),
     (

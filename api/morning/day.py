@@ -16,12 +16,7 @@ from api.morning.piles import LOOKED_MAX, OWED, Line, Morning, Pile, first, owed
 from clearing.day import Timetable, hour_of, timetable
 from clearing.delays import delays_of, hops_of
 from clearing.handed import DEBIT_LISTS, DebitList
-from clearing.model import (
-    FUNDS,
-    INSTRUCTIONS,
-    FundStatus,
-    Run,
-)
+from clearing.model import FUNDS, INSTRUCTIONS, RUNS, FundStatus, Run
 from registry.batch import Batch
 from registry.calendars import parse_date
 from registry.ids import PartyId
@@ -137,13 +132,13 @@ def all_lists_to_approve(morning: Morning) -> Pile | None:
 
 
 def _lists(morning: Morning, kind: str, *, debtor: str) -> Pile | None:
-    """Shows lists of open runs that nobody has approved, of one debtor if it is named."""
-    runs = {run.plan: run for run in open_runs(morning)}
+    """Shows lists of runs under way that wait for an approval, of one debtor if it is named."""
+    runs = _under_way(morning)
     rules = rules_of_plans(morning.store, runs)
     rows = [
         row
         for row in _drawn(morning, runs)
-        if is_asked(rules[row.plan]) and not row.is_approved and debtor in ("", row.debtor)
+        if row.waiting and is_asked(rules[row.plan]) and debtor in ("", row.debtor)
     ]
     if not rows:
         return None
@@ -151,13 +146,13 @@ def _lists(morning: Morning, kind: str, *, debtor: str) -> Pile | None:
         Line(
             id=row.plan,
             party="" if debtor else row.debtor,
-            count=row.instructions,
-            amount=row.amount,
+            count=row.waiting,
+            amount=row.waiting_amount,
             on=runs[row.plan].pay_on,
         )
         for row in rows
     )
-    total = sum(row.amount for row in rows)
+    total = sum(row.waiting_amount for row in rows)
     return Pile(kind=kind, count=len(rows), amount=total, lines=lines)
 
 
@@ -177,12 +172,18 @@ def debits(morning: Morning) -> Pile | None:
             count=row.instructions,
             amount=row.amount,
             on=runs[row.plan].pay_on,
-            note="" if row.is_approved or not is_asked(rules[row.plan]) else "not-approved",
+            note="not-approved" if row.waiting and is_asked(rules[row.plan]) else "",
         )
         for row in mine
     )
     count, total = sum(row.instructions for row in mine), sum(row.amount for row in mine)
     return Pile(kind="debits", count=count, amount=total, lines=lines)
+
+
+def _under_way(morning: Morning) -> dict[str, Run]:
+    """Returns runs of which something may still come, closed ones too, by plan."""
+    runs = morning.rows(RUNS)
+    return {run.plan: run for run in runs if run.posted + run.ended < run.instructions}
 
 
 def _drawn(morning: Morning, runs: Iterable[str]) -> Iterator[DebitList]:

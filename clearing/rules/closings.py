@@ -12,8 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from clearing.drawn import end_waiting
 from clearing.errors import DayNotOverError, PlanDiffersError
 from clearing.fields import Tally
+from clearing.handed import DEBIT_LISTS
 from clearing.instructed import ask_instructions, known_run
 from clearing.model import (
     LAPSING,
@@ -38,7 +40,16 @@ from registry.ids import PartyId, Sid
 from registry.model import Role
 from registry.state import run_reads
 from registry.statements import Body, Kind, Now, Statement, TimedKind
-from registry.tables import Get, MutableRows, ReadPlan, Rows, get, get_many, replace
+from registry.tables import (
+    Get,
+    MutableRows,
+    ReadPlan,
+    Rows,
+    get,
+    get_many,
+    replace,
+    where,
+)
 
 MORE: Final = "clearing.close-more"
 """The kind of the entries that go on with a close."""
@@ -114,13 +125,14 @@ class RunClosed(Effect, frozen=True, kw_only=True):
     stuck: int
 
     def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Expires the instructions, frees their lots, and closes the run."""
+        """Expires the instructions, frees their lots, and closes the run; no list waits more."""
         run = known_run(state, self.plan)
         left = find_left(state, run)
         if (len(left.expired), len(left.stuck)) != (self.expired, self.stuck):
             raise InvariantBrokenError(f"entry {seal.index} does not follow from run {self.plan}")
         for record in left.expired:
             expire(state, record)
+        end_waiting(state, self.plan)
         run = known_run(state, self.plan)
         state.put(RUNS, replace(run, status=RunStatus.CLOSED))
 
@@ -132,6 +144,7 @@ def _ask_left(plan: str) -> ReadPlan:
         return
     records = yield from ask_instructions(run)
     left = left_of(records, is_closed=run.status == RunStatus.CLOSED)
+    yield from where(DEBIT_LISTS, "plan", plan)
     yield from get_many(ORDERS, [lot for record in left.expired for lot in record.lots])
     owed = [(each.pays, each.plan, each.instead) for each in left.expired if each.pays]
     if owed:

@@ -24,7 +24,7 @@ from registry.tables import Minor, MutableRows, ReadPlan, Rows, get, replace
 
 
 class ClearingApprove(Body):
-    """What a plan draws on an account of the signer's: how many payments, and their sum."""
+    """What a plan draws on an account of the signer's, and it has not approved yet."""
 
     account: SidField
     instructions: Count
@@ -48,11 +48,12 @@ class ListApproved(Effect, frozen=True, kw_only=True):
     def fold(self, state: MutableRows, seal: Seal) -> None:
         """Marks the list: what the plan has until now is approved."""
         row = state.get(DEBIT_LISTS, self.plan, self.account)
-        if row is None or (row.instructions, row.amount) != (self.instructions, self.amount):
+        if row is None or (row.waiting, row.waiting_amount) != (self.instructions, self.amount):
             raise InvariantBrokenError(f"entry {seal.index} approves no list of {self.plan}")
         approved = replace(
             row,
-            approved=row.instructions,
+            waiting=0,
+            waiting_amount=Minor(0),
             through=known_run(state, self.plan).instructions,
             approval=self.approval,
             approved_at=seal.time,
@@ -72,10 +73,10 @@ def decide_approve(
     """Approves the list of what a plan draws on the debtor's account.
 
     Raises:
-        NothingToApproveError: The plan draws nothing on the account, or nothing since the list
-            was approved.
+        NothingToApproveError: The plan draws nothing on the account.
         NotOwnerError: The account is another party's.
-        PlanDiffersError: Instructions or amount, in this order, are not what it draws.
+        NothingToApproveError: All of it is approved, or its day has ended.
+        PlanDiffersError: Instructions or amount, in this order, are not what waits for it.
     """
     body, run = statement.body, known_run(state, statement.re or Sid(""))
     row = state.get(DEBIT_LISTS, run.plan, body.account)
@@ -83,11 +84,11 @@ def decide_approve(
         raise NothingToApproveError(plan=run.plan, account=body.account)
     if row.debtor != statement.by:
         raise NotOwnerError(account=body.account, by=statement.by)
-    if row.is_approved:
+    if not row.waiting:
         raise NothingToApproveError(plan=run.plan, account=body.account)
     for what, stated, found in (
-        ("instructions", body.instructions, row.instructions),
-        ("amount", body.amount, row.amount),
+        ("instructions", body.instructions, row.waiting),
+        ("amount", body.amount, row.waiting_amount),
     ):
         if stated != found:
             raise PlanDiffersError(what=what, stated=str(stated), computed=str(found))
@@ -97,8 +98,8 @@ def decide_approve(
         plan=run.plan,
         account=row.account,
         debtor=row.debtor,
-        instructions=row.instructions,
-        amount=row.amount,
+        instructions=row.waiting,
+        amount=row.waiting_amount,
         approval=statement.sid,
     )
     return (approved,)
@@ -109,8 +110,8 @@ def approve_body(row: DebitList) -> ClearingApprove:
     return ClearingApprove.model_validate(
         {
             "account": row.account,
-            "instructions": row.instructions,
-            "amount": str(row.amount),
+            "instructions": row.waiting,
+            "amount": str(row.waiting_amount),
         }
     )
 
@@ -125,5 +126,6 @@ KINDS = (
         reads=reads_approve,
         decide=decide_approve,
         amount=BodyAmount("amount"),
+        while_suspended=True,
     ),
 )

@@ -228,7 +228,7 @@ def decide_top_up(state: Rows, statement: Statement[ClearingTopUp], now: Now) ->
     voucher = known_voucher(state, record.voucher)
     payment = Payment(payee=owed.owed_to, account=owed.account, amount_minor=owed.amount)
     if body.sort is Sort.TOP_UP:
-        payment = _missing(state, record, owed)
+        payment = missing_of(state, record, owed)
     if not payment.amount_minor:
         raise NothingOwedError(plan=plan, instruction=record.n, sort=body.sort)
 
@@ -246,7 +246,7 @@ def decide_top_up(state: Rows, statement: Statement[ClearingTopUp], now: Now) ->
     return (InstructionAdded.of(added), ordered, *_goes_on(state, plan, now))
 
 
-def _missing(state: Rows, record: InstructionRecord, owed: Obligation) -> Payment:
+def missing_of(state: Rows, record: InstructionRecord, owed: Obligation) -> Payment:
     """Returns the payment of what is still missing of what is to be topped up."""
     lots = [lot for name in owed.lots if (lot := _not_paid_directly(state, record, name))]
     part_of_lot = dict(zip(record.lots, record.parts, strict=False))

@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 
 from api.client import RefusedError
+from api.rail import BankTeller
 from registry.canonical import Json
+from registry.ids import Sid
 from tests.api.local import street
 from tests.api.served import Street
 from tests.api.test_maturity import DUE_ON, adopt, get, gv01, move_to, report, rows
+from tests.builders import ORIGIN, key_of
 
 DAY: dict[str, Json] = {
     "approve": True, "calendar": "tests", "chain_minutes": 60, "cut_off": "16:30",
@@ -57,7 +60,7 @@ def test_what_a_debtor_has_not_approved_is_not_ready_to_be_sent(town: Street) ->
         "account": town.accounts["core"], "amount": "100000000", "instructions": 1
     }  # fmt: skip
     (row,) = town.client.pages("/v1/clearing/lists", by=town.ids["core"])
-    assert (row["plan"], row["approved"]) == (plan, 0)
+    assert (row["plan"], row["waiting"]) == (plan, 1)
     town.do("core", "clearing.approve", body, re=plan)
     assert held(town, plan) == []
     assert [row["n"] for row in rows(town, plan) if row["ready"]] == [0]
@@ -66,6 +69,20 @@ def test_what_a_debtor_has_not_approved_is_not_ready_to_be_sent(town: Street) ->
     assert nothing.value.code == "not-found"
     # Nobody else sees what a debtor pays.
     assert list(town.client.pages("/v1/clearing/lists", by=town.ids["s1"])) == []
+
+
+def test_a_bank_that_asks_is_handed_nothing_of_a_list_that_is_not_approved(town: Street) -> None:
+    gv01(town, route="tiered")
+    move_to(town, DUE_ON)
+    plan = adopt(town)
+    teller = BankTeller(
+        town.client, town.ids["bank"], origin=ORIGIN, key=key_of("bank"), seed="a morning"
+    )
+    now = int(get(town, "/v1/ledger", by="operator")["time"])
+    assert teller.report(Sid(plan), now=now) == (0, 0)
+    body: Any = get(town, f"/v1/clearing/runs/{plan}/list", by="core")
+    town.do("core", "clearing.approve", body, re=plan)
+    assert teller.report(Sid(plan), now=now) == (5, 1)
 
 
 def test_a_banks_word_stands_without_an_approval(town: Street) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from clearing.day import Timetable, hour_of
+from clearing.day import Timetable, hour_of, is_held
 from clearing.errors import DayNotOverError, NothingToApproveError, PlanDiffersError
 from clearing.handed import DEBIT_LISTS, DebitList
 from clearing.model import (
@@ -15,6 +15,7 @@ from clearing.model import (
 )
 from clearing.rules.closings import find_left
 from registry.canonical import Json
+from registry.credit import STOPS
 from registry.encumbrance_refusals import MoveNotAllowedError
 from registry.errors import MalformedError
 from registry.ids import Sid
@@ -25,7 +26,7 @@ from registry.refusals import NotOwnerError
 from registry.tables import replace
 from tests.clearing.test_broken_hops import TOP_UP, by_payee, pass_time, promise, reroute
 from tests.clearing.test_reports import to
-from tests.clearing.test_rules import CLOSE, KIND, adopt, confirm, run_of, stated
+from tests.clearing.test_rules import CLOSE, KIND, adopt, confirm, instructions, run_of, stated
 from tests.clearing.world import OFFSET, PAY_TIME, POLICY, World, gv01
 
 APPROVE = KIND["clearing.approve"]
@@ -67,7 +68,7 @@ def approve(world: World, plan: Sid, *, by: str = "C", **changes: Json) -> None:
     """Has C approve what a plan draws on its account."""
     row = listed(world, plan)
     body: dict[str, Json] = {
-        "account": row.account, "instructions": row.instructions, "amount": str(row.amount)
+        "account": row.account, "instructions": row.waiting or 1, "amount": str(row.waiting_amount)
     }  # fmt: skip
     name = f"approve {by} {changes} {world.index}"
     world.enter(APPROVE, {**body, **changes}, by=by, re=plan, name=name)
@@ -231,9 +232,9 @@ class TestApproval:
         plan = adopt(world)
         row = listed(world, plan)
         assert (row.debtor, row.instructions, row.amount) == (world.party("C"), 1, 100_000_000)
-        assert not row.is_approved
+        assert (row.waiting, row.waiting_amount) == (1, 100_000_000)
         approve(world, plan)
-        assert listed(world, plan).is_approved
+        assert (listed(world, plan).waiting, listed(world, plan).waiting_amount) == (0, 0)
         assert listed(world, plan).approved_at == PAY_TIME
 
     def test_refuses_in_the_documented_order(self, world: World) -> None:
@@ -260,9 +261,9 @@ class TestApproval:
         body: dict[str, Json] = {"instruction": trust.n, "sort": "top-up"}
         world.enter(TOP_UP, body, by="operator", re=plan, time=PAY_TIME + 2 * DAY)
         row = listed(world, plan)
-        assert (row.instructions, row.amount, row.approved) == (2, 120_000_000, 1)
-        assert not row.is_approved
-        assert row.through == 5
+        assert (row.instructions, row.amount, row.through) == (2, 120_000_000, 5)
+        # It approves what is new, and not once more what it has approved.
+        assert (row.waiting, row.waiting_amount) == (1, 20_000_000)
         approve(world, plan)
         assert listed(world, plan).through == 6
 
@@ -270,4 +271,60 @@ class TestApproval:
         keep_days(world, approve=True)
         plan = adopt(world)
         confirm(world, plan, to(world, plan, "S1").n)
-        assert not listed(world, plan).is_approved
+        assert listed(world, plan).waiting == 1
+
+
+class TestAttacks:
+    def test_a_policy_without_a_day_published_since_is_no_leave_to_close_early(
+        self, world: World
+    ) -> None:
+        plan = adopt(world)
+        policy = world.rows.get(POLICIES, POLICY)
+        assert policy is not None
+        world.rows.put(POLICIES, replace(policy, rules='{"pay_day":{"calendar":"CN-LEGAL"}}'))
+        with pytest.raises(DayNotOverError):
+            close(world, plan, time=PAY_TIME + HOUR)
+
+    def test_adding_to_a_run_under_a_shorter_day_does_not_end_it_earlier(
+        self, world: World
+    ) -> None:
+        plan = adopt(world)
+        confirm(world, plan, to(world, plan, "S1").n, to(world, plan, "S2").n)
+        keep_days(world, cut_off="10:30", day_end="10:30", rounds=["10:00"])
+        reroute(world, plan, to(world, plan, "S3").n)
+        assert run_of(world, plan).closes_at == PAY_TIME + 17 * HOUR
+
+    def test_a_debtor_that_approves_nothing_does_not_pay_later_for_that(self, world: World) -> None:
+        """Nothing is sent, so it is overdue with the end of the day, and issues nothing (RG-09)."""
+        keep_days(world, approve=True)
+        plan = adopt(world)
+        close(world, plan, time=PAY_TIME + 17 * HOUR)
+        (stop,) = world.rows.select(STOPS)
+        assert (stop.party, stop.reason) == (world.party("C"), "overdue")
+        # What expired waits for nobody: the next plan has a list of its own.
+        assert listed(world, plan).waiting == 0
+        with pytest.raises(NothingToApproveError):
+            approve(world, plan)
+
+    def test_an_approval_of_one_plan_is_none_of_the_next(self, world: World) -> None:
+        keep_days(world, approve=True)
+        first = adopt(world)
+        approve(world, first)
+        close(world, first, time=PAY_TIME + 17 * HOUR)
+        second = world.enter(KIND["clearing.plan"], stated(world), by="operator", name="second",
+                             time=PAY_TIME + DAY + 9 * HOUR)  # fmt: skip
+        assert listed(world, second).waiting == 1
+        (own,) = [row for row in instructions(world, second) if not row.after]
+        rules = Rules.model_validate({"clearing_day": {**RULE, "approve": True}})
+        assert is_held(own, listed(world, second), rules)
+        (old,) = [row for row in instructions(world, first) if not row.after]
+        assert not is_held(old, listed(world, first), rules)
+
+    def test_a_plan_at_the_very_cut_off_has_the_next_day(self, world: World) -> None:
+        at = PAY_TIME + 16 * HOUR + 30 * MINUTE
+        for time, days in ((at - 1, 0), (at, 1)):
+            _, effects = world.decide(
+                KIND["clearing.plan"], stated(world), by="operator", time=time
+            )
+            adopted: Any = effects[0]
+            assert adopted.closes_at == PAY_TIME + days * DAY + 17 * HOUR

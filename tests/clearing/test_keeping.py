@@ -39,6 +39,7 @@ class TestPlan:
             (at(MONDAY, "09:59"), at(MONDAY, "10:00")),
             (at(MONDAY, "10:00"), at(MONDAY, "10:00")),
             (at(MONDAY, "14:59"), at(MONDAY, "10:00")),
+            (at(MONDAY, "15:00"), at(MONDAY, "15:00")),
             (at(MONDAY, "16:29"), at(MONDAY, "15:00")),
             # The cut-off has come: nothing more is planned on that day.
             (at(MONDAY, "16:30"), at(date(2026, 3, 3), "10:00")),
@@ -126,3 +127,18 @@ def test_the_next_look_is_at_the_first_step_that_is_not_due() -> None:
     now = at(MONDAY, "11:00")
     assert next_look(steps_due(standing, LEGAL, now=now), now=now) == at(MONDAY, "17:00")
     assert next_look((), now=now) == now + 86_400_000
+
+
+def test_what_is_due_stands_in_one_order_whatever_its_round() -> None:
+    standing = Standing(
+        due=(("2026-03-01", MONDAY),),
+        funds=("f",),
+        endings=(Ending(plan="p", closes_at=at(SATURDAY, "17:00")),),
+        waiting=(Waiting(plan="q", since=at(MONDAY, "08:00")),),
+        owed=(Owed(plan="p", n=4, sort="top-up"),),
+    )
+    found = steps_due(standing, LEGAL, now=at(MONDAY, "15:30"))
+    assert [each.act for each in found] == [
+        Act.CLOSE, Act.TOP_UP, Act.DIVIDE, Act.PLAN, Act.SEND
+    ]  # fmt: skip
+    assert len({each.at for each in found}) == 3

@@ -67,6 +67,10 @@ class TestWhatGoesOut:
     def test_is_nothing_behind_what_is_not_posted(self, status: str) -> None:
         assert going(instructed(n0=status)) == []
 
+    def test_is_nothing_that_its_debtor_has_to_approve_nor_what_it_is_to_bring(self) -> None:
+        rows = [replace(row, is_held=not row.record.after) for row in instructed()]
+        assert going(rows) == []
+
     def test_is_not_what_went_out_nor_what_it_is_to_bring(self) -> None:
         rows = instructed()
         sent = instruction_id(rows[1].record.plan, 1)

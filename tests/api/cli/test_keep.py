@@ -130,6 +130,25 @@ def test_sd_23_a_top_up_that_is_due_is_ordered_and_its_own_day_closed(town: Stre
     assert len(runs(town)) == 1
 
 
+def test_a_top_up_of_what_is_frozen_meanwhile_is_not_tried(town: Street) -> None:
+    lots = gv01(town, route="tiered", top_up=True)
+    at(town, DUE_ON, 10)
+    keeper_of(town).catch_up()
+    (run,) = runs(town)
+    report(town, run["plan"], "posted", "s1", "s2")
+    at(town, DUE_ON, 17)
+    keeper_of(town).catch_up()
+    at(town, TUESDAY, 9)
+    paper: dict[str, Json] = {"digest": "A" * 43, "name": "order.pdf"}
+    ruling: dict[str, Json] = {
+        "authority": "重庆市大渡口区人民法院", "number": "A" * 43, "order": paper
+    }  # fmt: skip
+    town.do("registrar", "lot.freeze", {"lot": lots["trustee#T1"], **ruling})
+    at(town, TUESDAY, 10)
+    assert due(town) == []
+    assert keeper_of(town).catch_up() == 0
+
+
 def test_less_money_than_is_due_is_divided_in_a_round(town: Street) -> None:
     gv01(town, route="direct")
     at(town, DUE_ON, 9)

@@ -56,11 +56,12 @@ FAULTS = {
 STILL_SIGNED = {
     "key.revoke", "key.recover", "disapprove", "consent.withdraw", "voucher.withdraw",
     "transfer.withdraw", "notice.received", "notice.acknowledge", "notice.refuse",
-    "clearing.fund", "clearing.report", "pledge.release", "dispute.withdraw", "lot.object",
+    "clearing.approve", "clearing.fund", "clearing.report", "pledge.release", "dispute.withdraw",
+    "lot.object",
     "financing.end", "financing.receive", "early.receive", "registration.cancel",
     "mandate.revoke", "account.unstage",
 }  # fmt: skip
-"""Receipts, acknowledgements, revocations, a bank's reports, a debtor's objection."""
+"""Receipts, acknowledgements, revocations, a bank's reports, a debtor's objection, its list."""
 
 FOUNDERS_OWN = {
     "genesis", "clock.set", "party.register", "party.admit", "party.review", "party.suspend",

@@ -233,7 +233,7 @@ def make_rows() -> None:
         "money, account text, own_account text, own_route bool, register_by int, kid text, "
         "status text",
         key="pledge",
-        indexes="lot pledgee",
+        indexes="lot pledgee account",
     )
     rows(
         "freeze",
@@ -465,12 +465,12 @@ def make_rows() -> None:
         "reason text?, refused_by text?, instead int?, pays text?, returned_at int?, holder "
         "text?, stage text?, relayed text?, sent text?, joint int?",
         key="plan n",
-        indexes="plan bank voucher",
+        indexes="plan bank voucher stage",
     )
     rows(
         "debit_list",
-        "plan text, account text, debtor text, instructions int, amount money, approved int, "
-        "through int, approval text?, approved_at int?",
+        "plan text, account text, debtor text, instructions int, amount money, waiting int, "
+        "waiting_amount money, through int, approval text?, approved_at int?",
         key="plan account",
         indexes="plan account debtor",
     )

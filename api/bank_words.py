@@ -31,6 +31,7 @@ WRONG: Final[Mapping[str, _Words]] = {
     "all-refused": ("被拒、退回的指令", "payments refused or sent back"),
     "all-stuck": ("在途未达", "payments that have not arrived"),
     "all-obligations": ("应补付、应退回、应重付", "owed because of payments"),
+    "hops-over-limit": ("他人资金超限", "others' money on an account, over the limit"),
     "funds-to-divide": ("待分配资金", "money to divide"),
     "sweeps": ("归集待划转", "on your account, to go on"),
     "sweeps-to-receive": ("业务账户待划入", "to come from a stage before your account"),

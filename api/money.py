@@ -186,6 +186,7 @@ def exposure_of(
         ),
         "gross_fen_days": str(yuan_days(sum(stay.integral(now) for stay in gross))),
         "peak": str(peak_minor(stays)),
+        **({} if rules.hop_limit is None else {"limit": str(rules.hop_limit)}),
         "late": [
             {"payee": each.payee, "n": each.n, "hops": each.hops, "ms": each.taken(now)}
             for each in delays_of(records)

@@ -10,6 +10,7 @@ from clearing.model import (
     INSTRUCTIONS,
     OBLIGATIONS,
     ORDERS,
+    PASSINGS,
     RUNS,
 )
 from clearing.rules import (
@@ -47,6 +48,7 @@ TABLES = (
     ORDERS,
     OBLIGATIONS,
     HOPS,
+    PASSINGS,
     BALANCES,
 )
 """Clearing's tables, in the order in which batches read them and digests hash them."""

@@ -291,6 +291,25 @@ class Hop(Record, frozen=True, kw_only=True):
     amount: Minor
 
 
+class Passing(Record, frozen=True, kw_only=True):
+    """What of other people's money has come to an account, and gone on from it."""
+
+    account: Sid
+    party: PartyId
+    came: Minor
+    went: Minor
+    over_at: int | None = None
+    """When it last came to be more than the policy wanted, in milliseconds."""
+
+    @property
+    def others(self) -> int:
+        """Other people's money that lies there, in minor units.
+
+        Nothing, where more has gone than came: a bank has carried out what was replaced, too.
+        """
+        return max(self.came - self.went, 0)
+
+
 class Balance(Record, frozen=True, kw_only=True):
     """What clearing has posted on an account."""
 
@@ -326,4 +345,5 @@ OBLIGATIONS = Table(
     indexes=("voucher", "owed_by", "owed_to"),
 )
 HOPS = Table(name="hop", row=Hop, key=("voucher", "party"), indexes=("voucher", "party"))
+PASSINGS = Table(name="passing", row=Passing, key=("account",))
 BALANCES = Table(name="balance", row=Balance, key=("account",))

@@ -26,6 +26,7 @@ from clearing.model import (
     Order,
     RunStatus,
 )
+from clearing.passing import pass_on
 from clearing.postings import JournalEntry, discharge, payment
 from registry.burdens import FREEZES, PLEDGES
 from registry.effects import Effect, Seal, Touch
@@ -33,6 +34,7 @@ from registry.errors import InvariantBrokenError
 from registry.extinction import pay_down
 from registry.ids import LotId, PartyId, Sid, parse_lot_id
 from registry.model import LOTS, Route
+from registry.rights import known_voucher
 from registry.tables import Minor, MutableRows, replace
 
 
@@ -105,6 +107,7 @@ class InstructionPosted(_Movement, frozen=True, kw_only=True):
         )
         state.put(INSTRUCTIONS, posted)
         _count(state, self.plan, posted=1, ended=-was_over)
+        pass_on(state, record, known_voucher(state, record.voucher).debtor)
         entry = payment(
             self.amount, payer_account=self.payer_account, payee_account=self.payee_account
         )
@@ -300,6 +303,8 @@ class InstructionReturned(_Movement, frozen=True, kw_only=True):
         )
         state.put(INSTRUCTIONS, marked)
         _count(state, self.plan, posted=-1, ended=1)
+        debtor = known_voucher(state, record.voucher).debtor
+        pass_on(state, record, debtor, is_back=True)
         entry = payment(
             self.amount, payer_account=self.payee_account, payee_account=self.payer_account
         )

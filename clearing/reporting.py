@@ -5,6 +5,7 @@ tell of a whole cascade. Kinds that take a bank's word bring the items here.
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated, Final
 
@@ -44,6 +45,7 @@ from clearing.outcomes import (
     LotDischarged,
     LotPaidInPart,
 )
+from clearing.passing import Flow, flows_of
 from registry.burdens import FREEZES, court_accounts, frozen_lots, require_move
 from registry.debts import ExposureChanged, moved
 from registry.effects import Effect
@@ -117,6 +119,16 @@ class Report:
         for (holder, debtor), amount in self._gained.items():
             held += moved(self._state, debtor, amount, taker=holder)
         return (*self._effects, *held)
+
+    def flows(self) -> Iterator[Flow]:
+        """Yields what has come to accounts of other people's money, and gone from them."""
+        for n, status in self._told.items():
+            record = known_instruction(self._state, self._plan, n)
+            debtor = known_voucher(self._state, record.voucher).debtor
+            if status in (InstructionStatus.POSTED, InstructionStatus.RETURNED):
+                sign = 1 if status == InstructionStatus.POSTED else -1
+                for account, party, amount in flows_of(record, debtor):
+                    yield account, party, sign * amount
 
     def take(self, item: ReportItem) -> None:
         """Adds what follows from an item.

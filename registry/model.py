@@ -216,8 +216,6 @@ class Voucher(Record, frozen=True, kw_only=True):
     """The creditor's consent under which silence accepts it, while that may happen."""
     silent_at: int | None = None
     """The instant at which silence has accepted it, in milliseconds."""
-    owing: Sid | None = None
-    """The account from which it is paid, as long as there are lots of it."""
     top_up: bool = False
     """The debtor pays plans and trusts itself what has not come to them in time (SD-23)."""
     hop_risk: str | None = None

@@ -179,6 +179,8 @@ class Rules(Body):
     financing: FinancingRule | None = None
     financiers_only: OnlyTrue | None = None
     """Lots go to financiers and vehicles alone (RG-44)."""
+    hop_limit: Amount | None = None
+    """Other people's money on one account on the way: more of it is told, and stops nothing."""
     no_recourse: OnlyTrue | None = None
     """No assignor answers for the debtor."""
     notices: NoticeSilence | None = None

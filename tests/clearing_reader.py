@@ -34,6 +34,7 @@ class Rows(Protocol):
     def free(self, row: Row) -> None: ...
     def list_debit(self, row: Row) -> None: ...
     def owe_still(self, row: Row) -> None: ...
+    def pass_on(self, row: Row, sign: int) -> None: ...
     def expire(self, row: Row) -> None: ...
     def move(self, source: str, target: str, amount: str) -> None: ...
     def adopt(self, run: Row) -> None: ...
@@ -185,7 +186,26 @@ class ClearingFolds:
         self.change("instruction", plan, n, status="posted", posted_at=self.time, reason=None,
                     refused_by=None, relayed=None)  # fmt: skip
         self.count(plan, posted=1, ended=-was_over)
+        self.pass_on(row, 1)
         self.move(f"bank:{payer_account}", f"bank:{payee_account}", amount)
+
+    def pass_on(self: Rows, row: Row, sign: int) -> None:
+        debtor = self.get("voucher", row["voucher"])["debtor"]
+        amount, kept, flows = int(row["amount"]), int(row["kept"]), []
+        if amount > kept and row["payee"] != debtor:
+            flows.append((row["payee_account"], row["payee"], sign * (amount - kept)))
+        if row["after"] and row["payer"] != debtor:
+            flows.append((row["payer_account"], row["payer"], -sign * amount))
+        for account, party, moved in flows:
+            old = self.rows["passing"].get((account,), {"came": "0", "went": "0"})
+            side = "came" if moved > 0 else "went"
+            total = str(int(old[side]) + abs(moved))
+            self.put("passing", **{**old, "account": account, "party": party, side: total})
+
+    def hop_limit_passed(self: Rows, account: str, amount: str, **_: Any) -> None:
+        row = self.get("passing", account)
+        assert int(row["came"]) - int(row["went"]) == int(amount)
+        self.change("passing", account, over_at=self.time)
 
     def instruction_rejected(self: Rows, plan: str, n: int, bank: str, reason: str,
                              **_: Any) -> None:  # fmt: skip
@@ -204,6 +224,7 @@ class ClearingFolds:
         self.change("instruction", plan, n, status="returned", returned_at=self.time,
                     reason=reason, relayed=None)  # fmt: skip
         self.count(plan, posted=-1, ended=1)
+        self.pass_on(self.get("instruction", plan, n), -1)
         self.move(f"bank:{payee_account}", f"bank:{payer_account}", amount)
 
     def return_owed(self: Rows, **owed: Any) -> None:

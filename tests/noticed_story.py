@@ -32,7 +32,8 @@ def tell_notices(world: World) -> None:
     rules = policy_body()["rules"]
     assert isinstance(rules, dict)
     more: dict[str, Json] = {"notices": NOTICES, "top_up": {"due_after": 2, "unpaid_after": 1},
-                             "relayed_evidence": True, "clearing_day": DAY}  # fmt: skip
+                             "relayed_evidence": True, "clearing_day": DAY,
+                             "hop_limit": "40000000"}  # fmt: skip
     body = policy_body(version=3, effective_on="2025-08-05", rules={**rules, **more})
     world.do("operator", "policy.publish", body)
     world.advance(instant(date(2025, 8, 5)))

@@ -31,7 +31,7 @@ TABLES = (
     "voucher", "mandate", "account", "party", "approval_rule", "inbox", "deadline",
     "state_request", "bucket", "history", "committed", "invoice", "backing", "debtor", "exposure",
     "issuance_stop", "voiding", "fund", "run", "instruction", "debit_list", "aggregation",
-    "joint_payment", "order", "obligation", "hop", "balance",
+    "joint_payment", "order", "obligation", "hop", "passing", "balance",
 )  # fmt: skip
 KEYS = {
     "issuance_stop": ["party", "reason"],
@@ -45,7 +45,8 @@ KEYS = {
     "instruction": ["plan", "n"], "aggregation": ["account"], "order": ["lot"],
     "joint_payment": ["plan", "payment"], "balance": ["account"],
     "debit_list": ["plan", "account"],
-    "obligation": ["sort", "plan", "n"], "hop": ["voucher", "party"], "invoice": ["fingerprint"],
+    "obligation": ["sort", "plan", "n"], "hop": ["voucher", "party"],
+    "passing": ["account"], "invoice": ["fingerprint"],
     "inbox": ["party"], "withheld": ["transfer"],
     "backing": ["voucher", "fingerprint"], "debtor": ["party"], "exposure": ["financier", "debtor"],
 }  # fmt: skip

@@ -152,6 +152,8 @@ def exposure(
             (("峰值", "peak"), money(found, "peak")),
             (("直接清分可省", "direct would have saved"), money(found, "saved_fen_days")),
         ]
+        if "limit" in found:
+            facts.append((("单户上限", "limit on one account"), money(found, "limit")))
         for late in found["late"]:
             hours = f"{late['ms'] / 3_600_000:.1f} h, {late['hops']} hops"
             limit = found["chain_ms"] // 60_000

@@ -20,7 +20,7 @@ from clearing.model import InstructionStatus
 from clearing.rails.errors import DetailsMissingError
 from clearing.rails.iso20022 import read_iso20022
 from clearing.rails.messages import Message
-from clearing.rails.references import instruction_id
+from clearing.rails.references import instruction_id, joint_number
 from clearing.rails.statements import AccountDay, BankDifference, Moved, compare
 from registry.ids import PartyId, Sid
 from registry.money import format_yuan
@@ -100,21 +100,39 @@ def _against(
     if not messages:
         return (), ()
     addresses = AddressBook(ask, book)
-    moves = [_moved(addresses, each) for plan in plans for each in instructions_of(ask, plan)]
+    under: dict[str, list[Instructed]] = {}
+    for plan in plans:
+        for each in instructions_of(ask, plan):
+            under.setdefault(_id_of(each), []).append(each)
+    moves = [_moved(addresses, some) for some in under.values()]
     batches = {name: of for file in sent_files(sent) for name, of in file.batches.items()}
     return compare(messages, moves, batches=batches)
 
 
-def _moved(book: AddressBook, each: Instructed) -> Moved:
-    """Returns an instruction as the ledger has it, with the numbers of accounts that are known."""
-    record = each.record
+def _moved(book: AddressBook, some: Sequence[Instructed]) -> Moved:
+    """Returns what went out under one id, as the ledger has it: an instruction, or several at once.
+
+    Numbers are those of accounts that are known.
+    """
+    record, posted = some[0].record, [each.record for each in some if _is_posted(each)]
     return Moved(
-        instruction=instruction_id(record.plan, record.n),
-        amount_minor=record.amount,
-        payer_number=_number(book, record.payer_account, each.payer_bank),
+        instruction=_id_of(some[0]),
+        amount_minor=sum(each.amount for each in posted or [each.record for each in some]),
+        payer_number=_number(book, record.payer_account, some[0].payer_bank),
         payee_number=_number(book, record.payee_account, record.bank),
-        is_posted=record.status == InstructionStatus.POSTED,
+        is_posted=bool(posted),
     )
+
+
+def _is_posted(each: Instructed) -> bool:
+    """Tells whether an instruction's money is where it was to go."""
+    return each.record.status == InstructionStatus.POSTED
+
+
+def _id_of(each: Instructed) -> str:
+    """Returns the id under which an instruction went out, alone or in a joint payment."""
+    joint = each.record.joint
+    return instruction_id(each.record.plan, each.record.n if joint is None else joint_number(joint))
 
 
 def _number(book: AddressBook, account: Sid, bank: PartyId) -> str:

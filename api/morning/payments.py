@@ -13,6 +13,7 @@ from clearing.model import (
     INSTRUCTIONS,
     OBLIGATIONS,
     OPEN,
+    PASSINGS,
     RUNS,
     InstructionRecord,
     InstructionStatus,
@@ -20,6 +21,8 @@ from clearing.model import (
     ObligationStatus,
     RunStatus,
 )
+from registry.batch import Batch
+from registry.policy import rules_in_force
 
 _REFUSED = frozenset({InstructionStatus.REJECTED, InstructionStatus.RETURNED})
 _STUCK = OPEN | {InstructionStatus.REJECTED}
@@ -104,6 +107,25 @@ def _pile(kind: str, lines: list[Line]) -> Pile | None:
     count = sum(line.count or 0 for line in lines)
     amount = sum(line.amount or 0 for line in lines)
     return Pile(kind=kind, count=count, amount=amount, lines=first(lines))
+
+
+def over_hop_limit(morning: Morning) -> Pile | None:
+    """Accounts on which there is more of other people's money than the policy wants."""
+    rows = Batch(morning.store.fetch, morning.service.rulebook.tables, index=0)
+    limit = rules_in_force(rows, morning.ledger).hop_limit
+    if limit is None:
+        return None
+    over = [row for row in morning.rows(PASSINGS) if row.others > limit]
+    lines = [
+        Line(id=row.account, party=row.party, amount=row.others)
+        for row in sorted(over, key=lambda row: (-row.others, row.account))
+    ]
+    total = sum(row.others for row in over)
+    return (
+        Pile(kind="hops-over-limit", count=len(lines), amount=total, lines=first(lines))
+        if lines
+        else None
+    )
 
 
 # --- What is owed because of it -------------------------------------------------------

@@ -73,6 +73,7 @@ FINDERS: Final[Mapping[Role, tuple[Finder, ...]]] = {
         day.all_late,
         payments.all_refused,
         payments.all_stuck,
+        payments.over_hop_limit,
         payments.all_obligations,
         sweeps.all_to_sweep,
         *_PLATFORM,

@@ -22,6 +22,7 @@ from clearing.model import (
     INSTRUCTIONS,
     OBLIGATIONS,
     ORDERS,
+    PASSINGS,
     RUNS,
     InstructionRecord,
     InstructionStatus,
@@ -30,6 +31,7 @@ from clearing.model import (
     Sort,
 )
 from clearing.outcomes import WordRelayed
+from clearing.passing import limits_passed
 from clearing.postings import bank_account, claims_account, debts_account
 from clearing.reporting import Report, Reported, ReportItem
 from registry.burdens import FREEZES, PLEDGES
@@ -79,8 +81,7 @@ class ClearingReport(Body):
 
 def reads_report(statement: Statement[ClearingReport], now: Now) -> ReadPlan:
     """Asks for the run, and for each instruction all that its part of the report changes."""
-    if statement.body.bank is not None:
-        yield from ask_rules(now)
+    yield from ask_rules(now)
     plan = statement.re or ""
     run = yield from get(RUNS, plan)
     for item in statement.body.items:
@@ -104,6 +105,7 @@ def _reads_item(record: InstructionRecord, status: Reported, run: Run) -> ReadPl
             yield from get_many(PLEDGES, lot.burdens)
             yield from get_many(FREEZES, lot.burdens)
     yield from get(ACCOUNTS, record.payer_account)
+    yield Get(PASSINGS, ((record.payer_account,), (record.payee_account,)))
     voucher = yield from get(VOUCHERS, record.voucher)
     creditor = yield from get(PARTIES, record.creditor)
     yield from get_many(ORDERS, lots)
@@ -166,13 +168,19 @@ def decide_report(
             _require_no_own_word(state.get(INSTRUCTIONS, plan, item.instruction), bank)
         report.take(item)
 
+    rules = rules_in_force(state, now.facts)
+    over: tuple[Effect, ...] = ()
+    if rules.hop_limit is not None:
+        limit, policy = rules.hop_limit, now.facts.policy
+        over = tuple(limits_passed(state, report.flows(), limit=limit, policy=policy))
+
     # Past this line the report must succeed.
     if bank is None:
-        return report.effects()
+        return (*report.effects(), *over)
     relayed = WordRelayed(
         plan=plan, bank=bank, policy=now.facts.policy, instructions=tuple(map(str, numbers))
     )
-    return (*report.effects(), relayed)
+    return (*report.effects(), *over, relayed)
 
 
 def _require_relay(

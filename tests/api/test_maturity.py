@@ -313,3 +313,27 @@ def test_what_came_back_is_in_the_report_of_what_debtors_owe(town: Street) -> No
     found = get(town, "/v1/reports/outstanding", by="auditor")
     assert found["totals"]["outstanding"] == "25000000"
     assert all(check["agrees"] for check in found["checks"])
+
+
+def test_more_of_others_money_on_an_account_than_the_policy_wants_is_told(town: Street) -> None:
+    """And is told again once it has been less; a fen under it is within it."""
+    rules: dict[str, Json] = {"pay_day": {"calendar": "tests"}, "hop_limit": "44999999"}
+    policy: dict[str, Json] = {"name": "plain", "version": 2, "effective_on": "2025-07-02"}
+    town.do("operator", "policy.publish", {**policy, "rules": rules})
+    move_to(town, "2025-07-02")
+    gv01(town, route="tiered")
+    move_to(town, DUE_ON)
+    plan = adopt(town)
+
+    def piles() -> list[tuple[str, str]]:
+        found = get(town, "/v1/worklist", by="operator")["piles"]
+        named = [pile for pile in found if pile["kind"] == "hops-over-limit"]
+        return [(line["party"], line["amount"]) for pile in named for line in pile["lines"]]
+
+    report(town, plan, "posted", "s1")
+    assert piles() == [(town.ids["s1"], "60000000")]
+    report(town, plan, "posted", "s2")
+    assert piles() == [(town.ids["s2"], "45000000")]
+    assert get(town, f"/v1/clearing/runs/{plan}/exposure", by="operator")["limit"] == "44999999"
+    report(town, plan, "posted", "s3")
+    assert piles() == []

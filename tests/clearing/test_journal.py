@@ -8,7 +8,6 @@ from itertools import accumulate
 from pathlib import Path
 from typing import cast
 
-import beancount.loader
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -51,7 +50,9 @@ def journal_of(world: World, style: Style = Style.HLEDGER) -> str:
 
 def bean_check(journal: str) -> list[str]:
     """Returns what beancount finds fault with, as `bean-check` does."""
-    _, errors, _ = beancount.loader.load_string(journal)
+    from beancount import loader
+
+    _, errors, _ = loader.load_string(journal)
     return [error.message for error in errors]
 
 

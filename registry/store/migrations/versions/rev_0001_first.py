@@ -350,8 +350,8 @@ def make_rows() -> None:
         "voucher text, voucher_no text, debtor text, creditor text, co_debtors text, face "
         "money, discharged money, cancelled money, due_on text, route text, account text, "
         "mandate text, accept_by int, status text, ordinal int?, restriction text, guarantors "
-        "text, lot_salt text, policy text, flags text, consent text?, silent_at int?, owing "
-        "text?, top_up bool, hop_risk text?",
+        "text, lot_salt text, policy text, flags text, consent text?, silent_at int?, top_up "
+        "bool, hop_risk text?, owing text?",
         key="voucher",
         indexes="debtor creditor due_on owing",
     )
@@ -501,6 +501,11 @@ def make_rows() -> None:
         "voucher text, party text, debtor text, amount money",
         key="voucher party",
         indexes="voucher party",
+    )
+    rows(
+        "passing",
+        "account text, party text, came money, went money, over_at int?",
+        key="account",
     )
     rows(
         "balance",

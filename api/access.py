@@ -101,6 +101,7 @@ ACCESS: Final[Mapping[str, Row]] = {
     "clearing.certificate": Access.PARTY,
     "clearing.explain": Access.PARTY,
     "clearing.reconciliation": Access.PARTY,
+    "clearing.aggregations": Access.PARTY,
     "clearing.obligations": Access.PARTY,
     "log.checkpoint": Access.OPEN,
     "log.covering": Access.OPEN,

@@ -6,6 +6,7 @@ from typing import Final
 _Words = tuple[str, str]
 STEPS: Final[Mapping[str, _Words]] = {
     "pending": ("待处理", "pending"),
+    "sent": ("已发送", "sent"),
     "accepted": ("已受理", "accepted"),
     "posted": ("已入账", "posted"),
     "rejected": ("已拒绝", "rejected"),
@@ -65,6 +66,7 @@ UNMATCHED: Final[Mapping[str, _Words]] = {
     "account-differs": ("账号不符", "another account"),
     "fee-taken": ("已从票面扣费", "the bank took its fee from the face"),
     "amount-differs": ("金额不符", "another amount"),
+    "part-of-it": ("合并付款部分已入账", "one payment of several, and some are carried out"),
     "paid-again": ("重复入账", "booked a second time"),
     "perhaps-again": ("疑似重复入账", "perhaps booked a second time"),
     "money-spent": ("款项已转出", "came back, and what was paid from it did not"),

@@ -8,11 +8,10 @@ from api.errors import NotFoundError, RequestInvalidError
 from api.service import Service
 from clearing.day import Timetable, is_held
 from clearing.debits import debits_of
+from clearing.handed import DEBIT_LISTS, DebitList
 from clearing.model import (
-    DEBIT_LISTS,
     INSTRUCTIONS,
     RUNS,
-    DebitList,
     InstructionStatus,
 )
 from clearing.rules.lists import approve_body

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 
 from clearing.journal import format_journal
+from clearing.plaintext import Style
 from registry.checkpoint import parse_checkpoint, split_note
 from registry.entries import open_entry
 from registry.tiles import TILE_WIDTH, entries_path, parse_bundle
@@ -25,7 +26,7 @@ def read_entries(read: Read, size: int) -> Iterator[bytes]:
         yield from parse_bundle(read(entries_path(bundle, count)), count=count)
 
 
-def write_journal(read: Read, *, offset_minutes: int) -> str:
+def write_journal(read: Read, *, offset_minutes: int, style: Style = Style.HLEDGER) -> str:
     """Writes the journal of every claim and payment in a log."""
     size = size_of(read("checkpoint").decode())
     opened = map(open_entry, read_entries(read, size))
@@ -40,6 +41,7 @@ def write_journal(read: Read, *, offset_minutes: int) -> str:
             for entry in opened
         ),
         offset_minutes=offset_minutes,
+        style=style,
         currency="CNY",
     )
 

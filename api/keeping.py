@@ -12,10 +12,10 @@ from api.clearing_days import is_asked, rules_of_plans
 from api.errors import NotFoundError
 from api.service import Service
 from clearing.day import Timetable, timetable
+from clearing.handed import DEBIT_LISTS
 from clearing.instructed import known_instruction
 from clearing.keeping import Act, Ending, Owed, Standing, Step, Waiting, next_look, steps_due
 from clearing.model import (
-    DEBIT_LISTS,
     FUNDS,
     INSTRUCTIONS,
     OBLIGATIONS,

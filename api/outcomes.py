@@ -252,6 +252,22 @@ SENTENCES: Final[Mapping[str, Words]] = {
         "{due_on} 的清分方案已采纳：合计 {total}，{instructions} 条指令。",
         "The plan for {due_on} is adopted: {total} in {instructions} instructions.",
     ),
+    "aggregation-agreed": (
+        "{owner} 同意该账户合并收款。",
+        "{owner} agrees to one payment of several instructions into the account.",
+    ),
+    "aggregation-ended": (
+        "{owner} 不再同意该账户合并收款。",
+        "{owner} no longer agrees to payments of several instructions into the account.",
+    ),
+    "payment-joined": (
+        "合并付款 {payment}：合计 {amount}。",
+        "Payment {payment} is of several instructions: {amount}.",
+    ),
+    "instructions-sent": (
+        "付款指令已发送 {bank}。",
+        "The instructions are sent to {bank}.",
+    ),
     "instruction-posted": (
         "第 {n} 条指令已入账：{payer} 向 {payee} 付 {amount}。",
         "Instruction {n} is posted: {payer} has paid {amount} to {payee}.",

@@ -153,6 +153,10 @@ TITLES: Final = {
     "relay-not-allowed": "规则不允许平台转递银行回报",
     "own-word": "银行已自行签署该指令的结果",
     "nothing-owed": "债务人对该指令没有应付款",
+    "sent-before": "该指令已发送过",
+    "not-agreed": "收款人未同意合并付款",
+    "not-together": "这些指令不能合并付款",
+    "already-agreed": "已作过同样的约定",
     "amount-differs": "金额与指令不符",
     "out-of-order": "前序款项尚未到账",
     # Bank files.

@@ -8,7 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from api.auth import Caller
-from clearing.model import InstructionRecord, Obligation
+from clearing.handed import Aggregation
+from clearing.model import (
+    InstructionRecord,
+    Obligation,
+)
 from registry.burdens import Dispute, Filing, Pledge, Task
 from registry.canonical import Json, parse_object
 from registry.dealings import Early, Financing
@@ -132,6 +136,9 @@ READERS: Final[Mapping[str, tuple[str, ...]]] = {
     # see what was relayed in its name.
     "clearing.report": ("bank",),
     "clearing.approve": ("debtor",),
+    "payee.aggregate": ("owner",),
+    # The payers' bank is told of all that it carries out.
+    "clearing.send": ("bank",),
     "clearing.close": (),
     "clearing.fund": ("debtor",),
     "clearing.apportion": (),
@@ -330,6 +337,12 @@ def sees_instruction(caller: Caller, record: InstructionRecord) -> bool:
     parties = (record.payer, record.payee, record.bank, record.creditor)
     is_theirs = caller.is_auditor or Role.OPERATOR in caller.roles
     return is_theirs or any(map(caller.is_or_manages, parties))
+
+
+def sees_aggregation(caller: Caller, row: Aggregation) -> bool:
+    """Tells whether a caller has agreed to joint payments, or orders them."""
+    is_theirs = caller.is_auditor or Role.OPERATOR in caller.roles
+    return is_theirs or caller.is_or_manages(row.owner)
 
 
 def sees_obligation(caller: Caller, row: Obligation) -> bool:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from clearing.drawn import debit_lists
+from clearing.handed import DEBIT_LISTS
 from clearing.model import (
-    DEBIT_LISTS,
     INSTRUCTIONS,
     ORDERS,
     RUNS,

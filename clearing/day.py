@@ -14,7 +14,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from clearing.model import DebitList, InstructionRecord, InstructionStatus
+from clearing.handed import DebitList
+from clearing.model import (
+    InstructionRecord,
+    InstructionStatus,
+)
 from registry.calendars import MINUTE_MS, Calendar, date_at, parse_offset, start_of
 from registry.model import Ledger
 from registry.policy import ClearingDay, Rules

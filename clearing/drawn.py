@@ -6,7 +6,8 @@ of it waits for an approval waits until the run is closed, for it is over then.
 
 from collections.abc import Iterable
 
-from clearing.model import DEBIT_LISTS, DebitList, InstructionRecord
+from clearing.handed import DEBIT_LISTS, DebitList
+from clearing.model import InstructionRecord
 from registry.ids import Sid
 from registry.tables import Minor, MutableRows, replace
 

@@ -79,3 +79,27 @@ class NothingOwedError(RefusalError):
     """The debtor owes nothing of this sort because of the instruction."""
 
     template = "because of instruction {instruction} of {plan} no {sort} is owed by the debtor"
+
+
+class SentBeforeError(RefusalError):
+    """What was handed to a bank is handed to it again by choice, and for a reason."""
+
+    template = "instruction {instruction} was sent by {sent}: again only with a reason"
+
+
+class NotAgreedError(RefusalError):
+    """One payment of several instructions goes only into an account whose owner agreed."""
+
+    template = "the owner of account {account} has not agreed to payments of several instructions"
+
+
+class NotTogetherError(RefusalError):
+    """One payment is of instructions of one payer, payee and way, sent together each time."""
+
+    template = "instructions {first} and {other} are not paid by one payment: {what} differs"
+
+
+class AlreadyAgreedError(RefusalError):
+    """The owner of an account has said so already."""
+
+    template = "payments of several instructions into account {account}: {agreed} already"

@@ -13,6 +13,12 @@ opinion on ours:
 
 Balances are asserted at each discharge and on the last posting of each account. Bank
 accounts start from zero: the figures are what clearing has moved.
+
+What is owed because of an instruction stands on accounts of its own: what came back and is
+owed again beside other claims and debts; what came for nothing and is to be returned; and,
+as a memorandum of what has fallen due, what a debtor is to top up, for it owes that as a
+voucher already. Money of which a bank names no instruction of ours is in no entry of the
+log, and so on no account here.
 """
 
 import re
@@ -20,9 +26,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from clearing.plaintext import Line, Style, Transaction, format_transactions
 from clearing.postings import (
     JournalEntry,
-    Posting,
     activation,
     assignment,
     debts_account,
@@ -40,12 +46,6 @@ from registry.money import parse_amount
 LogEntry: TypeAlias = Mapping[str, Json]
 """An opened entry: at least `index`, `time`, `kind` and `effects`."""
 
-_PARENTS: Final = {
-    "bank": "Assets:Bank",
-    "claims": "Assets:Claims",
-    "debts": "Liabilities:Vouchers",
-    "hops": "Liabilities:Hops",
-}
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._/-]")
 
 
@@ -58,24 +58,6 @@ class _Voucher:
     face: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Line:
-    """A posting with the balance after it; `is_asserted` prints that balance too."""
-
-    posting: Posting
-    balance_minor: int
-    is_asserted: bool
-
-
-@dataclass(slots=True, kw_only=True)
-class _Transaction:
-    """A dated set of lines."""
-
-    heading: str
-    tags: dict[str, str | int]
-    lines: list[_Line] = field(default_factory=list)
-
-
 @dataclass(slots=True, kw_only=True)
 class _Book:
     """What has been written so far."""
@@ -83,29 +65,31 @@ class _Book:
     offset_minutes: int
     vouchers: dict[str, _Voucher] = field(default_factory=dict)
     balances: dict[str, int] = field(default_factory=dict)
-    transactions: list[_Transaction] = field(default_factory=list)
+    owed: dict[tuple[str, str, int], JournalEntry] = field(default_factory=dict)
+    """What is posted of obligations that are not met, by their keys."""
+    transactions: list[Transaction] = field(default_factory=list)
 
-    def open(self, entry: LogEntry, words: str, **tags: str | int) -> _Transaction:
+    def open(self, entry: LogEntry, words: str, **tags: str | int) -> Transaction:
         """Starts the transaction of an entry."""
         day = date_at(_integer(entry, "time"), offset_minutes=self.offset_minutes)
         index = _integer(entry, "index")
-        transaction = _Transaction(heading=f"{day} {words}", tags={"entry": index, **tags})
+        transaction = Transaction(day=day, words=words, tags={"entry": index, **tags})
         self.transactions.append(transaction)
         return transaction
 
     def post(
-        self, transaction: _Transaction, entry: JournalEntry, *, is_asserted: bool = False
+        self, transaction: Transaction, entry: JournalEntry, *, is_asserted: bool = False
     ) -> None:
         """Adds balanced postings to a transaction."""
         for posting in entry.postings:
             balance = self.balances.get(posting.account, 0) + posting.amount_minor
             self.balances[posting.account] = balance
-            line = _Line(posting=posting, balance_minor=balance, is_asserted=is_asserted)
+            line = Line(posting=posting, balance_minor=balance, is_asserted=is_asserted)
             transaction.lines.append(line)
 
     def read(self, entry: LogEntry) -> None:
         """Writes down what an entry changed."""
-        paying: _Transaction | None = None
+        paying: Transaction | None = None
         for change in _changes(entry):
             match change.get("effect"):
                 case "voucher-issued":
@@ -124,14 +108,20 @@ class _Book:
                     paying = self._pay(entry, change)
                 case "instruction-returned":
                     paying = self._pay(entry, change, words="return")
-                case "lot-discharged" | "lot-paid-in-part" | "paid-again":
+                case "lot-discharged" | "lot-paid-in-part":
                     self._discharge(paying, change)
                 case "payment-undone":
                     self._undo(paying, change)
+                case "return-owed" | "top-up-owed" as effect:
+                    self._owe(entry, paying, change, sort=effect.removesuffix("-owed"))
+                case "paid-again" | "obligation-moved":
+                    self._meet(paying, change)
                 case "debt-passed":
                     self._pass(entry, paying, change)
                 case "lot-extinguished":
                     self._extinguish(entry, change)
+                case "voucher-voided":
+                    self._void(entry, change)
                 case _:
                     # Everything else moves neither claims nor money.
                     pass
@@ -158,16 +148,9 @@ class _Book:
         words = f"assign {_plain(self._voucher(sid).voucher_no)}"
         self.post(self.open(entry, words, voucher=sid, offer=_text(change, offer)), posted)
 
-    def _pay(self, entry: LogEntry, change: LogEntry, *, words: str = "pay") -> _Transaction:
+    def _pay(self, entry: LogEntry, change: LogEntry, *, words: str = "pay") -> Transaction:
         """Writes the bank legs of an instruction that is posted, or whose money came back."""
-        sid = _text(change, "voucher")
-        transaction = self.open(
-            entry,
-            f"{words} {_plain(self._voucher(sid).voucher_no)}",
-            voucher=sid,
-            plan=_text(change, "plan"),
-            instruction=_integer(change, "n"),
-        )
+        transaction = self._about(entry, change, words)
         posted = payment(
             _amount(change, "amount"),
             payer_account=Sid(_text(change, "payer_account")),
@@ -176,7 +159,7 @@ class _Book:
         self.post(transaction, posted if words == "pay" else posted.reversed())
         return transaction
 
-    def _discharge(self, paying: _Transaction | None, change: LogEntry) -> None:
+    def _discharge(self, paying: Transaction | None, change: LogEntry) -> None:
         """Writes a discharge, whole or in part, beside the payment that brought it about."""
         if paying is None:
             raise MalformedError(what="effects", reason="a discharge without a payment")
@@ -187,28 +170,62 @@ class _Book:
         )
         self.post(paying, posted, is_asserted=True)
 
-    def _pass(self, entry: LogEntry, paying: _Transaction | None, change: LogEntry) -> None:
+    def _pass(self, entry: LogEntry, paying: Transaction | None, change: LogEntry) -> None:
         """Writes that another party owes what is on its way: it has the money, or had it."""
-        sid, debtor = _text(change, "voucher"), _text(change, "debtor")
+        debtor = _text(change, "debtor")
         before, now = (
             debts_account(PartyId(party)) if party == debtor else hops_account(PartyId(party))
             for party in (_text(change, "owed_before"), _text(change, "owed_by"))
         )
-        if paying is None:
-            words = f"pass {_plain(self._voucher(sid).voucher_no)}"
-            paying = self.open(entry, words, voucher=sid, plan=_text(change, "plan"))
-        self.post(paying, move(_amount(change, "amount"), out_of=now, into=before))
+        transaction = paying or self._about(entry, change, "pass")
+        self.post(transaction, move(_amount(change, "amount"), out_of=now, into=before))
 
-    def _undo(self, paying: _Transaction | None, change: LogEntry) -> None:
+    def _undo(self, paying: Transaction | None, change: LogEntry) -> None:
         """Writes what is owed again beside the payment that came back."""
         if paying is None:
             raise MalformedError(what="effects", reason="a payment undone that did not come back")
-        posted = discharge(
+        debtor = self._voucher(_text(change, "voucher")).debtor
+        # Where the debt travels, it goes on from the debtor's account at once.
+        is_debtors = _text(change, "owed_by") == debtor
+        debts = f"debts-again:{debtor}" if is_debtors else debts_account(debtor)
+        claims = f"claims-again:{_text(change, 'owed_to')}"
+        posted = move(_amount(change, "amount"), out_of=debts, into=claims)
+        self.owed["again", _text(change, "plan"), _integer(change, "n")] = posted
+        self.post(paying, posted, is_asserted=True)
+
+    def _owe(
+        self, entry: LogEntry, paying: Transaction | None, change: LogEntry, *, sort: str
+    ) -> None:
+        """Writes what is to be returned, or topped up."""
+        posted = move(
             _amount(change, "amount"),
-            debtor=self._voucher(_text(change, "voucher")).debtor,
-            holder=PartyId(_text(change, "owed_to")),
+            out_of=f"{sort}s:{_text(change, 'owed_by')}",
+            into=f"{sort}s-due:{_text(change, 'owed_to')}",
         )
+        self.owed[sort, _text(change, "plan"), _integer(change, "n")] = posted
+        self.post(paying or self._about(entry, change, f"owe {sort}"), posted, is_asserted=True)
+
+    def _meet(self, paying: Transaction | None, change: LogEntry) -> None:
+        """Writes that something owed is met, if that is what happened to it."""
+        is_again = change.get("effect") == "paid-again"
+        if not is_again and change.get("status") != "met":
+            return
+        sort = "again" if is_again else _text(change, "sort")
+        posted = self.owed.pop((sort, _text(change, "plan"), _integer(change, "n")), None)
+        if posted is None or paying is None:
+            raise MalformedError(what="effects", reason="what is met was not owed, or not paid")
         self.post(paying, posted.reversed(), is_asserted=True)
+
+    def _about(self, entry: LogEntry, change: LogEntry, words: str) -> Transaction:
+        """Starts the transaction of what concerns an instruction and moves no money."""
+        sid = _text(change, "voucher")
+        return self.open(
+            entry,
+            f"{words} {_plain(self._voucher(sid).voucher_no)}",
+            voucher=sid,
+            plan=_text(change, "plan"),
+            instruction=_integer(change, "n"),
+        )
 
     def _extinguish(self, entry: LogEntry, change: LogEntry) -> None:
         """Writes the end of a claim before it was due; no account of ours saw money."""
@@ -220,6 +237,15 @@ class _Book:
         )
         words = f"end {_plain(self._voucher(sid).voucher_no)}"
         self.post(self.open(entry, words, voucher=sid, ground=_text(change, "ground")), posted)
+
+    def _void(self, entry: LogEntry, change: LogEntry) -> None:
+        """Writes the end of a whole claim that its two sides have undone."""
+        sid = _text(change, "voucher")
+        voucher = self._voucher(sid)
+        posted = discharge(
+            voucher.face, debtor=voucher.debtor, holder=PartyId(_text(change, "holder"))
+        )
+        self.post(self.open(entry, f"void {_plain(voucher.voucher_no)}", voucher=sid), posted)
 
     def _voucher(self, sid: str) -> _Voucher:
         """Returns a voucher that an earlier entry has issued."""
@@ -264,65 +290,32 @@ def _amount(change: LogEntry, name: str) -> int:
 # --- Writing ----------------------------------------------------------------------
 
 
-def format_journal(entries: Iterable[LogEntry], *, offset_minutes: int, currency: str) -> str:
+def format_journal(
+    entries: Iterable[LogEntry],
+    *,
+    offset_minutes: int,
+    currency: str,
+    style: Style = Style.HLEDGER,
+) -> str:
     """Writes the journal of a whole log.
 
     Args:
         entries: Opened entries in log order, from the first.
         offset_minutes: The ledger's zone, in which entries get their dates.
         currency: The ledger's currency, of two decimals.
+        style: Who reads it.
 
     Returns:
-        Text that `hledger check --strict ordereddates` accepts.
+        Text that `hledger check --strict ordereddates`, or `bean-check`, accepts.
 
     Raises:
         MalformedError: An effect lacks a member, or names an unknown voucher.
-
-    Source: hledger manual, Journal: directives, tags, balance assertions.
     """
     book = _Book(offset_minutes=offset_minutes)
     for entry in entries:
         book.read(entry)
-    lines = [
-        "; Claims and money of the log, derived from its effects.",
-        "decimal-mark .",
-        f"commodity 1000.00 {currency}",
-        *(f"account {account_name(account)}" for account in sorted(book.balances)),
-    ]
-    last = {
-        line.posting.account: line
-        for transaction in book.transactions
-        for line in transaction.lines
-    }
-    for transaction in book.transactions:
-        tags = ", ".join(f"{name}:{value}" for name, value in transaction.tags.items())
-        lines += ["", f"{transaction.heading}  ; {tags}"]
-        for line in transaction.lines:
-            is_asserted = line.is_asserted or last[line.posting.account] is line
-            lines.append(_format_line(line, is_asserted=is_asserted, currency=currency))
+    lines = format_transactions(book.transactions, currency=currency, style=style)
     return "\n".join(lines) + "\n"
-
-
-def account_name(account: str) -> str:
-    """Returns the journal's name of an account of ours, unique and without hazards.
-
-    Parties and statement ids contain no blank, colon or semicolon, so they stand as they are.
-    """
-    kind, _, name = account.partition(":")
-    return f"{_PARENTS[kind]}:{name}"
-
-
-def _format_line(line: _Line, *, is_asserted: bool, currency: str) -> str:
-    """Writes one posting, with the balance that it must leave if that is asserted."""
-    name = account_name(line.posting.account)
-    text = f"    {name}  {format_decimal(line.posting.amount_minor)} {currency}"
-    return f"{text} = {format_decimal(line.balance_minor)} {currency}" if is_asserted else text
-
-
-def format_decimal(minor: int) -> str:
-    """Writes signed minor units as a decimal with two places and no grouping."""
-    whole, hundredths = divmod(abs(minor), 100)
-    return f"{'-' if minor < 0 else ''}{whole}.{hundredths:02}"
 
 
 def _plain(voucher_no: str) -> str:

@@ -2,18 +2,51 @@
 
 from typing import Any
 
-from clearing.model import TABLES
-from clearing.rules import closings, covenants, funds, lists, plans, reports, reroutes
+from clearing.handed import AGGREGATIONS, DEBIT_LISTS, JOINT_PAYMENTS
+from clearing.model import (
+    BALANCES,
+    FUNDS,
+    HOPS,
+    INSTRUCTIONS,
+    OBLIGATIONS,
+    ORDERS,
+    RUNS,
+)
+from clearing.rules import (
+    aggregations,
+    closings,
+    covenants,
+    funds,
+    lists,
+    plans,
+    reports,
+    reroutes,
+    sends,
+)
 from registry.statements import Kind, TimedKind
 
 KINDS: tuple[Kind[Any], ...] = (
     *plans.KINDS,
     *funds.KINDS,
     *lists.KINDS,
+    *aggregations.KINDS,
+    *sends.KINDS,
     *reports.KINDS,
     *reroutes.KINDS,
     *closings.KINDS,
 )
 TIMED: tuple[TimedKind, ...] = (*covenants.TIMED, *closings.TIMED)
 
-__all__ = ["KINDS", "TABLES", "TIMED"]
+TABLES = (
+    FUNDS,
+    RUNS,
+    INSTRUCTIONS,
+    DEBIT_LISTS,
+    AGGREGATIONS,
+    JOINT_PAYMENTS,
+    ORDERS,
+    OBLIGATIONS,
+    HOPS,
+    BALANCES,
+)
+"""Clearing's tables, in the order in which batches read them and digests hash them."""

@@ -30,6 +30,8 @@ class InstructionStatus(StrEnum):
     """What banks have said of an instruction."""
 
     PENDING = "pending"
+    SENT = "sent"
+    """It stands in a file that the operator has handed to the payer's bank."""
     ACCEPTED = "accepted"
     """A bank will carry it out; nothing has moved yet."""
     POSTED = "posted"
@@ -49,6 +51,18 @@ class InstructionStatus(StrEnum):
 INSTRUCTION_MOVES: Mapping[InstructionStatus, frozenset[InstructionStatus]] = {
     InstructionStatus.PENDING: frozenset(
         {
+            InstructionStatus.SENT,
+            InstructionStatus.ACCEPTED,
+            InstructionStatus.POSTED,
+            InstructionStatus.REJECTED,
+            InstructionStatus.EXPIRED,
+            InstructionStatus.REPLACED,
+        }
+    ),
+    InstructionStatus.SENT: frozenset(
+        {
+            # Once more, by the operator's choice.
+            InstructionStatus.SENT,
             InstructionStatus.ACCEPTED,
             InstructionStatus.POSTED,
             InstructionStatus.REJECTED,
@@ -130,7 +144,10 @@ RUN_MOVES: Mapping[RunStatus, frozenset[RunStatus]] = {
     RunStatus.CLOSED: frozenset({RunStatus.CLOSED}),
 }
 
-OPEN = frozenset({InstructionStatus.PENDING, InstructionStatus.ACCEPTED})
+UNANSWERED = frozenset({InstructionStatus.PENDING, InstructionStatus.SENT})
+"""Of instructions of which no bank has said anything."""
+
+OPEN = UNANSWERED | {InstructionStatus.ACCEPTED}
 """Of instructions of which something is still expected."""
 
 LAPSING = OPEN | {InstructionStatus.REJECTED}
@@ -187,6 +204,8 @@ class Run(Record, frozen=True, kw_only=True):
     """The policy under which it was adopted."""
     closes_at: int | None = None
     """When its day is over, in milliseconds; None where no rule says."""
+    joint: int = 0
+    """Payments of several of its instructions that were sent: the number of the next one."""
 
 
 class InstructionRecord(Record, frozen=True, kw_only=True):
@@ -232,39 +251,15 @@ class InstructionRecord(Record, frozen=True, kw_only=True):
     """Of the hop from a stage to the account behind it: the statement that names the stage."""
     relayed: PartyId | None = None
     """The bank whose last word of it the operator relayed; none if a bank signed it itself."""
+    sent: Sid | None = None
+    """The last statement by which it was handed to the payer's bank."""
+    joint: int | None = None
+    """The payment of several instructions that it went out in, by its number in the plan."""
 
     @property
     def creditor(self) -> PartyId:
         """Who is paid by it: the holder of the lots, whosever the account is."""
         return self.holder or self.payee
-
-
-class DebitList(Record, frozen=True, kw_only=True):
-    """What a plan draws on an account of a debtor, and what of that it has to approve (兑付清单).
-
-    Attributes:
-        plan: The plan.
-        account: The account.
-        debtor: Whose account it is.
-        instructions: How many are drawn on it as the debtor's own payments.
-        amount: What they come to.
-        waiting: How many of them the debtor has not approved; none that its day has ended.
-        waiting_amount: What these come to.
-        through: How many instructions the plan had when it last did: later ones are not approved.
-        approval: The statement by which it did.
-        approved_at: When, in milliseconds.
-    """
-
-    plan: Sid
-    account: Sid
-    debtor: PartyId
-    instructions: int
-    amount: Minor
-    waiting: int
-    waiting_amount: Minor
-    through: int = 0
-    approval: Sid | None = None
-    approved_at: int | None = None
 
 
 class Order(Record, frozen=True, kw_only=True):
@@ -341,12 +336,6 @@ INSTRUCTIONS = Table(
     indexes=("plan", "bank", "voucher"),
     lasting=True,
 )
-DEBIT_LISTS = Table(
-    name="debit_list",
-    row=DebitList,
-    key=("plan", "account"),
-    indexes=("plan", "account", "debtor"),
-)
 ORDERS = Table(name="order", row=Order, key=("lot",))
 OBLIGATIONS = Table(
     name="obligation",
@@ -356,6 +345,3 @@ OBLIGATIONS = Table(
 )
 HOPS = Table(name="hop", row=Hop, key=("voucher", "party"), indexes=("voucher", "party"))
 BALANCES = Table(name="balance", row=Balance, key=("account",))
-
-TABLES = (FUNDS, RUNS, INSTRUCTIONS, DEBIT_LISTS, ORDERS, OBLIGATIONS, HOPS, BALANCES)
-"""Clearing's tables, in the order in which batches read them and digests hash them."""

@@ -88,7 +88,7 @@ class ClearingFolds:
 
     def adopt(self: Rows, run: Row) -> None:
         orders = self.plans[run["digest"]]
-        self.put("run", **run, posted=0, ended=0, added=0, status="planned")
+        self.put("run", **run, posted=0, ended=0, added=0, joint=0, status="planned")
         for each in orders:
             passed = sum(int(other["amount"]) for other in orders if each["n"] in other["after"])
             after = [str(n) for n in each["after"]]
@@ -149,6 +149,25 @@ class ClearingFolds:
     def move(self: Rows, source: str, target: str, amount: str) -> None:
         self.book(source, -int(amount))
         self.book(target, int(amount))
+
+    def aggregation_agreed(self: Rows, account: str, owner: str, statement: str) -> None:
+        self.put("aggregation", account=account, owner=owner, statement=statement)
+
+    def aggregation_ended(self: Rows, account: str, **_: Any) -> None:
+        self.rows["aggregation"].pop((account,))
+
+    def payment_joined(self: Rows, **payment: Any) -> None:
+        plan, number = payment["plan"], payment["payment"]
+        assert self.get("run", plan)["joint"] == number
+        self.change("run", plan, joint=number + 1)
+        self.put("joint_payment", **payment)
+        for n in payment["instructions"]:
+            self.change("instruction", plan, int(n), joint=number)
+
+    def instructions_sent(self: Rows, plan: str, sent: str, instructions: list[str],
+                          **_: Any) -> None:  # fmt: skip
+        for n in instructions:
+            self.change("instruction", plan, int(n), status="sent", sent=sent)
 
     def instruction_accepted(self: Rows, plan: str, n: int, **_: Any) -> None:
         self.change("instruction", plan, n, status="accepted")
@@ -234,7 +253,7 @@ class ClearingFolds:
         for row in sorted(rows, key=lambda row: int(row["n"])):
             if row["voucher"] == head["voucher"] and fed.intersection(row["after"]):
                 fed.add(str(row["n"]))
-                if row["status"] in ("pending", "accepted", "rejected"):
+                if row["status"] in ("pending", "sent", "accepted", "rejected"):
                     over.append(row)
         in_parts, left = any(row["parts"] for row in over), int(head["amount"])
         if voucher.get("hop_risk") == "holder" and head["payer"] != voucher["debtor"]:
@@ -313,7 +332,7 @@ class ClearingFolds:
         for row in sorted(rows, key=lambda row: int(row["n"])):
             if row["status"] == "posted" or (row["after"] and left.issuperset(row["after"])):
                 left.add(str(row["n"]))
-            elif row["status"] in ("pending", "accepted") or (
+            elif row["status"] in ("pending", "sent", "accepted") or (
                 row["status"] == "rejected" and row["after"]
             ):
                 self.expire(row)

@@ -47,6 +47,7 @@ def tell_clearing(world: World) -> tuple[Adopted, Adopted, Adopted]:
         "instructions": len(drawn),
     }
     world.do("core", "clearing.approve", body, re=first.sid)
+    _send(world, first, undone)
     _report(world, first, "accepted", undone)
     unpaid = [each for each in of.values() if each.remittance == "UNPAID"]
     left = (*stuck, refused.n, unheard.n, *(each.n for each in unpaid))
@@ -66,6 +67,33 @@ def tell_clearing(world: World) -> tuple[Adopted, Adopted, Adopted]:
     _break(world, first, to_s3, to_factor, to_trust, undone)
     _come_back(world, first, *(each for each in of.values() if each.remittance == "CARRIED"))
     return first, less, rest
+
+
+def _send(world: World, plan: Adopted, single: Instruction) -> None:
+    """Has S1 agree to joint payments, and a file with one go to the bank, twice."""
+    account = world.accounts["s1"]
+    world.do("s1", "payee.aggregate", {"account": account, "agreed": True})
+    jointly = [
+        order
+        for order in plan.instructions
+        if order.payee_account == account and order.remittance in ("TOLD", "DEALT")
+    ]
+    amount = sum(int(order.amount) for order in jointly)
+    numbers: list[Json] = [order.n for order in jointly]
+    joint: Json = {"payment": 0, "instructions": numbers, "amount": str(amount)}
+    body: dict[str, Json] = {
+        "bank": world.ids["bank"],
+        "digest": DIGEST,
+        "format": "pain.001.001.09",
+        "message_id": "TS1",
+        "instructions": [single.n],
+        "joint": [joint],
+        "total": str(amount + int(single.amount)),
+    }
+    world.do("operator", "clearing.send", body, re=plan.sid)
+    again: dict[str, Json] = {"again": "FILE-LOST", "message_id": "TS2"}
+    world.do("operator", "clearing.send", {**body, **again}, re=plan.sid)
+    world.do("s1", "payee.aggregate", {"account": account, "agreed": False})
 
 
 def _divide(world: World) -> Adopted:

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from clearing.journal import format_decimal
+from clearing.plaintext import format_decimal
 from registry.money import format_yuan
 from tests.demonstration import Demo
 

@@ -17,7 +17,7 @@ from tests.scenario import GOOD, Draft, cast_world, refusal
 
 OPERATORS_OWN = {
     "clock.set", "policy.publish", "calendar.publish", "clearing.plan", "clearing.report",
-    "clearing.apportion", "clearing.close", "clearing.reroute", "clearing.top-up",
+    "clearing.apportion", "clearing.close", "clearing.send", "clearing.reroute", "clearing.top-up",
     "key.add", "key.revoke", "key.recover", "party.policy", "approve", "disapprove",
 }  # fmt: skip
 """Of the ledger's running, and of its own keys and people."""

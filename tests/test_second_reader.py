@@ -30,8 +30,8 @@ TABLES = (
     "revocation", "withheld", "notice", "early", "financing", "stage", "lot", "voucher_number",
     "voucher", "mandate", "account", "party", "approval_rule", "inbox", "deadline",
     "state_request", "bucket", "history", "committed", "invoice", "backing", "debtor", "exposure",
-    "issuance_stop", "voiding", "fund", "run", "instruction", "debit_list", "order",
-    "obligation", "hop", "balance",
+    "issuance_stop", "voiding", "fund", "run", "instruction", "debit_list", "aggregation",
+    "joint_payment", "order", "obligation", "hop", "balance",
 )  # fmt: skip
 KEYS = {
     "issuance_stop": ["party", "reason"],
@@ -42,7 +42,8 @@ KEYS = {
     "voucher_number": ["debtor", "voucher_no"], "deadline": ["at", "kind", "id"],
     "state_request": ["at"], "bucket": ["family", "bucket"], "run": ["plan"],
     "history": ["family", "bucket"], "committed": ["row"],
-    "instruction": ["plan", "n"], "order": ["lot"], "balance": ["account"],
+    "instruction": ["plan", "n"], "aggregation": ["account"], "order": ["lot"],
+    "joint_payment": ["plan", "payment"], "balance": ["account"],
     "debit_list": ["plan", "account"],
     "obligation": ["sort", "plan", "n"], "hop": ["voucher", "party"], "invoice": ["fingerprint"],
     "inbox": ["party"], "withheld": ["transfer"],

@@ -13,7 +13,7 @@ from pathlib import Path
 from api.answers import Result
 from api.cli.bank_book import AddressBook, Instructed, Sent, instructions_of
 from api.cli.screen import Reader
-from clearing.model import InstructionStatus
+from clearing.model import OPEN, InstructionRecord, InstructionStatus
 from clearing.rails.batchfile import read_reply
 from clearing.rails.errors import BankFileError
 from clearing.rails.findings import Expected, Ignored, Matched, Outcome, Passed, Report, Unmatched
@@ -23,9 +23,11 @@ from clearing.rails.mapping import Mapping as BankMapping
 from clearing.rails.matching import match
 from clearing.rails.messages import Item, Message, Side, Status
 from clearing.rails.references import (
+    JOINT_FROM,
     find_instruction,
     index_plans,
     instruction_id,
+    joint_number,
     parse_instruction_id,
 )
 from registry.errors import MalformedError
@@ -210,7 +212,11 @@ class Matching:
 
     def _note(self, file: BankFile, matched: Matched) -> None:
         """Keeps what is for people, and learns the references of what is posted."""
-        reported = {instruction_id(plan, item.instruction) for plan, item in file.reported}
+        reported = {
+            name
+            for plan, item in file.reported
+            for name in _names(self._awaited[plan][item.instruction])
+        }
         file.unmatched = matched.unmatched
         file.ignored = tuple(
             each
@@ -225,20 +231,25 @@ class Matching:
             for message in file.messages
         ]
         for instruction in self._references.learn(good, self._is_posted):
-            of = self._of(instruction)
-            if of is not None:
+            for of in self._of(instruction):
                 reference = self._references.get(instruction)
                 self._awaited[of.plan][of.n] = replace(of, reference=reference)
 
-    def _of(self, instruction: str) -> Expected | None:
-        """Returns an instruction that is loaded, by its id."""
+    def _of(self, instruction: str) -> list[Expected]:
+        """Returns the instructions that are loaded of an id: itself, or what one payment pays."""
         found = find_instruction(instruction, self._plans)
-        return None if found is None else self._awaited.get(found[0], {}).get(found[1])
+        if found is None:
+            return []
+        plan, n = found
+        rows = self._awaited.get(plan, {})
+        if n < JOINT_FROM:
+            return [rows[n]] if n in rows else []
+        return [each for each in rows.values() if each.joint == n - JOINT_FROM]
 
     def _is_posted(self, instruction: str) -> bool:
-        """Tells whether an instruction is posted now."""
-        of = self._of(instruction)
-        return of is not None and of.status == InstructionStatus.POSTED
+        """Tells whether an instruction, or all that one payment pays, is posted now."""
+        found = self._of(instruction)
+        return bool(found) and all(of.status == InstructionStatus.POSTED for of in found)
 
     def _named(self, file: BankFile) -> list[Sid]:
         """Returns the plans that a file may be about, by what it names and what it answers."""
@@ -281,7 +292,9 @@ class Matching:
             payee_number=self._number(record.payee_account, record.bank),
             after=after,
             status=record.status,
-            reference=self._references.get(instruction_id(record.plan, record.n)),
+            reference=self._references.get(_id_at_bank(record)),
+            joint=record.joint,
+            lots=len(record.lots),
         )
 
     def _number(self, account: Sid, bank: PartyId) -> str:
@@ -299,8 +312,20 @@ class Matching:
                 for n in sorted(rows):
                     if fallen.intersection(rows[n].after):
                         fallen.add(n)
-                        if rows[n].status in ("pending", "accepted"):
+                        if rows[n].status in OPEN:
                             rows[n] = replace(rows[n], status="expired")
+
+
+def _id_at_bank(record: InstructionRecord) -> str:
+    """Returns the id of the payment that an instruction went out in."""
+    joint = record.joint
+    return instruction_id(record.plan, record.n if joint is None else joint_number(joint))
+
+
+def _names(of: Expected) -> set[str]:
+    """Returns the ids at banks by which something may be said of an instruction."""
+    own = {instruction_id(of.plan, of.n)}
+    return own if of.joint is None else {*own, instruction_id(of.plan, joint_number(of.joint))}
 
 
 def summed(outcomes: Iterable[tuple[Sid, Outcome]]) -> Mapping[str, tuple[int, int]]:

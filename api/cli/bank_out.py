@@ -5,12 +5,8 @@ Beside each file a note says which instructions it holds: what stands in a note 
 written a second time, and the answers to the file are read with it.
 """
 
-import os
-import shutil
-import tempfile
 from base64 import b32encode
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Annotated, Final
@@ -18,23 +14,23 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
-from api.cli.bank_book import AddressBook, Instructed, Sent, instructions_of, sent_files
-from api.cli.common import USAGE, AsJson, print_json, talk
-from api.cli.connect import LogKey, Party, ReadKey, Url
-from api.cli.lots import reader
+from api.answers import RefusedError
+from api.cli.bank_book import AddressBook, Instructed, instructions_of, sent_files
+from api.cli.bank_orders import Order, Orders, Recorder, Written, is_out, keep, name_of, too_early
+from api.cli.common import USAGE, AsJson, print_json, talk, told
+from api.cli.connect import LogKey, Party, ReadKey, Url, open_client, refused
 from api.cli.screen import Reader, out, show_facts, show_table
+from api.client import Client
 from api.words import Words
-from clearing.model import InstructionStatus
+from clearing.model import UNANSWERED
 from clearing.rails.batchfile import write_batch
 from clearing.rails.errors import BankFileError
 from clearing.rails.mapping import Field, read_mapping
 from clearing.rails.mapping import Mapping as BankMapping
 from clearing.rails.pain001 import write_pain001
-from clearing.rails.payments import Payment, SentFile
-from clearing.rails.references import instruction_id, plan_reference
+from clearing.rails.payments import Payment
 from registry.calendars import parse_offset
 from registry.canonical import Json, format_json, sha256
-from registry.ids import PartyId, Sid
 from registry.money import format_yuan
 
 PAIN_001: Final = "pain.001"
@@ -53,6 +49,13 @@ Book = Annotated[
     Path | None,
     typer.Option("--book", help="Details of accounts that you cannot open: JSON, by account id."),
 ]
+Again = Annotated[
+    str, typer.Option("--again", help="Send again what no bank has answered, for this reason.")
+]
+SignIt = Annotated[bool, typer.Option("--sign", help="Record each file in the log.")]
+MayKey = Annotated[
+    Path | None, typer.Option("--key", envvar="TALLYSTICK_KEY", help="Your key, to sign with.")
+]
 OneBank = Annotated[str, typer.Option("--bank", help="Only the file for this bank.")]
 
 HEADS: Final[Mapping[str, Words]] = {
@@ -64,35 +67,6 @@ HEADS: Final[Mapping[str, Words]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """A payment file, and the instructions in it."""
-
-    bank: PartyId
-    file: SentFile
-    rows: tuple[Instructed, ...]
-    name: str
-
-    @property
-    def total_minor(self) -> int:
-        """What its payments come to, in fen."""
-        return sum(row.record.amount for row in self.rows)
-
-    def note(self) -> Sent:
-        """Returns what stands beside it."""
-        return Sent(
-            plan=self.rows[0].record.plan,
-            bank=self.bank,
-            format=self.file.format,
-            message_id=self.file.message_id,
-            file=self.name,
-            digest=self.file.digest,
-            count=len(self.rows),
-            total=str(self.total_minor),
-            batches={batch.batch: batch.instructions for batch in self.file.batches},
-        )
-
-
 def export(
     plan: Plan,
     format_: Format,
@@ -101,47 +75,72 @@ def export(
     party: Party,
     read_key: ReadKey,
     log_key: LogKey,
+    key: MayKey = None,
     book: Book = None,
     bank: OneBank = "",
+    again: Again = "",
+    sign: SignIt = False,
     as_json: AsJson = False,
 ) -> None:
     """Writes a plan's instructions as payment files 付款文件, one for each bank of payers.
 
     What goes out is pending, stands in no file of the directory, is on no list that its debtor
     has still to approve, and has what comes before it posted, or earlier in the same file. The
-    rest waits for a later call.
+    rest waits for a later call. With --sign each file is recorded in the log, and pays several
+    instructions at once where their payee agreed.
     """
-    with reader(url, log_key, party, read_key) as ask:
-        rows = instructions_of(ask, plan)
-        if not rows:
-            talk.print("no instruction of this plan is yours to see")
-            raise typer.Exit(USAGE)
-        earlier = {each for sent in sent_files(directory) for each in sent.instructions}
-        maker = _Maker(ask, AddressBook(ask, book), _mapping(format_), rows, party=party)
-        if maker.mapping is not None and not bank and len({row.payer_bank for row in rows}) > 1:
-            talk.print("a mapping is one bank's, and the payers have several: name it by --bank")
-            raise typer.Exit(USAGE)
-        written = maker.files(earlier, bank=bank)
-        if written:
-            _keep(directory, written)
-        _tell(ask, rows, written, earlier, as_json=as_json)
+    if (sign and key is None) or (again and not sign):
+        talk.print("--sign needs --key, and --again needs --sign")
+        raise typer.Exit(USAGE)
+    with (
+        told(),
+        open_client(
+            url, log_key, party=party, key=key if sign else None, read_key=read_key
+        ) as client,
+    ):
+        try:
+            ask = Reader(client, party)
+            rows = instructions_of(ask, plan)
+            if not rows:
+                talk.print("no instruction of this plan is yours to see")
+                raise typer.Exit(USAGE)
+            mapping = _mapping(format_)
+            banks = {row.payer_bank for row in rows}
+            if mapping is not None and not bank and len(banks) > 1:
+                talk.print(
+                    "a mapping is one bank's, and the payers have several: name it by --bank"
+                )
+                raise typer.Exit(USAGE)
+            earlier = {each for sent in sent_files(directory) for each in sent.instructions}
+            maker = _Maker(ask, AddressBook(ask, book), mapping, rows, party=party)
+            maker.choose(again=bool(again), is_joined=sign)
+            written = maker.files(earlier, bank=bank)
+            if written:
+                recorded = Recorder(client, party, again=again) if sign else None
+                keep(directory, written, recorded)
+            _tell(ask, rows, written, earlier, as_json=as_json)
+        except RefusedError as error:
+            raise refused(error) from None
 
 
 def hand_over(
-    ask: Reader, plan: str, *, format_: str, directory: Path, book: Path | None, party: str
+    client: Client, plan: str, *, format_: str, directory: Path, book: Path | None, party: str
 ) -> int:
-    """Writes what can go out of a plan now, and returns how many payments that is.
+    """Records and writes what can go out of a plan now; returns how many instructions that is.
 
     Raises:
+        RefusedError: The registry does not take that a file goes out.
         RegistryError: Something cannot be written; nothing has been.
         OSError: The same.
     """
+    ask = Reader(client, party)
     rows = instructions_of(ask, plan)
     earlier = {each for sent in sent_files(directory) for each in sent.instructions}
     maker = _Maker(ask, AddressBook(ask, book), _mapping(format_), rows, party=party)
+    maker.choose(again=False, is_joined=True)
     written = maker.files(earlier, bank="")
     if written:
-        _keep(directory, written)
+        keep(directory, written, Recorder(client, party, again=""))
     return sum(len(each.rows) for each in written)
 
 
@@ -163,17 +162,28 @@ class _Maker:
         party: str,
     ) -> None:
         """Looks up the day, the hour and who sends."""
-        self._ask, self._book, self.mapping = ask, book, mapping
-        self._rows = rows
+        self._ask, self._book, self._mapping = ask, book, mapping
+        self._rows, self._orders = rows, Orders(rows)
+        plan = rows[0].record.plan
+        runs = ask.rows("/v1/clearing/runs", limit=100)
+        self._run = next(run for run in runs if run["plan"] == plan)
         ledger = ask.get("/v1/ledger")
         zone = timezone(timedelta(minutes=parse_offset(ledger["zone"])))
         self._created = datetime.fromtimestamp(ledger["time"] / 1000, UTC).astimezone(zone)
-        plan = rows[0].record.plan
-        runs = ask.rows("/v1/clearing/runs", limit=100)
-        pay_on = next(str(run["pay_on"]) for run in runs if run["plan"] == plan)
+        pay_on = str(self._run["pay_on"])
         # Nobody carries out yesterday what is late.
         self._on = max(date.fromisoformat(pay_on), self._created.date())
         self._initiator = ask.name(party)
+
+    def choose(self, *, again: bool, is_joined: bool) -> None:
+        """Looks up what more may go out: what was sent before, and what goes as one payment."""
+        listed = self._ask.rows("/v1/clearing/aggregations", limit=100) if is_joined else ()
+        self._orders = Orders(
+            self._rows,
+            following=int(self._run["joint"]),
+            agreed={str(row["account"]) for row in listed},
+            again=again,
+        )
 
     def files(self, earlier: Iterable[str], *, bank: str) -> list[Written]:
         """Returns the files that are to be written now.
@@ -181,33 +191,36 @@ class _Maker:
         Raises:
             RegistryError: Something cannot be written; nothing has been.
         """
-        sent = {*earlier}
+        out_already, early = {*earlier}, set[str]()
         while True:
             written = [
                 self._file(group)
-                for group in _groups(_going(self._rows, sent, self._place), self._place)
+                for group in self._orders.going(out_already, self._place, early=early)
                 if bank in ("", group[0].payer_bank)
             ]
-            early = {each for file in written for each in _too_early(file)}
-            if not early:
+            more = {each for file in written for each in too_early(file)}
+            if not more:
                 return written
             # A bank's batches would pay these before their money is there: next time.
-            sent |= early
+            early |= more
 
     def _place(self, row: Instructed) -> Hashable:
         """Returns what has a file of its own: a bank, or the account that a header names."""
-        frames = () if self.mapping is None else self.mapping.payment
+        frames = () if self._mapping is None else self._mapping.payment
         columns = (*frames.header, *frames.trailer) if frames else ()
         is_of_payer = any(column.field in _OF_PAYER for column in columns)
         return (row.payer_bank, row.record.payer_account if is_of_payer else "")
 
-    def _file(self, rows: Sequence[Instructed]) -> Written:
+    def _file(self, orders: Sequence[Order]) -> Written:
         """Writes one file, in memory."""
-        payments = [self._payment(row) for row in rows]
+        payments = [self._payment(order) for order in orders]
+        # What goes again is another file, which the bank has not had.
+        sent = sorted({str(row.record.sent) for order in orders for row in order.rows})
         named: list[Json] = [f"{each.instruction} {each.amount_minor}" for each in payments]
-        digest = sha256(format_json([rows[0].payer_bank, *named]))
+        named += [each for each in sent if each != "None"]
+        digest = sha256(format_json([orders[0].payer_bank, *named]))
         message_id = f"TS{b32encode(digest).decode()[:26]}"
-        if self.mapping is None:
+        if self._mapping is None:
             file = write_pain001(
                 payments,
                 message_id=message_id,
@@ -216,118 +229,26 @@ class _Maker:
             )
             ending = "xml"
         else:
-            file = write_batch(payments, self.mapping, message_id=message_id)
-            ending = "csv" if self.mapping.layout == "csv" else "txt"
+            file = write_batch(payments, self._mapping, message_id=message_id)
+            ending = "csv" if self._mapping.layout == "csv" else "txt"
         if sorted(file.instructions) != sorted(each.instruction for each in payments):
             raise BankFileError(what=message_id, reason="does not hold what it was made of")
         name = f"{message_id}.{ending}"
-        return Written(bank=rows[0].payer_bank, file=file, rows=tuple(rows), name=name)
+        return Written(bank=orders[0].payer_bank, file=file, orders=tuple(orders), name=name)
 
-    def _payment(self, row: Instructed) -> Payment:
-        """Returns an instruction as the payer's bank is told of it."""
-        record = row.record
+    def _payment(self, order: Order) -> Payment:
+        """Returns an order as the payer's bank is told of it."""
+        record = order.rows[0].record
         return Payment(
             plan=record.plan,
-            n=record.n,
-            payer=self._book.details(record.payer_account, bank=row.payer_bank),
+            n=order.number,
+            payer=self._book.details(record.payer_account, bank=order.payer_bank),
             payee=self._book.details(record.payee_account, bank=record.bank),
-            amount_minor=record.amount,
-            remittance=record.remittance,
+            amount_minor=order.amount_minor,
+            remittance=order.remittance,
             authority=record.authority,
             on=self._on,
         )
-
-
-def _going(
-    rows: Sequence[Instructed], sent: Iterable[str], place: Callable[[Instructed], Hashable]
-) -> list[Instructed]:
-    """Returns what may go out now, by number: its money is there, or comes by the same file."""
-    done = {str(row.record.n) for row in rows if row.record.status == InstructionStatus.POSTED}
-    out_already = {*sent}
-    going: dict[str, Hashable] = {}
-    chosen: list[Instructed] = []
-    for row in rows:
-        record = row.record
-        if record.status != InstructionStatus.PENDING or row.is_held or _id(row) in out_already:
-            continue
-        here = place(row)
-        if row.is_ready or all(n in done or going.get(n) == here for n in record.after):
-            going[str(record.n)] = here
-            chosen.append(row)
-    return chosen
-
-
-def _groups(
-    rows: Iterable[Instructed], place: Callable[[Instructed], Hashable]
-) -> list[list[Instructed]]:
-    """Groups instructions by the file that they go into."""
-    grouped: dict[Hashable, list[Instructed]] = {}
-    for row in rows:
-        grouped.setdefault(place(row), []).append(row)
-    return [*grouped.values()]
-
-
-def _too_early(written: Written) -> list[str]:
-    """Returns what stands in a file before that which brings its money."""
-    order = {each: place for place, each in enumerate(written.file.instructions)}
-    ids = {str(row.record.n): _id(row) for row in written.rows}
-    return [
-        _id(row)
-        for row in written.rows
-        if any(order[ids[n]] > order[_id(row)] for n in row.record.after if n in ids)
-    ]
-
-
-def _id(row: Instructed) -> str:
-    """Returns an instruction's id at banks."""
-    return instruction_id(row.record.plan, row.record.n)
-
-
-# --- On disk --------------------------------------------------------------------------
-
-
-def _keep(directory: Path, written: Sequence[Written]) -> None:
-    """Writes files and notes into a new directory: all of them or none, over nothing.
-
-    Raises:
-        OSError: It cannot be written, or is there already.
-    """
-    files: dict[str, bytes] = {}
-    for each in written:
-        files[each.name] = each.file.data
-        files[f"{each.file.message_id}.json"] = msgspec.json.encode(each.note()) + b"\n"
-    directory.mkdir(parents=True, exist_ok=True)
-    target = directory / _name(written)
-    # Names and numbers of accounts are nobody else's business: the directory is the caller's.
-    temporary = Path(tempfile.mkdtemp(prefix=".export-", dir=directory))
-    try:
-        for name, data in files.items():
-            with (temporary / name).open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        _sync(temporary)
-        temporary.rename(target)
-    except OSError:
-        shutil.rmtree(temporary)
-        raise
-    _sync(directory)
-
-
-def _name(written: Sequence[Written]) -> str:
-    """Returns the name of the directory of some files, which follows from what is in them."""
-    messages = "".join(each.file.message_id for each in written)
-    digest = b32encode(sha256(messages.encode())).decode()[:8]
-    return f"{plan_reference(Sid(written[0].rows[0].record.plan))[:8]}-{digest}"
-
-
-def _sync(directory: Path) -> None:
-    """Makes the names in a directory survive a crash."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 # --- For people -----------------------------------------------------------------------
@@ -342,22 +263,22 @@ def _tell(
     as_json: bool,
 ) -> None:
     """Prints each file's digest and sums, and where the plan's other instructions are."""
-    now = {_id(row) for each in written for row in each.rows}
+    now = {row.record.n for each in written for row in each.rows}
     before = {*earlier}
-    pending = [row for row in rows if row.record.status == InstructionStatus.PENDING]
-    left = [row for row in pending if _id(row) not in now]
+    pending = [row for row in rows if row.record.status in UNANSWERED]
+    left = [row for row in pending if row.record.n not in now]
     parts: tuple[tuple[str, Words, list[Instructed]], ...] = (
-        ("written", ("本次写入", "written now"), [row for row in pending if _id(row) in now]),
-        ("sent", ("已在文件中", "in earlier files"), [row for row in left if _id(row) in before]),
-        ("waits", ("待前序入账", "wait"), [row for row in left if _id(row) not in before]),
+        ("written", ("本次写入", "written now"), [row for row in pending if row.record.n in now]),
+        ("sent", ("已在文件中", "in earlier files"), [row for row in left if is_out(row, before)]),
+        ("waits", ("待前序入账", "wait"), [row for row in left if not is_out(row, before)]),
         (
             "answered",
             ("已有回报", "answered"),
-            [row for row in rows if row.record.status != InstructionStatus.PENDING],
+            [row for row in rows if row.record.status not in UNANSWERED],
         ),
         ("all", ("合计", "all that you see"), [*rows]),
     )
-    name = _name(written) if written else ""
+    name = name_of(written) if written else ""
     if as_json:
         figures = {key: {"count": len(found), "total": _sum(found)} for key, _, found in parts}
         notes = [msgspec.to_builtins(each.note()) for each in written]

@@ -225,7 +225,7 @@ class Keeper:
         if self._directory is None:
             return
         count = hand_over(
-            Reader(self._client, self._party),
+            self._client,
             plan,
             format_=self._format,
             directory=self._directory,

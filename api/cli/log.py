@@ -9,6 +9,7 @@ from api.cli.common import print_json, talk, told
 from api.cli.connect import LogKey, Party, ReadKey, Url, open_client, refused
 from api.client import Client, RefusedError
 from api.files import read_entries, size_of, write_journal
+from clearing.plaintext import Style
 from registry.calendars import parse_offset
 from registry.checkpoint import open_checkpoint
 from registry.errors import InvariantBrokenError
@@ -69,11 +70,12 @@ def prove(
 def journal(
     directory: Annotated[Path, typer.Argument(help="An export that was audited.")],
     zone: Annotated[str, typer.Option(help="The ledger's zone.")] = "+08:00",
+    style: Annotated[Style, typer.Option("--format", help="Who reads it.")] = Style.HLEDGER,
 ) -> None:
-    """Prints the journal of every claim and payment, for hledger."""
+    """Prints the journal of every claim and payment, for hledger or beancount."""
     with told():
-        files = DirectoryFiles(directory)
-        print(write_journal(files.read, offset_minutes=parse_offset(zone)), end="")
+        files, offset = DirectoryFiles(directory), parse_offset(zone)
+        print(write_journal(files.read, offset_minutes=offset, style=style), end="")
 
 
 COMMANDS = (

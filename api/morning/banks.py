@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from api.morning.piles import Line, Morning, Pile, first
-from clearing.model import INSTRUCTIONS, RUNS, InstructionStatus, Run, RunStatus
+from clearing.model import INSTRUCTIONS, OPEN, RUNS, UNANSWERED, Run, RunStatus
 from registry.model import ACCOUNTS
 
 
@@ -24,7 +24,7 @@ def batches(morning: Morning) -> Pile | None:
         for bank, status, count, total in found:
             if bank != morning.caller.party:
                 continue
-            is_pending = status == InstructionStatus.PENDING
+            is_pending = status in UNANSWERED
             lines.append(Line(id=run.plan, count=count, amount=total, on=run.pay_on, note=status))
             waiting += count if is_pending else 0
             amount += total if is_pending else 0
@@ -75,6 +75,6 @@ def received(morning: Morning) -> Pile | None:
         for (day, party, status), total in sorted(sums.items())
     )
     due = sum(sums.values())
-    missing = sum(t for (_, _, s), t in sums.items() if s == InstructionStatus.PENDING)
+    missing = sum(t for (_, _, s), t in sums.items() if s in OPEN)
     facts = {"received": str(due - missing), "missing": str(missing)}
     return Pile(kind="received", count=len(sums), amount=due, lines=lines, facts=dict(facts))

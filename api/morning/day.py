@@ -15,7 +15,14 @@ from api.morning.banks import open_runs
 from api.morning.piles import LOOKED_MAX, OWED, Line, Morning, Pile, first, owed
 from clearing.day import Timetable, hour_of, timetable
 from clearing.delays import delays_of, hops_of
-from clearing.model import DEBIT_LISTS, FUNDS, INSTRUCTIONS, RUNS, DebitList, FundStatus, Run
+from clearing.handed import DEBIT_LISTS, DebitList
+from clearing.model import (
+    FUNDS,
+    INSTRUCTIONS,
+    RUNS,
+    FundStatus,
+    Run,
+)
 from registry.batch import Batch
 from registry.calendars import parse_date
 from registry.ids import PartyId

@@ -18,8 +18,9 @@ from api.reconciling import reconciliation_of
 from api.requests import GUARDS, CallerOf, ServiceOf, answer
 from api.routes.lists import ListingOf, LongListingOf, everybody
 from api.service import Service
-from api.visibility import sees_instruction, sees_obligation, sees_payees_part
+from api.visibility import sees_aggregation, sees_instruction, sees_obligation, sees_payees_part
 from clearing.certificate import certificate_of
+from clearing.handed import AGGREGATIONS
 from clearing.model import (
     FUNDS,
     INSTRUCTIONS,
@@ -271,6 +272,12 @@ async def explain_lot(service: ServiceOf, caller: CallerOf, lot: str) -> JSONRes
     if found is None:
         raise NotFoundError(what="clearing of lot", name=lot)
     return answer(found)
+
+
+@router.get("/aggregations", operation_id="clearing.aggregations")
+async def list_aggregations(listing: ListingOf) -> JSONResponse:
+    """Lists the accounts into which one payment may pay several instructions, as payees agreed."""
+    return await listing.of(AGGREGATIONS, sees_aggregation)
 
 
 @router.get("/obligations", operation_id="clearing.obligations")

@@ -9,7 +9,7 @@ from api.clearing_days import debits_on, list_to_approve, sees_list
 from api.keeping import day_of
 from api.requests import GUARDS, CallerOf, ServiceOf, answer
 from api.routes.lists import ListingOf
-from clearing.model import DEBIT_LISTS
+from clearing.handed import DEBIT_LISTS
 
 router = APIRouter(prefix="/v1/clearing", dependencies=GUARDS)
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from clearing.rails.findings import Expected, Ignored, Reason
 from clearing.rails.messages import Status
+from registry.ids import Sid
 
 Blocked = dict[tuple[str, Status], Ignored | Reason]
 """By instruction and status, why it is not reported."""
@@ -21,9 +22,9 @@ def blocked(awaited: Iterable[Expected], heard: Mapping[str, Collection[Status]]
         awaited: The instructions, with what the ledger shows of them.
         heard: What is to be reported of them, by id.
     """
-    # An instruction comes after smaller numbers of its plan.
-    ordered = sorted(awaited, key=lambda of: (of.plan, of.n))
-    posted = {(of.plan, of.n) for of in ordered if of.status == "posted"}
+    # An instruction comes after smaller numbers of its plan, and so does what pays several.
+    ordered = sorted(awaited, key=lambda of: (of.plan, of.each[-1].n))
+    posted = {each for of in ordered for each in _numbers(of) if of.status == "posted"}
     fallen: set[tuple[str, int]] = set()
     found: Blocked = {}
     for of in ordered:
@@ -31,18 +32,24 @@ def blocked(awaited: Iterable[Expected], heard: Mapping[str, Collection[Status]]
         before = [(of.plan, n) for n in of.after]
         if not fallen.isdisjoint(before):
             # It expires with the rejection of what was to bring its money.
-            fallen.add((of.plan, of.n))
+            fallen |= _numbers(of)
             if Status.REJECTED in said:
                 found[of.instruction, Status.REJECTED] = Ignored.FOLLOWS
         elif Status.REJECTED in said and not before:
-            fallen.add((of.plan, of.n))
+            fallen |= _numbers(of)
         if Status.POSTED in said:
             if posted.issuperset(before):
-                posted.add((of.plan, of.n))
+                posted |= _numbers(of)
             else:
                 found.update({(of.instruction, status): Ignored.WAITS for status in said})
-    spent = {(of.plan, n) for of in ordered if (of.plan, of.n) in posted for n in of.after}
+    paid = (of for of in ordered if not posted.isdisjoint(_numbers(of)))
+    spent = {(of.plan, n) for of in paid for n in of.after}
     for of in ordered:
-        if (of.plan, of.n) in spent and Status.RETURNED in heard.get(of.instruction, ()):
+        if not spent.isdisjoint(_numbers(of)) and Status.RETURNED in heard.get(of.instruction, ()):
             found[of.instruction, Status.RETURNED] = Reason.MONEY_SPENT
     return found
+
+
+def _numbers(of: Expected) -> set[tuple[Sid, int]]:
+    """Returns the instructions of what is awaited, by plan and number."""
+    return {(each.plan, each.n) for each in of.each}

@@ -11,11 +11,12 @@ Source: reference 5.3 (4) and (5), notes 5 and 20.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from clearing.rails.cascade import blocked
 from clearing.rails.findings import (
+    MIXED,
     UNSPECIFIED,
     Expected,
     Ignored,
@@ -23,8 +24,10 @@ from clearing.rails.findings import (
     Outcome,
     Passed,
     Reason,
-    Report,
+    Told,
     Unmatched,
+    jointly,
+    reports_of,
 )
 from clearing.rails.messages import Item, Message, Side, Status, Verdict
 from clearing.rails.payments import CURRENCY, SentFile
@@ -32,11 +35,9 @@ from clearing.rails.references import parse_instruction_id
 from registry.errors import MalformedError
 from registry.ids import PartyId, Sid
 
-ITEMS_MAX: Final = 48
-"""Items of one report (see `clearing.rules.reports`)."""
-
 _KNOWN: Final[Mapping[str, frozenset[Status]]] = {
     "pending": frozenset(),
+    "sent": frozenset(),
     "accepted": frozenset({Status.ACCEPTED}),
     "rejected": frozenset({Status.ACCEPTED, Status.REJECTED}),
     "expired": frozenset({Status.ACCEPTED, Status.REJECTED}),
@@ -49,8 +50,6 @@ _KNOWN: Final[Mapping[str, frozenset[Status]]] = {
 
 _CODE: Final = re.compile(r"[!-~]{1,64}")
 _CARRIED_OUT: Final = frozenset({"posted", "returned", "redirected"})
-_STAGES: Final = (Status.ACCEPTED, Status.REJECTED, Status.POSTED, Status.RETURNED)
-"""What comes after what: reports are signed in this order, with each instruction once in each."""
 
 
 class _Said(NamedTuple):
@@ -76,7 +75,8 @@ def match(
         bank: Who says it.
         sent: The payment files that it may be answering as a whole.
     """
-    matching = _Matching({each.instruction: each for each in awaited}, bank=bank, sent=sent)
+    named = {each.instruction: each for each in jointly(awaited)}
+    matching = _Matching(named, bank=bank, sent=sent)
     for message in messages:
         matching.hear(message)
     return matching.result()
@@ -183,20 +183,20 @@ class _Matching:
         for instruction, said in self._said.items():
             decided[instruction] = self._decide(self._awaited[instruction], said)
         stopped = blocked(self._awaited.values(), decided)
-        outcomes: dict[tuple[Sid, Status], list[Outcome]] = {}
+        outcomes: dict[tuple[Sid, Status], list[Told]] = {}
         for instruction, ends in decided.items():
             of = self._awaited[instruction]
             for status, told in ends.items():
                 match stopped.get((instruction, status)):
                     case None:
-                        outcome = _outcome(of, status, told.item)
-                        outcomes.setdefault((of.plan, status), []).append(outcome)
+                        found = Told(_outcomes(of, status, told.item), of.lots)
+                        outcomes.setdefault((of.plan, status), []).append(found)
                     case Ignored() as why:
                         self._pass(told, why)
                     case reason:
                         self._put(told, reason)
         return Matched(
-            reports=tuple(_reports(outcomes)),
+            reports=tuple(reports_of(outcomes)),
             unmatched=tuple(sorted(self._unmatched, key=_unmatched_order)),
             ignored=tuple(sorted(self._ignored, key=_ignored_order)),
         )
@@ -281,6 +281,8 @@ def _fault(item: Item, of: Expected, *, bank: PartyId) -> Reason | None:
     """Returns the first that is wrong with an item; None if it is the instruction's."""
     if item.status is Status.UNCLEAR:
         return Reason.UNCLEAR
+    if of.status == MIXED:
+        return Reason.PART_OF_IT
     number, keepers = _place_of(item, of)
     if bank not in keepers:
         return Reason.OTHER_BANK
@@ -326,28 +328,23 @@ def _again(first: _Said, other: _Said) -> Reason | None:
     return None if told[0] == told[1] else Reason.PAID_AGAIN
 
 
-def _outcome(of: Expected, status: Status, item: Item) -> Outcome:
-    """Returns what is reported of an instruction; what was not carried out has a reason."""
+def _outcomes(of: Expected, status: Status, item: Item) -> tuple[Outcome, ...]:
+    """Returns what is reported of each instruction; what was not carried out has a reason."""
     has_reason = status in (Status.REJECTED, Status.RETURNED)
-    return Outcome(
-        instruction=of.n,
-        status=status,
-        amount_minor=of.amount_minor,
-        reason=_code(item.reason) if has_reason else None,
+    return tuple(
+        Outcome(
+            instruction=each.n,
+            status=status,
+            amount_minor=each.amount_minor,
+            reason=_code(item.reason) if has_reason else None,
+        )
+        for each in of.each
     )
 
 
 def _code(reason: str | None) -> str:
     """Returns a bank's reason as a statement can have it: a code, and no prose."""
     return reason if reason is not None and _CODE.fullmatch(reason) else UNSPECIFIED
-
-
-def _reports(outcomes: Mapping[tuple[Sid, Status], list[Outcome]]) -> Iterator[Report]:
-    """Yields reports by plan and stage, with as many items as a statement may have."""
-    for plan, status in sorted(outcomes, key=lambda each: (each[0], _STAGES.index(each[1]))):
-        items = sorted(outcomes[plan, status], key=lambda item: item.instruction)
-        for start in range(0, len(items), ITEMS_MAX):
-            yield Report(plan=plan, items=tuple(items[start : start + ITEMS_MAX]))
 
 
 def _said_order(said: _Said) -> tuple[str, ...]:

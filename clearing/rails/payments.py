@@ -101,11 +101,11 @@ def details_of(book: AddressBook, account: Sid) -> AccountDetails:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """An instruction, as its payer's bank is told of it.
+    """An instruction, or several that are paid at once, as the payer's bank is told of it.
 
     Attributes:
         plan: Its plan.
-        n: Its number there.
+        n: Its number there, or that of a joint payment (see `rails.references`).
         payer: The account that is debited.
         payee: The account that is credited.
         amount_minor: Fen.

@@ -15,9 +15,9 @@ from typing import Final
 from clearing.drawn import end_waiting
 from clearing.errors import DayNotOverError, PlanDiffersError
 from clearing.fields import Tally
+from clearing.handed import DEBIT_LISTS
 from clearing.instructed import ask_instructions, known_run
 from clearing.model import (
-    DEBIT_LISTS,
     LAPSING,
     OBLIGATIONS,
     OPEN,

@@ -8,8 +8,11 @@ Source: docs/clearing.md, The clearing day; reference note 4.
 
 from clearing.errors import NothingToApproveError, PlanDiffersError
 from clearing.fields import Count, Sum
+from clearing.handed import DEBIT_LISTS, DebitList
 from clearing.instructed import known_run
-from clearing.model import DEBIT_LISTS, RUNS, DebitList
+from clearing.model import (
+    RUNS,
+)
 from registry.effects import Effect, Seal, Touch
 from registry.errors import InvariantBrokenError
 from registry.fields import BodyAmount, SidField

@@ -24,10 +24,10 @@ from clearing.errors import (
     OutOfOrderError,
 )
 from clearing.fields import Number
+from clearing.handed import DEBIT_LISTS
 from clearing.hops import ask_carried, freed, is_carried, paying_from
 from clearing.instructed import ask_behind, known_instruction, known_run
 from clearing.model import (
-    DEBIT_LISTS,
     INSTRUCTION_MOVES,
     INSTRUCTIONS,
     OBLIGATION_MOVES,

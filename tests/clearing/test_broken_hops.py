@@ -66,6 +66,7 @@ def pass_time(world: World, until: int) -> None:
         effects = timed.decide(View(world.rows, timed.reads(due, now)), due, now)
         seal = Seal(index=world.index, time=row.at, leaf_hash=bytes(32), statement="")
         apply(world.rows, effects, seal)
+        world.write(row.kind, effects, row.at)
 
 
 def by_payee(world: World, plan: Sid, name: str) -> list[InstructionRecord]:

@@ -9,7 +9,10 @@ import pytest
 
 from clearing.day import Timetable, hour_of, is_held
 from clearing.errors import DayNotOverError, NothingToApproveError, PlanDiffersError
-from clearing.model import DEBIT_LISTS, OBLIGATIONS, DebitList
+from clearing.handed import DEBIT_LISTS, DebitList
+from clearing.model import (
+    OBLIGATIONS,
+)
 from clearing.rules.closings import find_left
 from registry.canonical import Json
 from registry.credit import STOPS

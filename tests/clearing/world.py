@@ -1,6 +1,6 @@
 """A small ledger to clear: parties, accounts, mandates, and vouchers split by hand."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -298,15 +298,19 @@ class World:
         self.index += 1
         seal = Seal(index=self.index, time=time, leaf_hash=bytes(32), statement="")
         apply(self.rows, effects, seal)
+        self.write(kind.name, effects, time)
+        return statement.sid
+
+    def write(self, kind: str, effects: Sequence[Effect], time: int) -> None:
+        """Writes an entry down."""
         self.entries.append(
             {
                 "index": len(self.entries),
                 "time": time,
-                "kind": kind.name,
+                "kind": kind,
                 "effects": parse_object(format_effects(effects), what="effects"),
             }
         )
-        return statement.sid
 
 
 def gv01(world: World, *, route: Route = Route.TIERED, mandates: Iterable[str] = "") -> None:

@@ -4,13 +4,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace as changed
 
-from api.cli import bank_out
 from api.cli.bank_book import AddressBook, Instructed, instructions_of
 from api.cli.bank_match import BankFile, Matching, References
+from api.cli.bank_orders import Order, Orders, Written, too_early
 from api.cli.screen import Reader
 from clearing.rails.errors import BankFileError, DetailsMissingError
 from clearing.rails.findings import Ignored
@@ -47,7 +48,8 @@ def going(rows: list[Instructed], sent: tuple[str, ...] = (), *, apart: bool = F
     def place(row: Instructed) -> str:
         return row.record.payer_account if apart else ONE
 
-    return [row.record.n for row in bank_out._going(rows, sent, place)]
+    files = Orders(rows).going(sent, place)
+    return sorted(row.record.n for orders in files for order in orders for row in order.rows)
 
 
 class TestWhatGoesOut:
@@ -79,8 +81,51 @@ class TestWhatGoesOut:
         ids = [instruction_id(row.record.plan, row.record.n) for row in rows]
         batch = SentBatch(batch="1", instructions=(ids[1], ids[0], *ids[2:]))
         file = SentFile(format="x", message_id="x", data=b"", batches=(batch,))
-        written = bank_out.Written(bank=BANK, file=file, rows=tuple(rows), name="x")
-        assert bank_out._too_early(written) == [ids[1]]
+        orders = tuple(Order(rows=(row,)) for row in rows)
+        written = Written(bank=BANK, file=file, orders=orders, name="x")
+        assert too_early(written) == [ids[1]]
+
+
+class TestOnePayment:
+    """Of several instructions, where the payee agreed and the log will say so."""
+
+    def several(self, count: int, **changes: object) -> list[Instructed]:
+        """Returns instructions of one payer into one account."""
+        (first, *_) = instructed()
+        records = (changed(first.record, n=n, after=(), **changes) for n in range(count))
+        return [
+            Instructed(record=each, payer_bank=BANK, is_held=False, is_ready=True)
+            for each in records
+        ]
+
+    def orders(self, rows: list[Instructed], **more: Any) -> list[tuple[int | None, int]]:
+        """Returns number and size of each order of the one file."""
+        agreed = {rows[0].record.payee_account} if more.pop("agreed", True) else set()
+        files = Orders(rows, agreed=agreed, **more).going((), lambda _: ONE)
+        return [(each.payment, len(each.rows)) for (*orders,) in files for each in orders]
+
+    def test_is_of_as_many_as_one_report_can_tell_of(self) -> None:
+        assert self.orders(self.several(40)) == [(0, 16), (1, 16), (2, 8)]
+        assert self.orders(self.several(17), following=5) == [(None, 1), (5, 16)]
+
+    def test_is_nothing_without_the_payees_word(self) -> None:
+        assert self.orders(self.several(3), agreed=False) == [(None, 1)] * 3
+
+    def test_never_joins_other_ways_or_mandates(self) -> None:
+        rows = self.several(2)
+        for member in ("payer_account", "payee_account", "route", "authority"):
+            other = replace(rows[1], record=changed(rows[1].record, **{member: "other"}))
+            assert self.orders([rows[0], other]) == [(None, 1)] * 2
+
+    def test_keeps_its_instructions_when_it_goes_again(self) -> None:
+        sent = self.several(2, status="sent", sent="A" * 43, joint=0)
+        more = self.several(5)[2:]
+        assert self.orders([*sent, *more], following=1, again=True) == [(0, 2), (1, 3)]
+        assert self.orders([*sent, *more], following=1) == [(1, 3)]
+
+    def test_is_cut_into_files_of_which_a_statement_can_tell(self) -> None:
+        files = Orders(self.several(1_200)).going((), lambda _: ONE)
+        assert [len(orders) for orders in files] == [500, 500, 200]
 
 
 # --- Two banks ------------------------------------------------------------------------

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from clearing.rails.findings import Ignored, Matched, Outcome, Reason
+from clearing.rails.findings import ITEMS_MAX, Ignored, Matched, Outcome, Reason
 from clearing.rails.iso20022 import read_iso20022
-from clearing.rails.matching import ITEMS_MAX, match
+from clearing.rails.matching import match
 from clearing.rails.messages import Status
 from clearing.rails.pain001 import write_pain001
 from clearing.rails.payments import Payment

@@ -6,6 +6,7 @@ table takes a revision of its own.
 """
 
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from textwrap import dedent, indent, wrap
@@ -14,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
+from clearing.model import BALANCES
 from clearing.rulebook import RULEBOOK
 from registry.errors import StorageFailedError
 from registry.model import DEADLINES
@@ -26,6 +28,10 @@ from registry.store.sql import SqlStore, migrate, open_database
 from tests.postgres import ENGINES, Server
 from tests.registry.store.databases import empty_url, sqlite_url
 
+LAST = 2**63 - 1
+"""Until when a row that is live is so."""
+
+BALANCE = row_table(BALANCES, sa.MetaData()).sql
 MARK = "# --- Tables of rows, in the order in which batches read them"
 HERE = Path(migrations.__file__).parent
 
@@ -119,7 +125,10 @@ def test_migrating_postgresql_gives_the_schema_that_the_code_describes(postgres:
         text = postgres.dump_schema(name).replace(name, "schema")
         # A dump has a random word in its first and last commands.
         parts = [part for part in text.split("\n\n") if "restrict" not in part]
-        return sorted(part for part in parts if VERSION_TABLE not in part)
+        # What is of no table is the migration's alone.
+        return sorted(
+            part for part in parts if VERSION_TABLE not in part and "balance_" not in part
+        )
 
     assert dump(one.name) == dump(two.name)
     assert any('COLLATE pg_catalog."C"' in part for part in dump(one.name))
@@ -207,3 +216,55 @@ if __name__ == "__main__":
         raise SystemExit(indent(dedent(__doc__ or ""), ""))
     path, head, _ = split_0001()
     path.write_text(head + written())
+
+
+class TestEvenBooks:
+    """PostgreSQL refuses to commit books of which debits and credits differ."""
+
+    @pytest.fixture
+    def database(self, postgres: Server) -> Iterator[Database]:
+        """A migrated schema, with a ledger whose books are even."""
+        schema = postgres.fresh_schema()
+        migrate(schema.url)
+        opened = open_database(schema.url)
+        self.write(opened, ("bank:a", 5, 0), ("bank:b", 0, 5))
+        yield opened
+        opened.close()
+
+    def write(
+        self, database: Database, *rows: tuple[str, int, int], since: int = 0, ledger: int = 1
+    ) -> None:
+        """Writes versions of balances, each in the place of the one before, and commits."""
+        with database.defining() as connection:
+            for account, debited, credited in rows:
+                row = {"account": account, "debited": debited, "credited": credited}
+                row |= {"since": since, "until": LAST, "ledger_id": ledger}
+                live = (BALANCE.c.account == account) & (BALANCE.c.until == LAST)
+                connection.execute(BALANCE.update().where(live).values(until=since))
+                connection.execute(BALANCE.insert().values(row))
+
+    def test_both_sides_of_a_payment_are_committed_together(self, database: Database) -> None:
+        """It is not even between the two, and need not be."""
+        self.write(database, ("bank:a", 8, 0), ("bank:b", 0, 8), since=1)
+
+    @pytest.mark.parametrize(
+        "rows",
+        [
+            [("bank:a", 6, 0)],
+            [("bank:a", 8, 0), ("bank:b", 0, 7)],
+            [("bank:c", 1, 0)],
+        ],
+        ids=["one side", "a fen too few", "an account out of nothing"],
+    )
+    def test_one_side_alone_is_not(
+        self, database: Database, rows: list[tuple[str, int, int]]
+    ) -> None:
+        with pytest.raises(StorageFailedError, match="debits and credits of ledger 1 differ"):
+            self.write(database, *rows, since=1)
+        with database.writer.connect() as connection:
+            live = sa.select(BALANCE.c.account).where(BALANCE.c.until == LAST)
+            assert len(connection.execute(live).all()) == 2
+
+    def test_another_ledger_has_books_of_its_own(self, database: Database) -> None:
+        with pytest.raises(StorageFailedError, match="ledger 2"):
+            self.write(database, ("bank:z", 3, 0), ledger=2)

@@ -25,6 +25,39 @@ def upgrade() -> None:
     """Makes all tables."""
     make_log()
     make_rows()
+    if op.get_bind().dialect.name == "postgresql":
+        check_books()
+
+
+def check_books() -> None:
+    """Has the database refuse to commit books of which debits and credits differ.
+
+    That is a condition of many rows, and holds at the end of a transaction alone: a constraint
+    trigger that is deferred. It looks once for each transaction, at the first row of it that
+    changed; they are checked together when it commits. SQLite defers nothing but foreign keys,
+    so there the program's own checks stand alone.
+    """
+    op.execute("""
+        CREATE FUNCTION balance_is_even() RETURNS trigger LANGUAGE plpgsql AS $$
+        DECLARE
+            here text := pg_current_xact_id()::text || '/' || NEW.ledger_id::text;
+        BEGIN
+            IF current_setting('tallystick.even', true) IS NOT DISTINCT FROM here THEN
+                RETURN NULL;
+            END IF;
+            IF (SELECT sum(debited) <> sum(credited) FROM balance
+                WHERE ledger_id = NEW.ledger_id AND until = 9223372036854775807) THEN
+                RAISE EXCEPTION 'debits and credits of ledger % differ', NEW.ledger_id
+                    USING ERRCODE = 'check_violation', CONSTRAINT = 'balance_even';
+            END IF;
+            PERFORM set_config('tallystick.even', here, true);
+            RETURN NULL;
+        END $$
+    """)
+    op.execute("""
+        CREATE CONSTRAINT TRIGGER balance_even AFTER INSERT OR UPDATE ON balance
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION balance_is_even()
+    """)
 
 
 def column(words: str) -> sa.Column[Any]:
@@ -420,7 +453,7 @@ def make_rows() -> None:
         "run",
         "plan text, due_on text?, pay_on text, digest text, certificate text, instructions int, "
         "vouchers int, total money, gross money, withheld money, posted int, ended int, status "
-        "text, added int, top_up_on text?, fund text?, policy text, closes_at int?",
+        "text, added int, top_up_on text?, fund text?, policy text, closes_at int?, joint int",
         key="plan",
         indexes="due_on",
     )
@@ -430,7 +463,7 @@ def make_rows() -> None:
         "payee_account text, payee text, bank text, amount money, authority text, lots text, "
         "after text, remittance text, status text, parts text, kept money, posted_at int?, "
         "reason text?, refused_by text?, instead int?, pays text?, returned_at int?, holder "
-        "text?, stage text?, relayed text?",
+        "text?, stage text?, relayed text?, sent text?, joint int?",
         key="plan n",
         indexes="plan bank voucher",
     )
@@ -440,6 +473,16 @@ def make_rows() -> None:
         "waiting_amount money, through int, approval text?, approved_at int?",
         key="plan account",
         indexes="plan account debtor",
+    )
+    rows(
+        "aggregation",
+        "account text, owner text, statement text",
+        key="account",
+    )
+    rows(
+        "joint_payment",
+        "plan text, payment int, instructions text, amount money",
+        key="plan payment",
     )
     rows(
         "order",

@@ -32,6 +32,9 @@ WRONG: Final[Mapping[str, _Words]] = {
     "all-stuck": ("在途未达", "payments that have not arrived"),
     "all-obligations": ("应补付、应退回、应重付", "owed because of payments"),
     "funds-to-divide": ("待分配资金", "money to divide"),
+    "sweeps": ("归集待划转", "on your account, to go on"),
+    "sweeps-to-receive": ("业务账户待划入", "to come from a stage before your account"),
+    "all-sweeps": ("业务账户待划转", "on stages, to go on"),
 }
 """Of piles; see `api.morning.payments`."""
 

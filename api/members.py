@@ -85,6 +85,10 @@ MEMBERS: Final[Mapping[str, Words]] = {
     "payee_account": ("收款账户", "paid into"),
     "account": ("账户", "account"),
     "account_kind": ("账户类型", "account kind"),
+    "onto": ("仅划入账户", "to pay into"),
+    "via": ("业务账户", "by way of"),
+    "cycle_days": ("归集周期（日）", "days it may stay"),
+    "extended": ("延长归集周期", "longer than a month"),
     "person": ("人员", "person"),
     "entitled_holder": ("债权归属", "entitled"),
     "safe_payee_for_debtor": ("债务人可向其付款", "safe to pay"),
@@ -249,6 +253,7 @@ SPECIFIC: Final[Mapping[str, Mapping[str, Words]]] = {
     "account_kind": {
         "settlement": ("结算账户", "settlement"),
         "trust": ("信托专户", "trust"),
+        "court": ("法院账户", "a court's"),
     },
     "basis": {
         "control": ("控制", "control"),

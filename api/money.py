@@ -85,7 +85,7 @@ def _way(
     path = [last]
     while path[0].after:
         path.insert(0, rows[last.plan, int(path[0].after[0])])
-    if not _concerns(caller, last.payee):
+    if not _concerns(caller, last.payee, last.creditor):
         path = [hop for hop in path if _concerns(caller, hop.payer, hop.payee, hop.bank)]
     hops = [_hop(record, days.get(record.plan)) for record in path]
     if last not in path:
@@ -114,7 +114,7 @@ def _hop(record: InstructionRecord, day: Timetable | None) -> Row:
         "status": record.status,
         "route": record.route,
     }
-    for name in ("posted_at", "returned_at", "reason", "relayed"):
+    for name in ("posted_at", "returned_at", "reason", "relayed", "holder", "stage"):
         if (value := getattr(record, name)) is not None:
             hop[name] = value
     if day is not None and record.posted_at is not None:
@@ -172,12 +172,16 @@ def exposure_of(
                 "amount": str(stay.amount_minor),
                 "since": stay.since,
                 **({} if stay.until is None else {"until": stay.until}),
+                **({"at_stage": True} if stay.at_stage else {}),
                 "fen_days": str(yuan_days(stay.integral(now))),
             }
             for stay in stays
             if _concerns(caller, stay.beneficiary)
         ],
         "others_fen_days": str(yuan_days(sum(stay.integral(now) for stay in stays))),
+        "saved_fen_days": str(
+            yuan_days(sum(stay.integral(now) for stay in stays if not stay.at_stage))
+        ),
         "gross_fen_days": str(yuan_days(sum(stay.integral(now) for stay in gross))),
         "peak": str(peak_minor(stays)),
         "late": [

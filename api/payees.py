@@ -22,6 +22,7 @@ from registry.burdens import (
     FreezeStatus,
     Pledge,
     PledgeStatus,
+    court_accounts,
 )
 from registry.canonical import Json
 from registry.discharge import Assignment
@@ -263,6 +264,11 @@ def account_owner(store: LedgerStore, account: Sid) -> PartyId:
     if row is None:
         raise NotFoundError(what="account", name=account)
     return PartyId(row.owner)
+
+
+def court_account_of(store: LedgerStore, lot: str) -> Sid | None:
+    """Returns the account of the court that a lot is to be paid to, if it is to one (note 11)."""
+    return court_accounts(store.select(FREEZES, field="lot", value=lot)).get(LotId(lot))
 
 
 def is_frozen(store: LedgerStore, lot: str) -> bool:

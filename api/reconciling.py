@@ -8,7 +8,7 @@ from api.auth import Caller
 from api.find import changes_made_by, index_of
 from clearing.model import INSTRUCTIONS, OBLIGATIONS, RUNS, Run
 from clearing.reconciliation import Line, Reconciliation, Ways, reconcile
-from registry.burdens import FREEZES, frozen_lots
+from registry.burdens import FREEZES, frozen_lots, ordered_accounts
 from registry.calendars import date_at
 from registry.ids import LotId, Sid, parse_lot_id
 from registry.model import ACCOUNTS, LOTS, VOUCHERS, Lot, Role
@@ -56,11 +56,13 @@ def reconciled(store: LedgerStore, due_on: str) -> tuple[tuple[Sid, ...], Reconc
         amounts=amounts,
     )
     named = chain((lot for row in records for lot in row.lots), (row.lot for row in live))
+    freezes = list(store.select(FREEZES))
     found = reconcile(
         ways,
         scheduled=scheduled,
         live=live,
-        frozen=frozen_lots(store.select(FREEZES)),
+        frozen=frozen_lots(freezes),
+        courts=ordered_accounts(freezes),
         left_of=_left_of(store, named, known={row.lot for row in scheduled}),
     )
     return plans, found

@@ -34,6 +34,7 @@ from registry.model import (
 from registry.people import WAITED, Affiliation, Pending, WaitEnd
 from registry.ports import LedgerStore
 from registry.signing import split_jws
+from registry.stages import Stage
 from registry.tables import Get
 
 READERS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -115,8 +116,8 @@ READERS: Final[Mapping[str, tuple[str, ...]]] = {
     "pledge.release": ("pledgor", "pledgee"),
     "lot.freeze": ("holder",),
     "lot.unfreeze": ("holder",),
-    # The debtor is told to whom it may have to pay.
-    "lot.pay-to-court": ("holder", "debtor"),
+    # The debtor is told to whom it may have to pay, and the bank what will come in.
+    "lot.pay-to-court": ("holder", "debtor", "bank"),
     "lot.object": ("holder", "debtor"),
     "account.freeze": ("owner",),
     "account.unfreeze": ("owner",),
@@ -325,7 +326,7 @@ def sees_account(caller: Caller, account: Account) -> bool:
 
 def sees_payees_part(caller: Caller, row: Mapping[str, Json]) -> bool:
     """Tells whether a caller is paid by an instruction, or keeps the payee's account."""
-    sides = (str(row["payee"]), str(row["bank"]))
+    sides = (str(row["payee"]), str(row["bank"]), str(row.get("holder", "")))
     return caller.is_auditor or any(map(caller.is_or_manages, sides))
 
 
@@ -337,6 +338,12 @@ def sees_instruction(caller: Caller, record: InstructionRecord) -> bool:
     parties = (record.payer, record.payee, record.bank, record.creditor)
     is_theirs = caller.is_auditor or Role.OPERATOR in caller.roles
     return is_theirs or any(map(caller.is_or_manages, parties))
+
+
+def sees_stage(caller: Caller, stage: Stage) -> bool:
+    """Tells whether a caller is paid by way of a stage, owns it, or runs the clearing."""
+    is_theirs = caller.is_auditor or Role.OPERATOR in caller.roles
+    return is_theirs or any(map(caller.is_or_manages, (stage.owner, stage.via_owner)))
 
 
 def sees_aggregation(caller: Caller, row: Aggregation) -> bool:

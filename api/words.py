@@ -125,6 +125,7 @@ DAYS: Final[Mapping[str, str]] = {
     "voidings-to-answer": "due",
     **dict.fromkeys(("money-to-have", "all-money-to-have", "lists-to-approve", "debits"), "on"),
     "accessions-to-refuse": "by",
+    **dict.fromkeys(("sweeps", "sweeps-to-receive", "all-sweeps"), "by"),
     **dict.fromkeys(("unpaid", "paid-today", "paid-soon", "not-yet-acknowledged"), "due"),
     **dict.fromkeys(("overdue", "owed-today", "owed-soon"), "due"),
     **dict.fromkeys(("all-overdue", "matures-today", "matures-soon"), "due"),

@@ -81,12 +81,15 @@ class Hop:
 
 
 def hops_of(records: Iterable[InstructionRecord]) -> list[Hop]:
-    """Tells of each instruction that passes money on how long that took, by number."""
+    """Tells of each instruction that passes money on how long that took, by number.
+
+    What goes on from a stage has no clock.
+    """
     rows = {record.n: record for record in records}
     hops: list[Hop] = []
     for record in rows.values():
         came = [rows[int(n)].posted_at for n in record.after]
-        if not came or None in came or record.status not in _RUNNING:
+        if not came or None in came or record.stage or record.status not in _RUNNING:
             continue
         hop = Hop(
             n=record.n,

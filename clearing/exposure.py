@@ -4,7 +4,7 @@ Along a tiered route, and on stages, money lies on accounts of parties whom it d
 belong to. A stay is one beneficiary's money on one such account: it begins when the account
 is credited, and ends when what is behind it is, whichever way that goes. It is the final
 holder's money until the debtor has paid that holder itself; from then on it is the debtor's.
-Direct clearing has no stays but on stages, so all else is what it would have saved.
+Direct clearing has no stays but on stages, so all others are what it would have saved.
 
 Money times time is kept in fen times milliseconds, exactly; people read yuan-days.
 
@@ -34,6 +34,7 @@ class Stay:
         amount_minor: Minor units.
         since: Milliseconds, when it came.
         until: When it left, or became another's; None as long as it has not.
+        at_stage: Whether it lies there because the beneficiary's account has a stage.
     """
 
     account: Sid
@@ -43,6 +44,7 @@ class Stay:
     amount_minor: int
     since: int
     until: int | None
+    at_stage: bool = False
 
     def integral(self, now: int) -> int:
         """Returns money times time so far, in fen times milliseconds."""
@@ -84,7 +86,13 @@ def stays_of(records: Iterable[InstructionRecord]) -> list[Stay]:
             gone = _onward(behind, leaf, fed[before.n])
             for since, left in _spans(before, gone):
                 stays += _stays(
-                    before, leaf, since=since, left=left, own=paid, debtor=path[0].payer
+                    before,
+                    leaf,
+                    since=since,
+                    left=left,
+                    own=paid,
+                    debtor=path[0].payer,
+                    at_stage=behind.stage is not None,
                 )
     return sorted(stays, key=lambda stay: (stay.n, stay.since, stay.beneficiary))
 
@@ -192,6 +200,7 @@ def _stays(
     left: int | None,
     own: int | None,
     debtor: PartyId,
+    at_stage: bool,
 ) -> list[Stay]:
     """Returns the holder's stay, and the debtor's behind it, if it has paid the holder itself."""
     turn = left if own is None or (left is not None and left <= own) else max(since, own)
@@ -207,6 +216,7 @@ def _stays(
             amount_minor=leaf.kept,
             since=begins,
             until=ends,
+            at_stage=at_stage,
         )
         for party, begins, ends in parts
         # A party that stands twice in a chain, or has a business account, holds its own there.

@@ -333,7 +333,7 @@ INSTRUCTIONS = Table(
     name="instruction",
     row=InstructionRecord,
     key=("plan", "n"),
-    indexes=("plan", "bank", "voucher"),
+    indexes=("plan", "bank", "voucher", "stage"),
     lasting=True,
 )
 ORDERS = Table(name="order", row=Order, key=("lot",))

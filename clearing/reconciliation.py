@@ -128,7 +128,7 @@ class Differs(StrEnum):
     UNKNOWN = "unknown"
     """Something was paid for a lot that was neither scheduled nor is left of one that was."""
     ELSEWHERE = "elsewhere"
-    """A lot was paid into another account than its own."""
+    """A lot was paid into another account than its own, or the court's that was to be paid."""
     ACCOUNT = "account"
     """More has left an account than others' money came into it: its owner has paid with its own.
 
@@ -243,6 +243,7 @@ def reconcile(
     live: Iterable[Held],
     frozen: Collection[LotId],
     left_of: Mapping[LotId, LotId],
+    courts: Collection[tuple[LotId, Sid]] = (),
 ) -> Reconciliation:
     """Compares what was due with what came and with what is still claimed.
 
@@ -252,6 +253,7 @@ def reconcile(
         live: Those that live now, whatever was cut off them included.
         frozen: At least those of them on which a freeze stands.
         left_of: For each lot that is not scheduled: the lot of which it is left.
+        courts: Lots that courts have ordered paid to them, with their accounts.
 
     Returns:
         Lots and accounts by id. A lot that is left of none has a line of its own, of which
@@ -282,7 +284,8 @@ def reconcile(
         for lot, row in sorted(known.items())
     )
     accounts = tuple(_accounts(ways, receipts))
-    differences = tuple(_differences(lines, accounts, receipts, left_of))
+    ordered = frozenset((_origin(lot, left_of), account) for lot, account in courts)
+    differences = tuple(_differences(lines, accounts, receipts, left_of, ordered))
     return Reconciliation(
         lines=lines, accounts=accounts, receipts=receipts, differences=differences
     )
@@ -327,6 +330,7 @@ def _differences(
     accounts: Iterable[AccountLine],
     receipts: Iterable[Receipt],
     left_of: Mapping[LotId, LotId],
+    ordered: Collection[tuple[LotId, Sid]],
 ) -> Iterator[Difference]:
     """Yields what does not add up."""
     into = {}
@@ -336,10 +340,11 @@ def _differences(
             minor = line.difference_minor
             yield Difference(what=Differs.LOT, subject=line.lot, amount_minor=minor)
     for receipt in receipts:
-        account, minor = into.get(_origin(receipt.lot, left_of)), receipt.amount_minor
+        lot, minor = _origin(receipt.lot, left_of), receipt.amount_minor
+        account = into.get(lot)
         if account is None:
             yield Difference(what=Differs.UNKNOWN, subject=receipt.lot, amount_minor=minor)
-        elif account != receipt.account:
+        elif account != receipt.account and (lot, receipt.account) not in ordered:
             yield Difference(what=Differs.ELSEWHERE, subject=receipt.lot, amount_minor=minor)
     for each in accounts:
         if each.passing_minor < 0:

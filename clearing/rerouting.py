@@ -218,6 +218,8 @@ def instead_of(
         kept=Minor(payment.amount_minor if payment.lots or pays else 0),
         instead=record.n,
         pays=pays,
+        # What a stage could not pay on lies there still, and is to be swept as before.
+        stage=record.stage if payment.lots and not own else None,
     )
 
 

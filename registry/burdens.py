@@ -264,6 +264,11 @@ def court_accounts(freezes: Iterable[Freeze]) -> dict[LotId, Sid]:
     }
 
 
+def ordered_accounts(freezes: Iterable[Freeze]) -> list[tuple[LotId, Sid]]:
+    """Returns which accounts of courts have been named for which lots, lifted orders included."""
+    return [(row.lot, row.payee_account) for row in freezes if row.payee_account is not None]
+
+
 def frozen_lots(freezes: Iterable[Freeze]) -> frozenset[LotId]:
     """Returns the lots that are withheld from their holders: those of which a freeze stands.
 
@@ -272,7 +277,7 @@ def frozen_lots(freezes: Iterable[Freeze]) -> frozenset[LotId]:
     return frozenset(row.lot for row in freezes if row.status != FreezeStatus.LIFTED)
 
 
-PLEDGES = Table(name="pledge", row=Pledge, key=("pledge",), indexes=("lot", "pledgee"))
+PLEDGES = Table(name="pledge", row=Pledge, key=("pledge",), indexes=("lot", "pledgee", "account"))
 FREEZES = Table(name="freeze", row=Freeze, key=("freeze",), indexes=("lot",))
 DISPUTES = Table(name="dispute", row=Dispute, key=("dispute",), indexes=("voucher",))
 FILINGS = Table(name="filing", row=Filing, key=("filing",), indexes=("subject", "party"))

@@ -264,13 +264,16 @@ class ClearingFolds:
             )  # fmt: skip
         frozen = {each["lot"] for each in self.rows["freeze"].values()
                   if each["status"] != "lifted"}  # fmt: skip
+        courts: Row = {each["lot"]: each["payee_account"] for each in self.rows["freeze"].values()
+                  if each["status"] == "payable"}  # fmt: skip
         for row in over:
             for place, name in enumerate(row["lots"]):
                 order, lot = self.rows["order"].get((name,)), self.rows["lot"].get((name,))
                 if lot and order and (order["plan"], order["n"]) == (row["plan"], row["n"]):
                     part = row["parts"][place] if row["parts"] else lot["amount"]
-                    if name not in frozen:
-                        into.setdefault((lot["holder"], lot["account"]), []).append((name, part))
+                    if name not in frozen or name in courts:
+                        account = courts[name] if name in courts else lot["account"]
+                        into.setdefault((lot["holder"], account), []).append((name, part))
         payments: list[Row] = []
         for (payee, account), held in sorted(into.items()):
             held.sort()
@@ -287,10 +290,16 @@ class ClearingFolds:
 
     def instead_of(self: Rows, head: Row, n: int, payment: Row) -> Row:
         names = ("plan", "voucher", "payer", "payer_account", "authority", "after", "remittance")
-        return {**{name: head[name] for name in names}, **payment, "n": n, "instead": head["n"],
-                "bank": self.get("account", payment["payee_account"])["bank"],
-                "kept": payment["amount"] if payment["lots"] else "0",
-                "route": "direct", "status": "pending"}  # fmt: skip
+        into = self.get("account", payment["payee_account"])
+        row = {**{name: head[name] for name in names}, **payment, "n": n, "instead": head["n"],
+               "bank": into["bank"], "payee": into["owner"],
+               "kept": payment["amount"] if payment["lots"] else "0",
+               "route": "direct", "status": "pending"}  # fmt: skip
+        if into["owner"] != payment["payee"]:
+            row["holder"] = payment["payee"]
+        if payment["lots"] and "stage" in head:
+            row["stage"] = head["stage"]
+        return row
 
     def instruction_added(self: Rows, **row: Any) -> None:
         self.put("instruction", **{**row, "route": "direct", "status": "pending"})

@@ -61,6 +61,10 @@ def instructions_of(ask: Reader, plan: str) -> list[Instructed]:
 # --- Accounts -------------------------------------------------------------------------
 
 
+_DIGESTS: Final = {"account-registered": "digest", "court-payment-ordered": "account"}
+"""By effect that names an account: where the digest of its terms stands."""
+
+
 class AddressBook:
     """The details of accounts, as they are asked for."""
 
@@ -99,7 +103,8 @@ class AddressBook:
         try:
             made = self._ask.get(f"/v1/statements/{account}")
             changes = made["effects"]["changes"]
-            (digest,) = [each["digest"] for each in changes if "digest" in each]
+            named = [each for each in changes if each["effect"] in _DIGESTS]
+            (digest,) = [each[_DIGESTS[each["effect"]]] for each in named]
             path = f"/v1/openings/{quote(digest, safe='')}"
             found: Mapping[str, Any] = self._ask.get(path, statement=account)["terms"]
         except RefusedError as error:

@@ -1,4 +1,4 @@
-"""Commands about maturity: where a lot's money went, what lay where, who got how much."""
+"""Commands about maturity: where a lot's money went, what lies where, who got how much."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,6 +52,10 @@ def _way_facts(ask: Reader, found: dict[str, Any]) -> Iterator[Fact]:
             yield ("金额", "amount"), f"{format_yuan(int(way['amount']))}{count}  {status}"
         for hop in way["hops"]:
             sides = f"{ask.name(hop['payer'])} → {ask.name(hop['payee'])}"
+            if "stage" in hop:
+                sides = f"{sides} (经业务账户 from its stage)"
+            if "holder" in hop:
+                sides = f"{sides} (代 for {ask.name(hop['holder'])})"
             yield (("路径", "hop"), f"{sides}  {_outcome(ask, hop)}")
     for row in found["obligations"]:
         due = f", {row['due_on']}" if "due_on" in row else ""
@@ -125,7 +129,7 @@ def exposure(
             (("他人资金", "others' money"), f"{money(found, 'others_fen_days')} yuan-days"),
             (("划转合计", "gross"), f"{money(found, 'gross_fen_days')} yuan-days"),
             (("峰值", "peak"), money(found, "peak")),
-            (("直接清分可省", "direct would have saved"), money(found, "others_fen_days")),
+            (("直接清分可省", "direct would have saved"), money(found, "saved_fen_days")),
         ]
         for late in found["late"]:
             hours = f"{late['ms'] / 3_600_000:.1f} h, {late['hops']} hops"
@@ -193,8 +197,52 @@ def certificate(
         show_facts([(words, ""), (signed, found["certificate"])])
 
 
+SWEEPS: dict[str, Words] = {
+    "servicer": ("资金所在", "lies with"),
+    "payee": ("收款人", "payee"),
+    "amount": ("金额", "amount"),
+    "came": ("到账日", "came on"),
+    "due": ("划转期限", "goes on by"),
+    "late": ("", ""),
+}
+
+
+def sweeps(
+    url: Url, party: Party, read_key: ReadKey, log_key: LogKey, as_json: AsJson = False
+) -> None:
+    """Lists what lies on stages 归集待划转, and by when it is to go on."""
+    with reader(url, log_key, party, read_key) as ask:
+        found = ask.get("/v1/clearing/sweeps")
+        if as_json:
+            print_json(found)
+            return
+        if not found["data"]:
+            out.print("nothing lies on a stage  业务账户无待划转资金")
+            return
+        show_table(
+            SWEEPS,
+            (
+                {
+                    "servicer": ask.name(sweep["servicer"]),
+                    "payee": ask.name(sweep["payee"]),
+                    "amount": money(sweep),
+                    "came": sweep["came_on"],
+                    "due": sweep["due_on"],
+                    "late": "逾期 overdue" if sweep["overdue"] else "",
+                }
+                for sweep in found["data"]
+            ),
+            right=("amount",),
+            folded=("servicer", "payee"),
+        )
+        show_facts(
+            [(("合计", "total"), money(found)), (("其中逾期", "overdue"), money(found, "late"))]
+        )
+
+
 COMMANDS = (
     ("clearing", "explain", explain),
     ("clearing", "exposure", exposure),
     ("clearing", "certificate", certificate),
+    ("clearing", "sweeps", sweeps),
 )

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from api.morning.piles import Line, Morning, Pile, first
 from clearing.model import INSTRUCTIONS, OPEN, RUNS, UNANSWERED, Run, RunStatus
+from registry.ids import is_vehicle
 from registry.model import ACCOUNTS
 
 
@@ -66,7 +67,8 @@ def received(morning: Morning) -> Pile | None:
             INSTRUCTIONS, ("payee", "status"), sums=("amount",), field="plan", value=run.plan
         )
         for payee, status, _, total in found:
-            if payee in vehicles:
+            # Not what has come to the trustee's own account, as a stage, and is to go on.
+            if payee in vehicles and is_vehicle(payee):
                 sums[run.pay_on, payee, status] += total
     if not sums:
         return None

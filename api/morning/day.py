@@ -16,13 +16,7 @@ from api.morning.piles import LOOKED_MAX, OWED, Line, Morning, Pile, first, owed
 from clearing.day import Timetable, hour_of, timetable
 from clearing.delays import delays_of, hops_of
 from clearing.handed import DEBIT_LISTS, DebitList
-from clearing.model import (
-    FUNDS,
-    INSTRUCTIONS,
-    RUNS,
-    FundStatus,
-    Run,
-)
+from clearing.model import FUNDS, INSTRUCTIONS, RUNS, FundStatus, Run
 from registry.batch import Batch
 from registry.calendars import parse_date
 from registry.ids import PartyId

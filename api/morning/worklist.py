@@ -8,7 +8,7 @@ from typing import Final
 
 from api.auth import Caller
 from api.errors import NotFoundError
-from api.morning import banks, day, dealings, debtors, holders, payments, platform
+from api.morning import banks, day, dealings, debtors, holders, payments, platform, sweeps
 from api.morning.piles import Finder, Morning, Pile
 from api.service import Service
 from registry.canonical import Json
@@ -35,6 +35,8 @@ _HOLDER: Final[tuple[Finder, ...]] = (
     holders.disputes_to_answer,
     payments.obligations_to_pay,
     payments.obligations_to_receive,
+    sweeps.to_sweep,
+    sweeps.to_be_swept,
 )
 _DEBTOR: Final[tuple[Finder, ...]] = (
     debtors.stopped,
@@ -72,6 +74,7 @@ FINDERS: Final[Mapping[Role, tuple[Finder, ...]]] = {
         payments.all_refused,
         payments.all_stuck,
         payments.all_obligations,
+        sweeps.all_to_sweep,
         *_PLATFORM,
     ),
     Role.REGISTRAR: (

@@ -18,7 +18,14 @@ from api.reconciling import reconciliation_of
 from api.requests import GUARDS, CallerOf, ServiceOf, answer
 from api.routes.lists import ListingOf, LongListingOf, everybody
 from api.service import Service
-from api.visibility import sees_aggregation, sees_instruction, sees_obligation, sees_payees_part
+from api.staged import shown_sweeps
+from api.visibility import (
+    sees_aggregation,
+    sees_instruction,
+    sees_obligation,
+    sees_payees_part,
+    sees_stage,
+)
 from clearing.certificate import certificate_of
 from clearing.handed import AGGREGATIONS
 from clearing.model import (
@@ -40,6 +47,7 @@ from registry.canonical import Json
 from registry.errors import RegistryError
 from registry.ids import Sid
 from registry.model import ACCOUNTS, Role
+from registry.stages import STAGES
 from registry.statements import Now
 from registry.tables import Get
 
@@ -272,6 +280,17 @@ async def explain_lot(service: ServiceOf, caller: CallerOf, lot: str) -> JSONRes
     if found is None:
         raise NotFoundError(what="clearing of lot", name=lot)
     return answer(found)
+
+
+@router.get("/sweeps", operation_id="clearing.sweeps")
+async def list_sweeps(service: ServiceOf, caller: CallerOf) -> JSONResponse:
+    """Lists what lies on stages before the caller's accounts, or on its own, and until when."""
+
+    def found() -> dict[str, Any]:
+        stages = [row for row in service.store.select(STAGES) if sees_stage(caller, row)]
+        return shown_sweeps(service, stages)
+
+    return answer(await asyncio.to_thread(found))
 
 
 @router.get("/aggregations", operation_id="clearing.aggregations")

@@ -22,6 +22,7 @@ from api.payees import (
     account_owner,
     chain_of,
     claims_on,
+    court_account_of,
     is_frozen,
     pledge_of,
     shown_ranks,
@@ -219,6 +220,10 @@ def _payee(service: Service, caller: Caller, lot: str, at: int | None) -> dict[s
         said["safe_payee_for_debtor"] = account_owner(service.store, pledge.account)
         said["account"] = pledge.account
         said["pledge"] = pledge.pledge
+    court = court_account_of(service.store, lot)
+    if court is not None:
+        # Clearing pays the court, whoever is entitled.
+        said["account"] = said["court_account"] = court
     if knows:
         last = chain.transfers[-1:]
         untold: list[Json] = [*sorted(name for each in last for name in each.untold(moment))]

@@ -24,6 +24,7 @@ from api.visibility import (
     sees_offer,
     sees_party_file,
     sees_pledge,
+    sees_stage,
     sees_statement,
     sees_voucher,
 )
@@ -34,6 +35,7 @@ from registry.inboxes import NOTICES
 from registry.merkle import hash_leaf
 from registry.model import ACCOUNTS, CONSENTS, LOTS, OFFERS, PARTIES, VOUCHERS, Voucher
 from registry.people import KEYS
+from registry.stages import STAGES
 
 R = TypeVar("R")
 
@@ -183,6 +185,17 @@ async def list_accounts(
 ) -> JSONResponse:
     """Lists accounts that the caller owns or keeps."""
     return await listing.of(ACCOUNTS, sees_account, owner=owner, bank=bank)
+
+
+@router.get("/stages", operation_id="stages.list")
+async def list_stages(
+    listing: ListingOf,
+    account: str | None = None,
+    owner: str | None = None,
+    via_owner: str | None = None,
+) -> JSONResponse:
+    """Lists by way of which accounts others are paid, of the caller's and on the caller's."""
+    return await listing.of(STAGES, sees_stage, account=account, owner=owner, via_owner=via_owner)
 
 
 @router.get("/states", operation_id="states.list")

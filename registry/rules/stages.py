@@ -17,6 +17,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from registry.burdens import PLEDGES, PledgeStatus
 from registry.effects import Effect, Seal, Touch
 from registry.encumbrance_refusals import MoveNotAllowedError
 from registry.errors import InvariantBrokenError
@@ -28,6 +29,8 @@ from registry.stage_refusals import AlreadyStagedError, StageRefusedError, Sweep
 from registry.stages import MONTH_DAYS, NOTICE_DAYS, QUARTER_DAYS, STAGES, Stage
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import MutableRows, ReadPlan, Rows, get, replace, where
+
+_PLEDGED = frozenset({PledgeStatus.PENDING, PledgeStatus.REGISTERED, PledgeStatus.ENFORCED})
 
 
 class AccountStage(Body):
@@ -101,6 +104,7 @@ def reads_account_stage(statement: Statement[AccountStage], _now: Now) -> ReadPl
         yield from get(ACCOUNTS, mandate.account)
         yield from get(ACCOUNTS, mandate.onto or "")
         yield from where(STAGES, "account", mandate.onto or "")
+        yield from where(PLEDGES, "account", mandate.onto or "")
 
 
 def decide_account_stage(
@@ -111,6 +115,8 @@ def decide_account_stage(
     Raises:
         StageRefusedError: The mandate names no account that it is for, or is revoked.
         AccountUnknownError, NotOwnerError, AccountNotVerifiedError: The account that it is for.
+        StageRefusedError: A pledge that the signer has given is paid there: its pledgee
+            watches over that account, and not over another.
         AlreadyStagedError: That is reached by way of one already.
         SweepCycleError: Collections would stay for more than 31 days without the flag, or for
             more than 91 with it; or the account is not a plan's or trust's.
@@ -123,6 +129,10 @@ def decide_account_stage(
     if mandate.revoked is not None:
         raise StageRefusedError(mandate=mandate.mandate, reason="it is revoked")
     account = require_account(state, mandate.onto, owner=statement.by)
+    for pledge in state.where(PLEDGES, "account", account.account):
+        if pledge.pledgor == statement.by and pledge.status in _PLEDGED:
+            reason = f"pledge {pledge.pledge} is paid there"
+            raise StageRefusedError(mandate=mandate.mandate, reason=reason)
     for row in state.where(STAGES, "account", account.account):
         if row.ended is None:
             raise AlreadyStagedError(account=row.account, via=row.via, stage=row.stage)

@@ -2,7 +2,7 @@
 
 from clearing.model import INSTRUCTIONS, OBLIGATIONS
 from clearing.reconciliation import Reconciliation, Ways, reconcile
-from registry.burdens import FREEZES, frozen_lots
+from registry.burdens import FREEZES, frozen_lots, ordered_accounts
 from registry.ids import LotId, Sid
 from registry.model import Lot
 from tests.clearing.world import World
@@ -53,4 +53,5 @@ class Reconciled:
             live=self.world.lots(),
             frozen=frozen_lots(self.world.rows.select(FREEZES)),
             left_of=self.left_of(),
+            courts=ordered_accounts(self.world.rows.select(FREEZES)),
         )

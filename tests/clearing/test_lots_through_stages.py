@@ -5,15 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clearing.certificate import certificate_of
-from clearing.model import (
-    RUNS,
-)
+from clearing.model import BALANCES, HOPS, RUNS
 from clearing.plan import format_plan
 from clearing.totals import Withheld
 from registry.burdens import DISPUTES, Dispute, DisputeStatus, FreezeStatus
 from registry.ids import Sid
 from registry.model import VOUCHERS, Route
 from registry.tables import Minor
+from tests.clearing.carried import hold_risk, verify_carried
 from tests.clearing.staged import TRUST, stage, verify
 from tests.clearing.strategies import NAMES, worlds
 from tests.clearing.test_rules import adopt, confirm, instructions
@@ -129,6 +128,32 @@ class TestEveryKindOfLot:
         assert world.lots() == ()
 
 
+@pytest.mark.parametrize("is_courts", [False, True])
+def test_where_holders_bear_the_way_the_debt_travels_by_stages_to_pledgees_and_courts(
+    is_courts: bool,
+) -> None:
+    """Note 19 with 11, 12 and 18: whoever has the money owes it, a stage's owner too."""
+    world = World()
+    gv01(world)
+    hold_risk(world)
+    stage(world, before=TRUST, via="trustee")
+    stage(world, before="S2", via="agent")
+    pledge(world, lot_of(world, "S1"), to="bank of S1")
+    if is_courts:
+        freeze(world, lot_of(world, "S3"), status=FreezeStatus.PAYABLE)
+    plan = adopt(world)
+    owing: set[str] = set()
+    for row in instructions(world, plan):
+        confirm(world, plan, row.n)
+        verify_carried(world)
+        owing |= {row.party for row in world.rows.select(HOPS)}
+    assert world.party("agent") in owing
+    assert world.party("trustee") in owing
+    assert world.lots() == ()
+    assert not list(world.rows.select(HOPS))
+    assert sum(balance.amount for balance in world.rows.select(BALANCES)) == 0
+
+
 @given(worlds(), st.data())
 @settings(max_examples=40, deadline=None)
 def test_any_stages_leave_everybody_what_they_had_without(
@@ -152,5 +177,6 @@ def test_any_stages_leave_everybody_what_they_had_without(
         confirm(world, plan, row.n)
     assert world.lots() == ()
     verify(world)
-    assert all(row.direct == row.planned for row in certificate_of(instructions(world, plan)))
+    lines = certificate_of(instructions(world, plan))
+    assert all(line.direct == line.planned for line in lines)
     assert all(row.status == "settled" for row in world.rows.select(VOUCHERS))

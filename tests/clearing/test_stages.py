@@ -92,12 +92,12 @@ class TestTheLastHop:
 
     def test_shows_in_the_certificate_as_what_passes(self, world: World) -> None:
         plan = adopt(world)
-        rows = {row.account: row for row in certificate_of(instructions(world, plan))}
+        rows = {line.account: line for line in certificate_of(instructions(world, plan))}
         at_stage = rows[world.account("trustee")]
         assert (at_stage.direct, at_stage.planned, at_stage.passes) == (
             "0", "0", "20000000",
         )  # fmt: skip
-        assert all(row.direct == row.planned for row in rows.values())
+        assert all(line.direct == line.planned for line in rows.values())
         assert rows[world.account(TRUST)].direct == "20000000"
 
     def test_is_that_of_the_package(

@@ -19,6 +19,7 @@ from registry.rules.stages import KINDS
 from registry.stage_refusals import AlreadyStagedError, StageRefusedError, SweepCycleError
 from registry.stages import STAGES
 from tests.builders import DIGEST, World
+from tests.encumbered import pledge
 from tests.faults import cases, fault, setting, verify_refused, verify_rows
 from tests.scenario import Draft, attempt, cast_world, good, refusal, verify_everything
 from tests.staged import stage, stage_mandate
@@ -48,6 +49,10 @@ def _unverified(world: World, draft: Draft) -> None:
     draft.re = stage_mandate(world)
 
 
+def _pledged(world: World, _draft: Draft) -> None:
+    pledge(world, account=world.accounts["s1"])
+
+
 def _unstaged(world: World, draft: Draft) -> None:
     world.do("s1", "account.unstage", {}, re=draft.re)
 
@@ -58,6 +63,7 @@ FAULTS = {
         fault(StageRefusedError, "revoked", _revoked, "re"),
         fault(NotOwnerError, "by another", _by_s2, "by"),
         fault(AccountNotVerifiedError, "not verified", _unverified, "re"),
+        fault(StageRefusedError, "pledged", _pledged, "re"),
         fault(AlreadyStagedError, "staged", _staged, "re"),
         fault(SweepCycleError, "no plan's", setting(cycle_days=1), "cycle_days"),
     ),
@@ -160,6 +166,15 @@ def test_an_account_is_reached_another_way_when_the_first_has_ended() -> None:
     assert not isinstance(attempt(world, again), RegistryError)
     assert [row.ended is None for row in world.store.select(STAGES)].count(True) == 1
     verify_everything(world)
+
+
+def test_a_pledgor_does_not_lead_the_proceeds_by_way_of_an_account_that_nobody_watches() -> None:
+    """A pledge may be paid on the pledgor's account, which the pledgee watches over."""
+    world, draft = good("account.stage")
+    made = pledge(world, account=world.accounts["s1"])
+    assert str(made) in str(refusal(world, draft))
+    world.do("factor", "pledge.release", {}, re=made)
+    assert not isinstance(attempt(world, draft), RegistryError)
 
 
 class TestRevokedMandates:

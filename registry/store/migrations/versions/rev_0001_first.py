@@ -233,7 +233,7 @@ def make_rows() -> None:
         "money, account text, own_account text, own_route bool, register_by int, kid text, "
         "status text",
         key="pledge",
-        indexes="lot pledgee",
+        indexes="lot pledgee account",
     )
     rows(
         "freeze",
@@ -465,7 +465,7 @@ def make_rows() -> None:
         "reason text?, refused_by text?, instead int?, pays text?, returned_at int?, holder "
         "text?, stage text?, relayed text?, sent text?, joint int?",
         key="plan n",
-        indexes="plan bank voucher",
+        indexes="plan bank voucher stage",
     )
     rows(
         "debit_list",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from beancount import loader
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -50,8 +51,6 @@ def journal_of(world: World, style: Style = Style.HLEDGER) -> str:
 
 def bean_check(journal: str) -> list[str]:
     """Returns what beancount finds fault with, as `bean-check` does."""
-    from beancount import loader
-
     _, errors, _ = loader.load_string(journal)
     return [error.message for error in errors]
 

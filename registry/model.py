@@ -1,8 +1,8 @@
 """The rows of the state: parties, keys, accounts, vouchers, lots, offers.
 
-A lot's amount, holder and voucher never change: one entry creates it, and at most one consumes
-it. Everything a decision or a plan needs of its ancestors (the assignment chain) stands in the
-lot itself, so that the live state grows with live lots and not with history.
+A lot's amount, holder and voucher never change: it is created by one entry and consumed by at
+most one. A consumed lot's row ends; all that a decision or a plan needs of its ancestors (the
+chain of holders) stands in the lot itself, so that the state grows with what lives.
 """
 
 from enum import StrEnum

@@ -14,7 +14,17 @@ from api.service import Service
 from clearing.day import Timetable, timetable
 from clearing.handed import DEBIT_LISTS
 from clearing.instructed import known_instruction
-from clearing.keeping import Act, Ending, Owed, Standing, Step, Waiting, next_look, steps_due
+from clearing.keeping import (
+    KINDS,
+    Act,
+    Ending,
+    Owed,
+    Standing,
+    Step,
+    Waiting,
+    next_look,
+    steps_due,
+)
 from clearing.model import (
     FUNDS,
     INSTRUCTIONS,
@@ -45,14 +55,6 @@ from registry.statements import Now
 
 AHEAD_DAYS: Final = 7
 """How far ahead due dates are told."""
-
-KINDS: Final = {
-    Act.CLOSE: "clearing.close",
-    Act.DIVIDE: "clearing.apportion",
-    Act.PLAN: "clearing.plan",
-    Act.TOP_UP: "clearing.top-up",
-}
-"""What the operator signs to do something; what is sent it hands over."""
 
 Named = tuple[str, str, int | None]
 """A kind, what it is about, and the number of an instruction where that tells them apart."""

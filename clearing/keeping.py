@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Final
 
 from clearing.day import Timetable
 from registry.calendars import DAY_MS, date_at
@@ -38,6 +39,15 @@ class Act(StrEnum):
     """Hands instructions to banks."""
     TOP_UP = "top-up"
     """Has a debtor pay itself what it owes because of an instruction."""
+
+
+KINDS: Final = {
+    Act.CLOSE: "clearing.close",
+    Act.DIVIDE: "clearing.apportion",
+    Act.PLAN: "clearing.plan",
+    Act.TOP_UP: "clearing.top-up",
+}
+"""What the operator signs to do something; what is sent it hands over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,9 +18,8 @@ from api.cli.connect import LogKey, Party, ReadKey, Url, open_client
 from api.cli.lots import reader
 from api.cli.screen import Reader, out, short, show_facts, show_table
 from api.client import Client, RefusedError
-from api.keeping import KINDS
 from api.words import Words, said
-from clearing.keeping import Act
+from clearing.keeping import KINDS, Act
 from registry.errors import InputError, RefusalError, RegistryError
 
 Once = Annotated[

@@ -176,6 +176,7 @@ def _show(ask: Reader, found: Mapping[str, Any]) -> None:
                     **{name: money(line, name) for name in moved if int(line[name])},
                 }
                 for line in found["accounts"]
+                if any(int(line[name]) for name in moved)
             ),
             right=moved,
             folded=("owner",),

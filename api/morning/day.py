@@ -96,7 +96,7 @@ def _needs(morning: Morning) -> list[Need]:
             if status == VoucherStatus.ACTIVE:
                 pay_on = morning.pays_on(due_on).isoformat()
                 found[pay_on, debtor, account] += owed(*sums)
-        for account, amount in _on_the_way(morning, due_on).items():
+        for account, amount in on_the_way(morning, due_on).items():
             for key in [key for key in found if key[2] == account]:
                 found[key] -= amount
     return [
@@ -106,13 +106,18 @@ def _needs(morning: Morning) -> list[Need]:
     ]
 
 
-def _on_the_way(morning: Morning, due_on: str) -> Counter[str]:
+def on_the_way(morning: Morning, due_on: str) -> Counter[str]:
     """Adds up what has left debtors for a due date and has not come to a holder, by account."""
     found: Counter[str] = Counter()
-    for run in morning.rows(RUNS, "due_on", due_on):
+    # What divides an account's money may pay vouchers of several due dates.
+    divided = (run for run in _under_way(morning).values() if run.due_on is None)
+    for run in (*morning.rows(RUNS, "due_on", due_on), *divided):
         if run.instructions > LOOKED_MAX:
             continue
         records = list(morning.rows(INSTRUCTIONS, "plan", run.plan))
+        if run.due_on is None:
+            vouchers = morning.named(VOUCHERS, (row.voucher for row in records))
+            records = [row for row in records if vouchers[row.voucher].due_on == due_on]
         from_account = {row.voucher: row.payer_account for row in records if not row.after}
         for row in records:
             account = from_account[row.voucher]

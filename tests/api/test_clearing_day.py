@@ -246,3 +246,22 @@ def test_what_has_left_the_debtor_is_not_asked_of_it_again(town: Street) -> None
     assert pile("debits", "bank") is None
     report(town, plan, "posted", "s2")
     assert pile("money-to-have", "core") is None
+    piles = get(town, "/v1/worklist", by="core")["piles"]
+    (today,) = (each for each in piles if each["kind"] == "owed-today")
+    assert {name: today[name] for name in ("amount", "may_be_debited", "on_the_way")} == {
+        "amount": "45000000", "may_be_debited": "0", "on_the_way": "45000000"
+    }  # fmt: skip
+
+
+def test_money_that_was_divided_and_is_on_its_way_is_not_asked_again(town: Street) -> None:
+    gv01(town, route="tiered")
+    move_to(town, DUE_ON)
+    body: dict[str, Json] = {"account": town.accounts["core"], "amount": "80000000"}
+    fund = town.do("bank", "clearing.fund", body).sid
+    body = get(town, f"/v1/clearing/funds/{fund}/proposal", by="operator")
+    plan = town.do("operator", "clearing.apportion", body, re=fund).sid
+    report(town, plan, "posted", "s1")
+    piles = get(town, "/v1/worklist", by="core")["piles"]
+    (today,) = (each for each in piles if each["kind"] == "owed-today")
+    assert (today["amount"], today["may_be_debited"]) == ("68000000", "20000000")
+    assert today["on_the_way"] == "48000000"

@@ -221,10 +221,7 @@ def _numbers(body: ClearingSend) -> tuple[int, ...]:
 def _sendable(
     state: Rows, statement: Statement[ClearingSend], n: int, rules: Rules
 ) -> InstructionRecord:
-    """Returns an instruction, if it may go to the bank.
-
-    Args:
-        rules: The policy under which the plan was adopted.
+    """Returns an instruction, if it may go to the bank by the rules of its plan's policy.
 
     Raises:
         InstructionNotFoundError, MoveNotAllowedError, NotBankError, SentBeforeError,

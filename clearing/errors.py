@@ -87,6 +87,12 @@ class SentBeforeError(RefusalError):
     template = "instruction {instruction} was sent by {sent}: again only with a reason"
 
 
+class NotApprovedError(RefusalError):
+    """What a debtor is to approve does not go to its bank before it has."""
+
+    template = "instruction {instruction} waits for {debtor} to approve the list that it is on"
+
+
 class NotAgreedError(RefusalError):
     """One payment of several instructions goes only into an account whose owner agreed."""
 

@@ -16,16 +16,18 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
+from clearing.day import is_held
 from clearing.errors import (
     InstructionNotFoundError,
     NotAgreedError,
+    NotApprovedError,
     NotTogetherError,
     OutOfOrderError,
     PlanDiffersError,
     SentBeforeError,
 )
 from clearing.fields import Number, Sum
-from clearing.handed import AGGREGATIONS, JOINT_PAYMENTS, JointPayment
+from clearing.handed import AGGREGATIONS, DEBIT_LISTS, JOINT_PAYMENTS, JointPayment
 from clearing.instructed import known_instruction, known_run
 from clearing.model import (
     INSTRUCTION_MOVES,
@@ -39,7 +41,8 @@ from registry.effects import Effect, Seal
 from registry.errors import InvariantBrokenError, MalformedError
 from registry.fields import LENIENT, Amount, BodyAmount, Digest, MachineText, PartyField
 from registry.ids import PartyId, Sid
-from registry.model import ACCOUNTS, Role
+from registry.model import ACCOUNTS, POLICIES, Role
+from registry.policy import parse_rules
 from registry.refusals import NotBankError
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import Get, Minor, MutableRows, ReadPlan, Rows, get, get_many, replace
@@ -132,15 +135,19 @@ class PaymentJoined(Effect, frozen=True, kw_only=True):
 
 
 def reads_send(statement: Statement[ClearingSend], _now: Now) -> ReadPlan:
-    """Asks for the run, the instructions and those before them, accounts, consents, payments."""
+    """Asks for run, policy, instructions and those before them, accounts, consents, lists."""
     plan, body = statement.re or "", statement.body
-    yield from get(RUNS, plan)
+    run = yield from get(RUNS, plan)
+    if run is not None:
+        yield from get(POLICIES, run.policy)
     rows = yield Get(INSTRUCTIONS, tuple((plan, n) for n in dict.fromkeys(body.numbers())))
     records = [row for row in rows if row is not None]
     before = sorted({int(n) for record in records for n in record.after})
     if before:
         yield Get(INSTRUCTIONS, tuple((plan, n) for n in before))
-    yield from get_many(ACCOUNTS, sorted({record.payer_account for record in records}))
+    payers = sorted({record.payer_account for record in records})
+    yield from get_many(ACCOUNTS, payers)
+    yield Get(DEBIT_LISTS, tuple((plan, account) for account in payers))
     yield from get_many(AGGREGATIONS, sorted({record.payee_account for record in records}))
     if body.joint:
         yield Get(JOINT_PAYMENTS, tuple((plan, payment.payment) for payment in body.joint))
@@ -156,6 +163,8 @@ def decide_send(state: Rows, statement: Statement[ClearingSend], _now: Now) -> t
         MoveNotAllowedError: A bank has answered it, or it has expired or was replaced.
         NotBankError: The bank does not keep the account that pays it.
         SentBeforeError: It was sent before, and no reason is given.
+        NotApprovedError: The debtor has not approved the list that it is on, and the policy of
+            the plan asks for that.
         OutOfOrderError: What brings its money is neither posted nor in the file.
         NotTogetherError: One payment is of instructions of another account, way or authority, or
             was sent in another way before; or it pays too many lots.
@@ -165,6 +174,7 @@ def decide_send(state: Rows, statement: Statement[ClearingSend], _now: Now) -> t
     plan, body = statement.re or Sid(""), statement.body
     numbers = _numbers(body)
     records = {n: _sendable(state, statement, n) for n in numbers}
+    _require_approval(state, plan, records.values())
     if body.again is not None and not any(record.sent for record in records.values()):
         raise MalformedError(what="again", reason="nothing of it was sent before")
     for record in records.values():
@@ -184,6 +194,22 @@ def decide_send(state: Rows, statement: Statement[ClearingSend], _now: Now) -> t
         instructions=_texts(numbers),
     )
     return (*joined, sent)
+
+
+def _require_approval(state: Rows, plan: Sid, records: Iterable[InstructionRecord]) -> None:
+    """Checks that debtors have approved what is drawn on them, if the plan's policy asks for it.
+
+    Raises:
+        NotApprovedError: One has not.
+    """
+    policy = state.get(POLICIES, known_run(state, plan).policy)
+    if policy is None:
+        raise InvariantBrokenError(f"no policy of plan {plan}")
+    rules = parse_rules(policy.rules)
+    for record in records:
+        drawn = state.get(DEBIT_LISTS, plan, record.payer_account)
+        if is_held(record, drawn, rules):
+            raise NotApprovedError(instruction=record.n, debtor=record.payer)
 
 
 def _texts(numbers: Iterable[int]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from clearing.kinds import TIMED
-from clearing.model import INSTRUCTIONS, ORDERS, InstructionStatus
+from clearing.model import INSTRUCTIONS, OBLIGATIONS, ORDERS, InstructionStatus
 from clearing.reporting import MET_MAX
 from clearing.rerouting import MoneyRerouted, find_rerouting
 from clearing.rules.closings import AT_ONCE, find_left
@@ -20,6 +20,7 @@ from registry.ids import Sid
 from registry.model import DEADLINES, LOTS, VOUCHERS
 from registry.statements import Now
 from registry.tables import replace
+from tests.clearing.carried import hold_risk, verify_carried
 from tests.clearing.test_broken_hops import REROUTE, reroute
 from tests.clearing.test_reports import close
 from tests.clearing.test_rules import CLOSE, REPORT, adopt, confirm, instructions, run_of, said
@@ -253,6 +254,24 @@ class TestReports:
         )
         met += MET_MAX * (43 + len('"status":"met"},'))
         assert len(text) + rests + met < ENTRY_MAX - SMALL
+
+    def test_a_return_is_told_though_a_bank_sent_hundreds_back_before(self) -> None:
+        """Each was owed once more by who had the money: an effect for each was too large."""
+        world = widely_held(400)
+        hold_risk(world)
+        plan = adopt(world)
+        rows = instructions(world, plan)
+        for row in rows:
+            confirm(world, plan, row.n)
+        for row in rows[2:]:
+            confirm(world, plan, row.n, status="returned")
+        item = said(world, plan, 1, status="returned")
+        _, effects = world.decide(REPORT, {"items": [item]}, by="bank", re=plan)
+        assert len(format_effects(effects)) < ENTRY_MAX - SMALL
+        confirm(world, plan, 1, status="returned")
+        verify_carried(world)
+        owing = {row.owed_by for row in world.rows.select(OBLIGATIONS) if row.sort == "again"}
+        assert owing == {world.party("S1")}
 
     def test_of_a_debtors_payment_with_thousands_behind_it(self) -> None:
         world = widely_held(2_000)

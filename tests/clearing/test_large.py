@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
+from clearing.covenant import TOP_UP
 from clearing.kinds import TIMED
 from clearing.model import INSTRUCTIONS, OBLIGATIONS, ORDERS, InstructionStatus
 from clearing.reporting import MET_MAX
@@ -18,10 +20,11 @@ from registry.entries import ENTRY_MAX
 from registry.errors import InvariantBrokenError
 from registry.ids import Sid
 from registry.model import DEADLINES, LOTS, VOUCHERS
+from registry.state import answer
 from registry.statements import Now
-from registry.tables import replace
+from registry.tables import Get, replace
 from tests.clearing.carried import hold_risk, verify_carried
-from tests.clearing.test_broken_hops import REROUTE, reroute
+from tests.clearing.test_broken_hops import REROUTE, pass_time, promise, reroute
 from tests.clearing.test_reports import close
 from tests.clearing.test_rules import CLOSE, REPORT, adopt, confirm, instructions, run_of, said
 from tests.clearing.world import PAY_TIME, World, ledger, party_id, sid
@@ -288,3 +291,28 @@ class TestReports:
         assert {row.status for row in instructions(world, plan)[1:]} == {"expired"}
         assert list(world.rows.select(ORDERS)) == []
         assert len(list(world.rows.select(LOTS))) == 2_000
+
+
+class TestPromise:
+    def test_a_silent_bank_does_not_have_the_writer_read_a_run_again_and_again(self) -> None:
+        """Time alone finds it, 32 an entry: each entry read all, which was hours for a big day."""
+        world, count = World(), 700
+        for n in range(count):
+            world.assign(world.issue(f"v{n}", face=100, to="S1"), to="T#trust")
+        promise(world)
+        plan = adopt(world)
+        timed = next(each for each in TIMED if each.name == TOP_UP)
+        asked = 0
+        while rows := list(world.rows.select(DEADLINES)):
+            due = Due(at=rows[0].at, kind=rows[0].kind, id=rows[0].id)
+            reads = timed.reads(due, Now(index=world.index, time=due.at, ledger=ledger()))
+            with suppress(StopIteration):
+                read = next(reads)
+                while True:
+                    if isinstance(read, Get) and read.table is INSTRUCTIONS:
+                        asked += len(read.keys)
+                    read = reads.send(answer(world.rows, read))
+            pass_time(world, due.at)
+        owed = [row.n for row in world.rows.select(OBLIGATIONS)]
+        assert len(owed) == len({*owed}) == count
+        assert asked < 10 * len(instructions(world, plan))

@@ -87,6 +87,15 @@ class SentBeforeError(RefusalError):
     template = "instruction {instruction} was sent by {sent}: again only with a reason"
 
 
+class ListNotApprovedError(RefusalError):
+    """What the policy has a debtor approve goes to no bank before it has."""
+
+    template = (
+        "instruction {instruction} is sent once {debtor} has approved, by clearing.approve, what "
+        "plan {plan} draws on account {account}: {waiting} of it wait for that, of {amount!y}"
+    )
+
+
 class NotAgreedError(RefusalError):
     """One payment of several instructions goes only into an account whose owner agreed."""
 

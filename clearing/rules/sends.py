@@ -16,8 +16,10 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
+from clearing.day import is_held
 from clearing.errors import (
     InstructionNotFoundError,
+    ListNotApprovedError,
     NotAgreedError,
     NotTogetherError,
     OutOfOrderError,
@@ -25,7 +27,7 @@ from clearing.errors import (
     SentBeforeError,
 )
 from clearing.fields import Number, Sum
-from clearing.handed import AGGREGATIONS, JOINT_PAYMENTS, JointPayment
+from clearing.handed import AGGREGATIONS, DEBIT_LISTS, JOINT_PAYMENTS, JointPayment
 from clearing.instructed import known_instruction, known_run
 from clearing.model import (
     INSTRUCTION_MOVES,
@@ -39,7 +41,8 @@ from registry.effects import Effect, Seal
 from registry.errors import InvariantBrokenError, MalformedError
 from registry.fields import LENIENT, Amount, BodyAmount, Digest, MachineText, PartyField
 from registry.ids import PartyId, Sid
-from registry.model import ACCOUNTS, Role
+from registry.model import ACCOUNTS, POLICIES, Role
+from registry.policy import Rules, rules_of
 from registry.refusals import NotBankError
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import Get, Minor, MutableRows, ReadPlan, Rows, get, get_many, replace
@@ -132,15 +135,22 @@ class PaymentJoined(Effect, frozen=True, kw_only=True):
 
 
 def reads_send(statement: Statement[ClearingSend], _now: Now) -> ReadPlan:
-    """Asks for the run, the instructions and those before them, accounts, consents, payments."""
+    """Asks for the run, its policy, the instructions and what their debtors have approved of them.
+
+    And for those before them, accounts, consents and payments.
+    """
     plan, body = statement.re or "", statement.body
-    yield from get(RUNS, plan)
+    run = yield from get(RUNS, plan)
+    if run is not None:
+        yield from get(POLICIES, run.policy)
     rows = yield Get(INSTRUCTIONS, tuple((plan, n) for n in dict.fromkeys(body.numbers())))
     records = [row for row in rows if row is not None]
     before = sorted({int(n) for record in records for n in record.after})
     if before:
         yield Get(INSTRUCTIONS, tuple((plan, n) for n in before))
-    yield from get_many(ACCOUNTS, sorted({record.payer_account for record in records}))
+    payers = sorted({record.payer_account for record in records})
+    yield from get_many(ACCOUNTS, payers)
+    yield Get(DEBIT_LISTS, tuple((plan, account) for account in payers))
     yield from get_many(AGGREGATIONS, sorted({record.payee_account for record in records}))
     if body.joint:
         yield Get(JOINT_PAYMENTS, tuple((plan, payment.payment) for payment in body.joint))
@@ -156,6 +166,7 @@ def decide_send(state: Rows, statement: Statement[ClearingSend], _now: Now) -> t
         MoveNotAllowedError: A bank has answered it, or it has expired or was replaced.
         NotBankError: The bank does not keep the account that pays it.
         SentBeforeError: It was sent before, and no reason is given.
+        ListNotApprovedError: By the plan's policy its debtor has still to approve it.
         OutOfOrderError: What brings its money is neither posted nor in the file.
         NotTogetherError: One payment is of instructions of another account, way or authority, or
             was sent in another way before; or it pays too many lots.
@@ -164,7 +175,8 @@ def decide_send(state: Rows, statement: Statement[ClearingSend], _now: Now) -> t
     """
     plan, body = statement.re or Sid(""), statement.body
     numbers = _numbers(body)
-    records = {n: _sendable(state, statement, n) for n in numbers}
+    rules = rules_of(state, known_run(state, plan).policy)
+    records = {n: _sendable(state, statement, n, rules) for n in numbers}
     if body.again is not None and not any(record.sent for record in records.values()):
         raise MalformedError(what="again", reason="nothing of it was sent before")
     for record in records.values():
@@ -206,12 +218,14 @@ def _numbers(body: ClearingSend) -> tuple[int, ...]:
     return numbers
 
 
-def _sendable(state: Rows, statement: Statement[ClearingSend], n: int) -> InstructionRecord:
-    """Returns an instruction, if it may go to the bank.
+def _sendable(
+    state: Rows, statement: Statement[ClearingSend], n: int, rules: Rules
+) -> InstructionRecord:
+    """Returns an instruction, if it may go to the bank by the rules of its plan's policy.
 
     Raises:
-        InstructionNotFoundError, MoveNotAllowedError, NotBankError, SentBeforeError: As
-            `decide_send`.
+        InstructionNotFoundError, MoveNotAllowedError, NotBankError, SentBeforeError,
+            ListNotApprovedError: As `decide_send`.
     """
     plan, body = statement.re or Sid(""), statement.body
     record = state.get(INSTRUCTIONS, plan, n)
@@ -224,6 +238,16 @@ def _sendable(state: Rows, statement: Statement[ClearingSend], n: int) -> Instru
         raise NotBankError(party=body.bank)
     if record.sent is not None and body.again is None:
         raise SentBeforeError(instruction=n, sent=record.sent)
+    drawn = state.get(DEBIT_LISTS, plan, record.payer_account)
+    if is_held(record, drawn, rules):
+        raise ListNotApprovedError(
+            instruction=n,
+            debtor=record.payer,
+            plan=plan,
+            account=record.payer_account,
+            waiting=0 if drawn is None else drawn.waiting,
+            amount=0 if drawn is None else drawn.waiting_amount,
+        )
     return record
 
 

@@ -190,7 +190,8 @@ def _require_money(state: Rows, record: InstructionRecord) -> None:
         OutOfOrderError: It does not.
     """
     if not record.after or record.pays is not None:
-        raise OutOfOrderError(instruction=record.n, earlier="none", status="the payer's own")
+        own = "the payer's own payment, and made again by a further plan or top-up"
+        raise OutOfOrderError(instruction=record.n, earlier="no other", status=own)
     for n in record.after:
         before = known_instruction(state, record.plan, int(n))
         if before.status != InstructionStatus.POSTED:

@@ -371,3 +371,11 @@ def test_another_way_is_proposed_as_it_would_be_signed(town: Street) -> None:
     ]
     assert stays[0] == stays[1]
     assert stays[0]["stays"]
+
+
+def test_why_a_debtors_own_payment_is_not_rerouted_is_said(town: Street) -> None:
+    gv01(town, route="tiered")
+    move_to(town, DUE_ON)
+    plan = adopt(town)
+    with pytest.raises(RefusedError, match="made again by a further plan"):
+        get(town, f"/v1/clearing/runs/{plan}/reroutes/0", by="operator")

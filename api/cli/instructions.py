@@ -22,7 +22,7 @@ HEADS: dict[str, Words] = {
     "payee": ("收款人", "payee"),
     "lots": ("子凭证", "lots"),
 }
-ForGround = Annotated[
+Because = Annotated[
     Ground | None, typer.Option("--ground", help="Why; else what the registry shows.")
 ]
 
@@ -88,7 +88,7 @@ def propose_reroute(
     party: Party,
     read_key: ReadKey,
     log_key: LogKey,
-    ground: ForGround = None,
+    ground: Because = None,
     as_json: AsJson = False,
 ) -> None:
     """Shows who is paid instead of a broken hop 清分路径变更; --json gives the body to sign."""

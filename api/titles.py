@@ -154,7 +154,7 @@ TITLES: Final = {
     "own-word": "银行已自行签署该指令的结果",
     "nothing-owed": "债务人对该指令没有应付款",
     "sent-before": "该指令已发送过",
-    "not-approved": "付款人尚未确认兑付清单",
+    "list-not-approved": "债务人尚未确认兑付清单",
     "not-agreed": "收款人未同意合并付款",
     "not-together": "这些指令不能合并付款",
     "already-agreed": "已作过同样的约定",

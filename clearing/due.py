@@ -120,15 +120,16 @@ def stream_due(store: Streams, due_on: date, *, share: Share = WHOLE) -> Due:
     mandates = list(store.select(MANDATES))
     freezes = list(store.select(FREEZES))
     courts = court_accounts(freezes)
+    places = places_of(
+        (Kept(*row) for row in store.columns(ACCOUNTS, Kept._fields)),
+        stages=store.select(STAGES),
+        mandates=mandates,
+        day=due_on,
+    )
     return Due(
         batches=_batches(store, due_on.isoformat(), share, size),
-        mandates=mandates_of(mandates),
-        places=places_of(
-            (Kept(*row) for row in store.columns(ACCOUNTS, Kept._fields)),
-            stages=store.select(STAGES),
-            mandates=mandates,
-            day=due_on,
-        ),
+        mandates=mandates_of(mandates, places),
+        places=places,
         frozen=frozen_lots(freezes) - courts.keys(),
         courts=courts,
         ordered=frozenset(lot for (lot,) in store.columns(ORDERS, ("lot",))),

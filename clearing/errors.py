@@ -87,10 +87,13 @@ class SentBeforeError(RefusalError):
     template = "instruction {instruction} was sent by {sent}: again only with a reason"
 
 
-class NotApprovedError(RefusalError):
-    """What a debtor is to approve does not go to its bank before it has."""
+class ListNotApprovedError(RefusalError):
+    """What the policy has a debtor approve goes to no bank before it has."""
 
-    template = "instruction {instruction} waits for {debtor} to approve the list that it is on"
+    template = (
+        "instruction {instruction} is sent once {debtor} has approved, by clearing.approve, what "
+        "plan {plan} draws on account {account}: {waiting} of it wait for that, of {amount!y}"
+    )
 
 
 class NotAgreedError(RefusalError):

@@ -155,7 +155,7 @@ def compile_plan(
         raise InvariantBrokenError("a lot is of no voucher, or a voucher is given twice")
     due = Due(
         batches=[[(voucher, lots_of[voucher.voucher]) for voucher in paid]],
-        mandates=mandates_of(mandates),
+        mandates=mandates_of(mandates, places),
         places=places,
         frozen=frozen,
         courts=courts,
@@ -169,14 +169,21 @@ def compile_plan(
     return Plan(due_on=due_on, pay_on=pay_on, instructions=tuple(instructions), totals=totals)
 
 
-def mandates_of(mandates: Iterable[Mandate]) -> dict[str, list[Mandate]]:
+def mandates_of(mandates: Iterable[Mandate], places: Places) -> dict[str, list[Mandate]]:
     """Returns the mandates of each owner under which money may pass its accounts.
 
-    Neither one that was revoked nor that of a stage, which is for one account behind it.
+    Neither one that was revoked, nor one on an account that a court has frozen, nor that of a
+    stage, which is for one account behind it.
+
+    Args:
+        mandates: The mandates.
+        places: At least the accounts that they are for.
     """
     granted: dict[str, list[Mandate]] = {}
     for mandate in mandates:
-        if mandate.revoked is None and mandate.onto is None:
+        if mandate.revoked is not None or mandate.onto is not None:
+            continue
+        if not places[mandate.account].is_frozen:
             granted.setdefault(mandate.owner, []).append(mandate)
     return granted
 

@@ -144,11 +144,19 @@ class Via(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Whose an account is, the bank that keeps it, and the stage before it, if there is one."""
+    """Whose an account is, the bank that keeps it, and how money comes to it and on from it.
+
+    Attributes:
+        owner: Its owner.
+        bank: The bank that keeps it.
+        via: The stage before it, if there is one.
+        is_frozen: By a court: what comes there does not go on.
+    """
 
     owner: PartyId
     bank: PartyId
     via: Via | None = None
+    is_frozen: bool = False
 
 
 Places = Mapping[Sid, Place]

@@ -66,7 +66,8 @@ def places_of(
                 account=stage.via, owner=via.owner, mandate=stage.mandate, stage=stage.stage
             )
     return {
-        account: Place(row.owner, row.bank, before.get(account)) for account, row in known.items()
+        account: Place(row.owner, row.bank, before.get(account), row.frozen)
+        for account, row in known.items()
     }
 
 

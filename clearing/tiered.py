@@ -6,8 +6,9 @@ of the tree of assignments (see `clearing.lineage`), but for two exceptions:
 
 * **A branch goes direct** where its holder did not consent to the route when it accepted
   (`Lot.collection_route`), or where a party before it has granted no mandate, for then
-  nobody may debit that party's account. It is exactly that holder's lots that go
-  direct; others of the same chain do not.
+  nobody may debit that party's account, or only on accounts that a court has frozen, for
+  what comes there stays there. It is exactly that holder's lots that go direct; others of
+  the same chain do not.
 * **What a party keeps and what it passes on are two steps** where they come into
   different accounts.
 

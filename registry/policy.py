@@ -340,7 +340,12 @@ def ask_rules(now: Now) -> Generator[Read, Any, Rules]:
 
 def rules_in_force(state: Rows, ledger: Ledger) -> Rules:
     """Returns the rules that are in force."""
-    row = state.get(POLICIES, ledger.policy)
+    return rules_of(state, ledger.policy)
+
+
+def rules_of(state: Rows, policy: Sid) -> Rules:
+    """Returns the rules of a policy, whether it is in force or was."""
+    row = state.get(POLICIES, policy)
     if row is None:
-        raise InvariantBrokenError(f"no policy {ledger.policy}")
+        raise InvariantBrokenError(f"no policy {policy}")
     return parse_rules(row.rules)

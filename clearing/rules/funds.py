@@ -197,7 +197,7 @@ def ask_divided(
     return divide(
         fund.fund,
         paid,
-        mandates=mandates_of(mandates),
+        mandates=mandates_of(mandates, places),
         places=places,
         owed_minor=sum(share.amount_minor for share in payable),
         has_promise=any(voucher.voucher in promised for voucher, _ in paid),

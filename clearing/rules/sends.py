@@ -19,8 +19,8 @@ from pydantic import Field
 from clearing.day import is_held
 from clearing.errors import (
     InstructionNotFoundError,
+    ListNotApprovedError,
     NotAgreedError,
-    NotApprovedError,
     NotTogetherError,
     OutOfOrderError,
     PlanDiffersError,
@@ -42,7 +42,7 @@ from registry.errors import InvariantBrokenError, MalformedError
 from registry.fields import LENIENT, Amount, BodyAmount, Digest, MachineText, PartyField
 from registry.ids import PartyId, Sid
 from registry.model import ACCOUNTS, POLICIES, Role
-from registry.policy import parse_rules
+from registry.policy import Rules, rules_of
 from registry.refusals import NotBankError
 from registry.statements import Body, Kind, Now, Statement
 from registry.tables import Get, Minor, MutableRows, ReadPlan, Rows, get, get_many, replace
@@ -135,7 +135,10 @@ class PaymentJoined(Effect, frozen=True, kw_only=True):
 
 
 def reads_send(statement: Statement[ClearingSend], _now: Now) -> ReadPlan:
-    """Asks for run, policy, instructions and those before them, accounts, consents, lists."""
+    """Asks for the run, its policy, the instructions and what their debtors have approved of them.
+
+    And for those before them, accounts, consents and payments.
+    """
     plan, body = statement.re or "", statement.body
     run = yield from get(RUNS, plan)
     if run is not None:
@@ -163,8 +166,7 @@ def decide_send(state: Rows, statement: Statement[ClearingSend], _now: Now) -> t
         MoveNotAllowedError: A bank has answered it, or it has expired or was replaced.
         NotBankError: The bank does not keep the account that pays it.
         SentBeforeError: It was sent before, and no reason is given.
-        NotApprovedError: The debtor has not approved the list that it is on, and the policy of
-            the plan asks for that.
+        ListNotApprovedError: By the plan's policy its debtor has still to approve it.
         OutOfOrderError: What brings its money is neither posted nor in the file.
         NotTogetherError: One payment is of instructions of another account, way or authority, or
             was sent in another way before; or it pays too many lots.
@@ -173,8 +175,8 @@ def decide_send(state: Rows, statement: Statement[ClearingSend], _now: Now) -> t
     """
     plan, body = statement.re or Sid(""), statement.body
     numbers = _numbers(body)
-    records = {n: _sendable(state, statement, n) for n in numbers}
-    _require_approval(state, plan, records.values())
+    rules = rules_of(state, known_run(state, plan).policy)
+    records = {n: _sendable(state, statement, n, rules) for n in numbers}
     if body.again is not None and not any(record.sent for record in records.values()):
         raise MalformedError(what="again", reason="nothing of it was sent before")
     for record in records.values():
@@ -194,22 +196,6 @@ def decide_send(state: Rows, statement: Statement[ClearingSend], _now: Now) -> t
         instructions=_texts(numbers),
     )
     return (*joined, sent)
-
-
-def _require_approval(state: Rows, plan: Sid, records: Iterable[InstructionRecord]) -> None:
-    """Checks that debtors have approved what is drawn on them, if the plan's policy asks for it.
-
-    Raises:
-        NotApprovedError: One has not.
-    """
-    policy = state.get(POLICIES, known_run(state, plan).policy)
-    if policy is None:
-        raise InvariantBrokenError(f"no policy of plan {plan}")
-    rules = parse_rules(policy.rules)
-    for record in records:
-        drawn = state.get(DEBIT_LISTS, plan, record.payer_account)
-        if is_held(record, drawn, rules):
-            raise NotApprovedError(instruction=record.n, debtor=record.payer)
 
 
 def _texts(numbers: Iterable[int]) -> tuple[str, ...]:
@@ -232,12 +218,14 @@ def _numbers(body: ClearingSend) -> tuple[int, ...]:
     return numbers
 
 
-def _sendable(state: Rows, statement: Statement[ClearingSend], n: int) -> InstructionRecord:
-    """Returns an instruction, if it may go to the bank.
+def _sendable(
+    state: Rows, statement: Statement[ClearingSend], n: int, rules: Rules
+) -> InstructionRecord:
+    """Returns an instruction, if it may go to the bank by the rules of its plan's policy.
 
     Raises:
-        InstructionNotFoundError, MoveNotAllowedError, NotBankError, SentBeforeError: As
-            `decide_send`.
+        InstructionNotFoundError, MoveNotAllowedError, NotBankError, SentBeforeError,
+            ListNotApprovedError: As `decide_send`.
     """
     plan, body = statement.re or Sid(""), statement.body
     record = state.get(INSTRUCTIONS, plan, n)
@@ -250,6 +238,16 @@ def _sendable(state: Rows, statement: Statement[ClearingSend], n: int) -> Instru
         raise NotBankError(party=body.bank)
     if record.sent is not None and body.again is None:
         raise SentBeforeError(instruction=n, sent=record.sent)
+    drawn = state.get(DEBIT_LISTS, plan, record.payer_account)
+    if is_held(record, drawn, rules):
+        raise ListNotApprovedError(
+            instruction=n,
+            debtor=record.payer,
+            plan=plan,
+            account=record.payer_account,
+            waiting=0 if drawn is None else drawn.waiting,
+            amount=0 if drawn is None else drawn.waiting_amount,
+        )
     return record
 
 

@@ -159,7 +159,7 @@ class TestPlantedFaults:
         gv01(world)
         stage(world, before=TRUST, via="trustee")
         due = find_due(world.rows, DUE_ON)
-        steps = provider(due.vouchers[0], due.lots, mandates_of(due.mandates))
+        steps = provider(due.vouchers[0], due.lots, mandates_of(due.mandates, due.places))
         return world, pass_stages(steps, due.vouchers[0], due.places)
 
     def verify(

@@ -10,7 +10,7 @@ import pytest
 from clearing.day import Timetable, hour_of, is_held
 from clearing.errors import (
     DayNotOverError,
-    NotApprovedError,
+    ListNotApprovedError,
     NothingToApproveError,
     OutOfOrderError,
     PlanDiffersError,
@@ -288,7 +288,7 @@ class TestAttacks:
         """What is not approved goes to no bank: neither at once nor with the rest of a file."""
         keep_days(world, approve=True)
         plan = adopt(world)
-        with pytest.raises(NotApprovedError):
+        with pytest.raises(ListNotApprovedError):
             send(world, plan, *range(5))
         with pytest.raises(OutOfOrderError):
             send(world, plan, 1)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,12 +117,17 @@ def open_bank(street: Street) -> tuple[State, dict[str, dict[str, str]]]:
     return bank, book
 
 
+def tiered(street: Street) -> None:
+    """Tells GV-01 by the tiered route."""
+    gv01(street, route="tiered")
+
+
 @contextmanager
-def planned_day(tmp_path: Path) -> Iterator[Day]:
-    """A real server, and the day on which GV-01 is paid."""
+def planned_day(tmp_path: Path, *, tell: Callable[[Street], object] = tiered) -> Iterator[Day]:
+    """A real server, and the day on which GV-01 is paid, or what else is told."""
     with server(tmp_path / "server") as url, connect(url) as client:
         street = Street(client).settle_in()
-        gv01(street, route="tiered")
+        tell(street)
         rules: dict[str, Json] = {"pay_day": {"calendar": "tests"}, "relayed_evidence": True}
         policy: dict[str, Json] = {
             "name": "relays", "version": 1, "effective_on": "2025-12-01", "rules": rules

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from clearing.rails.references import instruction_id, joint_number
+from registry.canonical import Json
+from registry.ids import Sid
 from tests.api.cli.bank_day import Day, planned_day
 from tests.api.served import Street
 from tests.api.test_maturity import DUE_ON, rows
@@ -30,7 +32,7 @@ def tell(street: Street) -> None:
 def issue(street: Street, face: int) -> str:
     """Issues a voucher that s1 accepts; returns its lot."""
     voucher = street.do("core", "voucher.issue", street.issue_body(face=str(face))).sid
-    payee = {"account": street.accounts["s1"], "collection_route": True}
+    payee: dict[str, Json] = {"account": street.accounts["s1"], "collection_route": True}
     street.do("s1", "voucher.accept", payee, re=voucher)
     return f"{voucher}.0"
 
@@ -66,7 +68,7 @@ def test_it_is_agreed_sent_posted_explained_and_reconciled(day: Day) -> None:
     agree(day)
     text = out(day)
     # Of five instructions four are one payment, and s2's is one by itself.
-    jointly = instruction_id(day.plan, joint_number(0))
+    jointly = instruction_id(Sid(day.plan), joint_number(0))
     assert len(names_in(text)) == 2
     amounts = dict(zip(names_in(text), re.findall(r"<InstdAmt[^>]*>(.*?)<", text), strict=True))
     assert amounts[jointly] == "620000.01"

@@ -33,7 +33,6 @@ from clearing.model import (
     Run,
     Sort,
 )
-from clearing.obligations import ObligationPassed
 from clearing.outcomes import book
 from clearing.postings import debts_account, hops_account, move
 from registry.debts import owe, reads_debtor
@@ -231,6 +230,39 @@ def paying_from(state: Rows, record: InstructionRecord) -> InstructionRecord:
     return record
 
 
+class ObligationsPassed(Effect, frozen=True, kw_only=True):
+    """What a party was to pay once more of an instruction's money who has that now owes.
+
+    However many they are, they are those that follow from the state.
+    """
+
+    plan: Sid
+    n: int
+    owed_before: PartyId
+    owed_by: PartyId
+    obligations: int
+
+    def touched(self) -> tuple[Touch, ...]:
+        """Touches who owes them now."""
+        return (("holder", self.owed_by),)
+
+    def fold(self, state: MutableRows, seal: Seal) -> None:
+        """Marks them, due again: what was to pay them has no money any more."""
+        record = known_instruction(state, self.plan, self.n)
+        debtor = known_voucher(state, record.voucher).debtor
+        onward = behind(state, record)
+        rows = [
+            row
+            for row in to_pay_again(state, onward, party=self.owed_before, debtor=debtor)
+            if row.status != ObligationStatus.MET
+        ]
+        if len(rows) != self.obligations:
+            raise InvariantBrokenError(f"entry {seal.index}: not what {self.owed_before} owes")
+        for row in rows:
+            passed = replace(row, owed_by=self.owed_by, status=ObligationStatus.DUE)
+            state.put(OBLIGATIONS, passed)
+
+
 class Carrying:
     """What a report brings about of debts that travel, each item as those before it left things."""
 
@@ -287,15 +319,23 @@ class Carrying:
         """
         owes, onward = bearer_of(record, debtor), behind(self._state, record)
         amount = bound_minor(self._state, onward, ended=self._unbound)
+        rows = [
+            row
+            for row in to_pay_again(self._state, onward, party=record.payee, debtor=debtor)
+            if stands(row) != ObligationStatus.MET
+        ]
         found: list[Effect] = []
-        due: list[tuple[str, Sid, int]] = []
-        for owed in to_pay_again(self._state, onward, party=record.payee, debtor=debtor):
-            if stands(owed) != ObligationStatus.MET:
-                amount += owed.amount
-                due.append((owed.sort, owed.plan, owed.n))
-                found.append(
-                    ObligationPassed(sort=owed.sort, plan=owed.plan, n=owed.n, owed_by=owes)
-                )
+        if rows:
+            amount += sum(row.amount for row in rows)
+            again = ObligationsPassed(
+                plan=record.plan,
+                n=record.n,
+                owed_before=record.payee,
+                owed_by=owes,
+                obligations=len(rows),
+            )
+            found.append(again)
+        due = [(row.sort, row.plan, row.n) for row in rows]
         found += passed(record, debtor=debtor, before=record.payee, now=owes, amount=amount)
         return found, due
 

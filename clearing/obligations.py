@@ -107,24 +107,6 @@ class ObligationMoved(Effect, frozen=True, kw_only=True):
         state.put(OBLIGATIONS, replace(row, status=self.status))
 
 
-class ObligationPassed(Effect, frozen=True, kw_only=True):
-    """Another party owes something, for the money that it was to pay it with lies there now."""
-
-    sort: str
-    plan: Sid
-    n: int
-    owed_by: PartyId
-
-    def touched(self) -> tuple[Touch, ...]:
-        """Touches who owes it now."""
-        return (("holder", self.owed_by),)
-
-    def fold(self, state: MutableRows, seal: Seal) -> None:
-        """Marks it, due again: what was to pay it has no money any more."""
-        row = known_obligation(state, Sort(self.sort), self.plan, self.n)
-        state.put(OBLIGATIONS, replace(row, owed_by=self.owed_by, status=ObligationStatus.DUE))
-
-
 class PaidAgain(Effect, frozen=True, kw_only=True):
     """What was owed again has been paid."""
 

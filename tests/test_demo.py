@@ -102,6 +102,10 @@ class TestReport:
         assert told["obligations"] == [["return", "20000000", "due"], ["top-up", "20000000", "met"]]
         paid = demo.report["broken"]["gv02"]["paid"].values()
         assert sorted(map(int, paid)) == [10_500_000, 14_000_000, 17_500_000, 28_000_001]
+        short = demo.report["broken"]["gv02"]["reconciled"]
+        assert [short[name] for name in ("scheduled", "received", "short", "withheld")] == [
+            "100000000", "70000001", "29999999", "0",
+        ]  # fmt: skip
 
     def test_the_readme_counts_what_this_run_counts(self, demo: Demo) -> None:
         text = README.read_text(encoding="utf-8")

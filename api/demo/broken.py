@@ -109,7 +109,7 @@ class Broken:
         self._report(plan, blocked=[frozen])
         maturity.move_clock(due_on + LONG)
         self._report(plan, blocked=[])
-        return self._tell_frozen(plan, twin)
+        return self._tell_frozen(plan, twin, due_on)
 
     def _certify(self, plan: Sid) -> None:
         """Prints that both routes leave everybody the same."""
@@ -128,7 +128,7 @@ class Broken:
             )
         )  # fmt: skip
 
-    def _tell_frozen(self, plan: Sid, twin: Twin) -> dict[str, Any]:
+    def _tell_frozen(self, plan: Sid, twin: Twin, due_on: date) -> dict[str, Any]:
         """Prints where the trust's money went, and what the delay cost."""
         lot = twin.parts[3].lot
         way = self._get(f"/v1/clearing/lots/{lot}", by=PLAN)
@@ -138,7 +138,9 @@ class Broken:
         owner = self.desk.cast[FIRMS[1]].party
         stays = [stay for stay in exposure["stays"] if stay["owner"] == owner]
         self.show.stays(stays, names)
+        reconciled = self._reconcile(due_on)
         return {
+            "reconciled": reconciled,
             "others_fen_days": exposure["others_fen_days"],
             "gross_fen_days": exposure["gross_fen_days"],
             "obligations": sorted(
@@ -169,7 +171,23 @@ class Broken:
                 ("from now on", "it may issue nothing, until the registrar lifts that"),
             )
         )
-        return {"paid": {name: str(amount) for name, amount in paid.items()}}
+        reconciled = self._reconcile(due_on)
+        return {
+            "reconciled": reconciled,
+            "paid": {name: str(amount) for name, amount in paid.items()},
+        }
+
+    def _reconcile(self, due_on: date) -> dict[str, str]:
+        """Prints that what was due is what came, what is missing, and what is withheld (TR-06)."""
+        found = self._get(f"/v1/clearing/reconciliations/{due_on.isoformat()}")
+        if found["differences"]:
+            raise AssertionError(f"{due_on}: {found['differences']}")
+        totals: dict[str, str] = found["totals"]
+        due, came, short = (
+            format_yuan(int(totals[name])) for name in ("scheduled", "received", "short")
+        )
+        self.show.facts((("reconciled 对账", f"{due} due = {came} came + {short} short"),))
+        return totals
 
     # --- Saying and asking ------------------------------------------------------------
 

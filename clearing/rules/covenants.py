@@ -3,12 +3,12 @@
 Source: SD-23; reference note 17; GV-03.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any, Final
 
 from clearing.covenant import TOP_UP
-from clearing.instructed import ask_instructions, known_run
 from clearing.model import (
+    INSTRUCTIONS,
     OBLIGATIONS,
     ORDERS,
     RUNS,
@@ -20,9 +20,9 @@ from clearing.model import (
 from clearing.obligations import TopUpOwed
 from registry.burdens import FREEZES, frozen_lots
 from registry.effects import DeadlineCleared, DeadlineSet, Due, Effect
-from registry.ids import is_vehicle
-from registry.model import LOTS, VOUCHERS, Lot
-from registry.rights import known_voucher
+from registry.errors import InvariantBrokenError
+from registry.ids import LotId, is_vehicle
+from registry.model import LOTS, VOUCHERS, Lot, Voucher
 from registry.stages import STAGES
 from registry.state import run_reads
 from registry.statements import Now, TimedKind
@@ -35,18 +35,27 @@ LOTS_AT_ONCE: Final = 512
 """Lots that one entry tells of, so that it fits a bundle."""
 
 
-def _ask_missing(run: Run) -> Generator[Asked, Any, list[InstructionRecord]]:
-    """Asks for the instructions to plans and trusts that are not posted.
+SCANNED_AT_ONCE: Final = 256
+"""Instructions that are asked for at once: what one entry is over with, no later one reads."""
+
+
+def _ask_missing(run: Run, numbers: range) -> Generator[Asked, Any, list[InstructionRecord]]:
+    """Asks for those of some instructions that go to plans and trusts and are not posted.
 
     What lies on a stage that may keep collections for a cycle is not missing (SD-29).
     """
-    records = list((yield from ask_instructions(run)))
-    posted = {str(record.n) for record in records if record.status == InstructionStatus.POSTED}
+    rows = yield Get(INSTRUCTIONS, tuple((run.plan, n) for n in numbers))
+    records = [row for row in rows if row is not None]
+    if len(records) != len(numbers):
+        raise InvariantBrokenError(f"run {run.plan} has lost instructions")
     missing = [
         record
         for record in records
-        if record.lots and str(record.n) not in posted and is_vehicle(record.creditor)
+        if record.lots and record.status != InstructionStatus.POSTED and is_vehicle(record.creditor)
     ]
+    before = sorted({int(n) for record in missing if record.stage for n in record.after})
+    found = (yield Get(INSTRUCTIONS, tuple((run.plan, n) for n in before))) if before else ()
+    posted = {str(row.n) for row in found if row and row.status == InstructionStatus.POSTED}
     named = {record.stage for record in missing if record.stage is not None}
     stages = yield from get_many(STAGES, sorted(named))
     sweeping = {row.stage for row in stages if row is not None and row.cycle_days is not None}
@@ -57,64 +66,94 @@ def _ask_missing(run: Run) -> Generator[Asked, Any, list[InstructionRecord]]:
     ]
 
 
+def _ask_promised(
+    run: Run, missing: list[InstructionRecord], told: set[str]
+) -> Generator[Asked, Any, Iterator[TopUpOwed]]:
+    """Asks for what has not come by some instructions and was promised: by each, in order.
+
+    Args:
+        run: The run.
+        missing: The instructions.
+        told: Lots that the entry tells of already, when one is asked for.
+    """
+    vouchers = yield from get_many(VOUCHERS, sorted({record.voucher for record in missing}))
+    of = {row.voucher: row for row in vouchers if row is not None and row.top_up}
+    keys = tuple((Sort.TOP_UP, run.plan, record.n) for record in missing)
+    known = {row.n for row in ((yield Get(OBLIGATIONS, keys)) if keys else ()) if row is not None}
+    missing = [each for each in missing if each.voucher in of and each.n not in known]
+    names = [*dict.fromkeys(LotId(lot) for record in missing for lot in record.lots)]
+    lots = {row.lot: row for row in (yield from get_many(LOTS, names)) if row is not None}
+    orders = {row.lot: row for row in (yield from get_many(ORDERS, names)) if row is not None}
+    burdened = [lot.lot for lot in lots.values() if lot.burdens]
+    frozen = frozen_lots((yield from where_each(FREEZES, "lot", burdened)))
+
+    def awaited(record: InstructionRecord) -> list[Lot]:
+        """Returns the lots that it may still pay, or nobody any more; none that is frozen."""
+        own = (record.plan, record.n)
+        return [
+            lots[name]
+            for name in map(LotId, record.lots)
+            if name in lots
+            and name not in frozen
+            and name not in told
+            and (name not in orders or (orders[name].plan, orders[name].n) == own)
+        ]
+
+    return (_owed(run, record, of[record.voucher], awaited(record)) for record in missing)
+
+
+def _owed(run: Run, record: InstructionRecord, voucher: Voucher, lots: Iterable[Lot]) -> TopUpOwed:
+    """Returns what a debtor owes because some lots were not paid by an instruction."""
+    parts = dict(zip(record.lots, record.parts, strict=False))
+    some = [*lots]
+    return TopUpOwed(
+        plan=run.plan,
+        n=record.n,
+        voucher=voucher.voucher,
+        owed_by=voucher.debtor,
+        owed_to=record.creditor,
+        account=record.payee_account,
+        amount=Minor(sum(int(parts.get(lot.lot, lot.amount)) for lot in some)),
+        lots=tuple(lot.lot for lot in some),
+        due_on=run.top_up_on or run.pay_on,
+    )
+
+
+def _ask_owed(due: Due) -> Generator[Asked, Any, tuple[list[TopUpOwed], int | None]]:
+    """Asks for what one entry tells of, and where the next one goes on; None if there is none."""
+    plan, _, start = due.id.partition(".")
+    run = yield from get(RUNS, plan)
+    if run is None:
+        raise InvariantBrokenError(f"no run of plan {plan}")
+    owed: list[TopUpOwed] = []
+    told: set[str] = set()
+    for first in range(int(start or 0), run.instructions, SCANNED_AT_ONCE):
+        numbers = range(first, min(first + SCANNED_AT_ONCE, run.instructions))
+        missing = yield from _ask_missing(run, numbers)
+        for found in (yield from _ask_promised(run, missing, told)):
+            if not found.lots:
+                continue
+            told.update(found.lots)
+            if len(owed) == AT_ONCE or len(told) > LOTS_AT_ONCE:
+                return owed, found.n
+            owed.append(found)
+    return owed, None
+
+
 def reads_unpaid(due: Due, _now: Now) -> ReadPlan:
     """Asks for the run, what has not come, and whether it is still to come."""
-    run = yield from get(RUNS, due.id)
-    if run is None:
-        return
-    missing = yield from _ask_missing(run)
-    yield from get_many(VOUCHERS, sorted({record.voucher for record in missing}))
-    names = [lot for record in missing for lot in record.lots]
-    lots = yield from get_many(LOTS, names)
-    burdened = [lot.lot for lot in lots if lot is not None and lot.burdens]
-    yield from where_each(FREEZES, "lot", burdened)
-    yield from get_many(ORDERS, names)
-    keys = tuple((Sort.TOP_UP, run.plan, record.n) for record in missing)
-    if keys:
-        yield Get(OBLIGATIONS, keys)
+    yield from _ask_owed(due)
 
 
 def decide_unpaid(state: Rows, due: Due, _now: Now) -> tuple[Effect, ...]:
     """Finds what has not come to plans and trusts of vouchers whose debtors have promised it."""
-    run = known_run(state, due.sid)
-    owed: list[TopUpOwed] = []
-    told: set[str] = set()
-    for record in run_reads(state, _ask_missing(run)):
-        voucher = known_voucher(state, record.voucher)
-        if not voucher.top_up or state.get(OBLIGATIONS, Sort.TOP_UP, run.plan, record.n):
-            continue
-        names = (name for name in record.lots if name not in told)
-        lots = [lot for name in names if (lot := _awaited(state, record, name))]
-        if not lots:
-            continue
-        parts = dict(zip(record.lots, record.parts, strict=False))
-        found = TopUpOwed(
-            plan=run.plan,
-            n=record.n,
-            voucher=voucher.voucher,
-            owed_by=voucher.debtor,
-            owed_to=record.creditor,
-            account=record.payee_account,
-            amount=Minor(sum(int(parts.get(lot.lot, lot.amount)) for lot in lots)),
-            lots=tuple(lot.lot for lot in lots),
-            due_on=run.top_up_on or run.pay_on,
-        )
-        told.update(found.lots)
-        if len(owed) == AT_ONCE or len(told) > LOTS_AT_ONCE:
-            more = DeadlineSet(at=due.at + 1, kind=due.kind, id=due.id)
-            return (*owed, DeadlineCleared(at=due.at, kind=due.kind, id=due.id), more)
-        owed.append(found)
-    return (*owed, DeadlineCleared(at=due.at, kind=due.kind, id=due.id))
-
-
-def _awaited(state: Rows, record: InstructionRecord, name: str) -> Lot | None:
-    """Returns a lot that an instruction may still pay, or nobody any more; none that is frozen."""
-    lot, order = state.get(LOTS, name), state.get(ORDERS, name)
-    if lot is None or (order and (order.plan, order.n) != (record.plan, record.n)):
-        return None
-    if lot.burdens and frozen_lots(state.where(FREEZES, "lot", name)):
-        return None
-    return lot
+    owed, onward = run_reads(state, _ask_owed(due))
+    cleared = DeadlineCleared(at=due.at, kind=due.kind, id=due.id)
+    if onward is None:
+        return (*owed, cleared)
+    plan, _, _ = due.id.partition(".")
+    more = DeadlineSet(at=due.at + 1, kind=due.kind, id=f"{plan}.{onward}")
+    return (*owed, cleared, more)
 
 
 TIMED = (TimedKind(name=TOP_UP, reads=reads_unpaid, decide=decide_unpaid),)

@@ -4,11 +4,11 @@ from datetime import date
 
 from clearing.model import InstructionRecord
 from registry.ids import Sid
-from registry.model import MANDATES, VOUCHERS, Mandate
+from registry.model import MANDATES, VOUCHERS, Mandate, Route
 from registry.stages import STAGES, Stage
 from tests.clearing.test_reports import verify_accounts
 from tests.clearing.test_rules import instructions
-from tests.clearing.world import World, sid
+from tests.clearing.world import World, gv01, sid
 
 TRUST = "T#trust"
 
@@ -49,3 +49,11 @@ def hops(world: World, plan: Sid, name: str = TRUST) -> tuple[InstructionRecord,
 def verify(world: World) -> None:
     """Checks that nothing is lost."""
     verify_accounts(world, sum(voucher.face for voucher in world.rows.select(VOUCHERS)))
+
+
+def staged(route: Route = Route.TIERED) -> World:
+    """Returns the tree of GV-01, the trust's account behind its trustee's."""
+    world = World()
+    gv01(world, route=route)
+    stage(world, before=TRUST, via="trustee")
+    return world

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
+from clearing.covenant import TOP_UP
 from clearing.kinds import TIMED
-from clearing.model import INSTRUCTIONS, ORDERS, InstructionStatus
+from clearing.model import INSTRUCTIONS, OBLIGATIONS, ORDERS, InstructionStatus
 from clearing.reporting import MET_MAX
 from clearing.rerouting import MoneyRerouted, find_rerouting
 from clearing.rules.closings import AT_ONCE, find_left
@@ -18,9 +20,11 @@ from registry.entries import ENTRY_MAX
 from registry.errors import InvariantBrokenError
 from registry.ids import Sid
 from registry.model import DEADLINES, LOTS, VOUCHERS
+from registry.state import answer
 from registry.statements import Now
-from registry.tables import replace
-from tests.clearing.test_broken_hops import REROUTE, reroute
+from registry.tables import Get, replace
+from tests.clearing.carried import hold_risk, verify_carried
+from tests.clearing.test_broken_hops import REROUTE, pass_time, promise, reroute
 from tests.clearing.test_reports import close
 from tests.clearing.test_rules import CLOSE, REPORT, adopt, confirm, instructions, run_of, said
 from tests.clearing.world import PAY_TIME, World, ledger, party_id, sid
@@ -254,6 +258,24 @@ class TestReports:
         met += MET_MAX * (43 + len('"status":"met"},'))
         assert len(text) + rests + met < ENTRY_MAX - SMALL
 
+    def test_a_return_is_told_though_a_bank_sent_hundreds_back_before(self) -> None:
+        """Each was owed once more by who had the money: an effect for each was too large."""
+        world = widely_held(400)
+        hold_risk(world)
+        plan = adopt(world)
+        rows = instructions(world, plan)
+        for row in rows:
+            confirm(world, plan, row.n)
+        for row in rows[2:]:
+            confirm(world, plan, row.n, status="returned")
+        item = said(world, plan, 1, status="returned")
+        _, effects = world.decide(REPORT, {"items": [item]}, by="bank", re=plan)
+        assert len(format_effects(effects)) < ENTRY_MAX - SMALL
+        confirm(world, plan, 1, status="returned")
+        verify_carried(world)
+        owing = {row.owed_by for row in world.rows.select(OBLIGATIONS) if row.sort == "again"}
+        assert owing == {world.party("S1")}
+
     def test_of_a_debtors_payment_with_thousands_behind_it(self) -> None:
         world = widely_held(2_000)
         plan = adopt(world)
@@ -269,3 +291,28 @@ class TestReports:
         assert {row.status for row in instructions(world, plan)[1:]} == {"expired"}
         assert list(world.rows.select(ORDERS)) == []
         assert len(list(world.rows.select(LOTS))) == 2_000
+
+
+class TestPromise:
+    def test_a_silent_bank_does_not_have_the_writer_read_a_run_again_and_again(self) -> None:
+        """Time alone finds it, 32 an entry: each entry read all, which was hours for a big day."""
+        world, count = World(), 700
+        for n in range(count):
+            world.assign(world.issue(f"v{n}", face=100, to="S1"), to="T#trust")
+        promise(world)
+        plan = adopt(world)
+        timed = next(each for each in TIMED if each.name == TOP_UP)
+        asked = 0
+        while rows := list(world.rows.select(DEADLINES)):
+            due = Due(at=rows[0].at, kind=rows[0].kind, id=rows[0].id)
+            reads = timed.reads(due, Now(index=world.index, time=due.at, ledger=ledger()))
+            with suppress(StopIteration):
+                read = next(reads)
+                while True:
+                    if isinstance(read, Get) and read.table is INSTRUCTIONS:
+                        asked += len(read.keys)
+                    read = reads.send(answer(world.rows, read))
+            pass_time(world, due.at)
+        owed = [row.n for row in world.rows.select(OBLIGATIONS)]
+        assert len(owed) == len({*owed}) == count
+        assert asked < 10 * len(instructions(world, plan))

@@ -13,7 +13,7 @@ from registry.ids import Sid
 from registry.model import VOUCHERS, Route
 from registry.tables import Minor
 from tests.clearing.carried import hold_risk, verify_carried
-from tests.clearing.staged import TRUST, stage, verify
+from tests.clearing.staged import TRUST, stage, staged, verify
 from tests.clearing.strategies import NAMES, worlds
 from tests.clearing.test_rules import adopt, confirm, instructions
 from tests.clearing.test_whose_account import freeze, lot_of, move, pledge
@@ -29,11 +29,8 @@ ROUTES = [Route.DIRECT, Route.TIERED]
 
 @pytest.fixture(params=ROUTES)
 def world(request: pytest.FixtureRequest) -> World:
-    """The tree of GV-01 on either route, the trust's account behind its trustee's."""
-    world = World()
-    gv01(world, route=request.param)
-    stage(world, before=TRUST, via="trustee")
-    return world
+    route: Route = request.param
+    return staged(route)
 
 
 class TestEveryKindOfLot:

@@ -18,7 +18,7 @@ from registry.ids import Sid
 from registry.model import ACCOUNTS, MANDATES, Route
 from registry.stages import STAGES
 from registry.tables import replace
-from tests.clearing.staged import TRUST, hops, stage, verify
+from tests.clearing.staged import TRUST, hops, stage, staged, verify
 from tests.clearing.test_broken_hops import DAY, pass_time, promise, reroute
 from tests.clearing.test_funds import divide, say
 from tests.clearing.test_package import stored
@@ -40,20 +40,13 @@ ROUTES = [Route.DIRECT, Route.TIERED]
 
 @pytest.fixture(params=ROUTES)
 def world(request: pytest.FixtureRequest) -> World:
-    """The tree of GV-01 on either route, the trust's account behind its trustee's."""
-    world = World()
-    gv01(world, route=request.param)
-    stage(world, before=TRUST, via="trustee")
-    return world
+    route: Route = request.param
+    return staged(route)
 
 
 @pytest.fixture
 def tiered() -> World:
-    """The same on the tiered route."""
-    world = World()
-    gv01(world)
-    stage(world, before=TRUST, via="trustee")
-    return world
+    return staged()
 
 
 class TestTheLastHop:

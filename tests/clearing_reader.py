@@ -339,23 +339,6 @@ class ClearingFolds:
         self.owe(debtor, int(owed["amount"]))
         self.move(f"debts:{debtor}", f"claims:{owed['owed_to']}", owed["amount"])
 
-    def debt_passed(self: Rows, voucher: str, debtor: str, owed_before: str, owed_by: str,
-                    amount: str, **_: Any) -> None:  # fmt: skip
-        sides = []
-        for party, sign in ((owed_by, 1), (owed_before, -1)):
-            if party == debtor:
-                self.owe(party, sign * int(amount))
-                sides.append(f"debts:{party}")
-                continue
-            row = self.rows["hop"].pop((voucher, party), {"amount": "0"})
-            if total := int(row["amount"]) + sign * int(amount):
-                self.put("hop", voucher=voucher, party=party, debtor=debtor, amount=str(total))
-            sides.append(f"hops:{party}")
-        self.move(sides[0], sides[1], amount)
-
-    def obligation_passed(self: Rows, sort: str, plan: str, n: int, owed_by: str) -> None:
-        self.change("obligation", sort, plan, n, owed_by=owed_by, status="due")
-
     def run_closed(self: Rows, plan: str, **_: Any) -> None:
         rows = [row for (of, _), row in self.rows["instruction"].items() if of == plan]
         left: set[str] = set()

@@ -89,9 +89,7 @@ class TestReport:
         assert set(morning["core"]) == {"notices-to-acknowledge", "near-limit"}
         assert morning["S1"] == {"approvals": 1}
 
-    def test_the_plan_holds_its_pool_before_maturity_and_after_it_what_a_debtor_lacked(
-        self, demo: Demo
-    ) -> None:
+    def test_the_plan_holds_its_pool_and_then_what_a_debtor_lacked(self, demo: Demo) -> None:
         before, after = demo.report["snapshots"]["before"], demo.report["snapshots"]["after"]
         assert before["sum_fen"] == demo.report["pool"]["pooled_face_fen"]
         assert (after["lots"], after["sum_fen"]) == (1, "6000000")
@@ -100,12 +98,10 @@ class TestReport:
         told = demo.report["broken"]["gv03"]
         assert (told["others_fen_days"], told["gross_fen_days"]) == ("405000000", "540000000")
         assert told["obligations"] == [["return", "20000000", "due"], ["top-up", "20000000", "met"]]
-        paid = demo.report["broken"]["gv02"]["paid"].values()
-        assert sorted(map(int, paid)) == [10_500_000, 14_000_000, 17_500_000, 28_000_001]
-        short = demo.report["broken"]["gv02"]["reconciled"]
-        assert [short[name] for name in ("scheduled", "received", "short", "withheld")] == [
-            "100000000", "70000001", "29999999", "0",
-        ]  # fmt: skip
+        less = demo.report["broken"]["gv02"]
+        paid = sorted(map(int, less["paid"].values()))
+        assert paid == [10_500_000, 14_000_000, 17_500_000, 28_000_001]
+        assert less["reconciled"]["short"] == "29999999"
 
     def test_the_readme_counts_what_this_run_counts(self, demo: Demo) -> None:
         text = README.read_text(encoding="utf-8")

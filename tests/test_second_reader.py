@@ -18,6 +18,7 @@ from tests.clearing_reader import ClearingFolds
 from tests.credit_reader import CreditFolds
 from tests.dealings_reader import DealingFolds
 from tests.encumbered_reader import EncumbranceFolds
+from tests.hops_reader import HopFolds
 from tests.notices_reader import NoticeFolds
 from tests.people_reader import PeopleFolds
 from tests.policies_reader import PolicyFolds
@@ -108,8 +109,8 @@ def salt(domain: bytes, n: int, statement: str) -> str:
     return b64(sha(domain, b"\0", n.to_bytes(4, "big"), statement.encode())[:16])
 
 
-class Reader(ClearingFolds, CreditFolds, DealingFolds, EncumbranceFolds, NoticeFolds, PeopleFolds,
-             PolicyFolds):  # fmt: skip
+class Reader(ClearingFolds, CreditFolds, DealingFolds, EncumbranceFolds, HopFolds, NoticeFolds,
+             PeopleFolds, PolicyFolds):  # fmt: skip
     """Folds effects into rows, as the section "What each effect does to the rows" says."""
 
     def __init__(self) -> None:

@@ -79,8 +79,8 @@ class ClearingSend(Body):
     format: MachineText
     digest: Digest
     message_id: MachineText
-    instructions: Annotated[tuple[Number, ...], LENIENT, Field(max_length=FILE_MAX)] = ()
-    joint: Annotated[tuple[SentJointly, ...], LENIENT, Field(max_length=JOINT_PAYMENTS_MAX)] = ()
+    instructions: Annotated[tuple[Number, ...], LENIENT, Field(max_length=FILE_MAX)]
+    joint: Annotated[tuple[SentJointly, ...], LENIENT, Field(max_length=JOINT_PAYMENTS_MAX)]
     total: Sum
     again: MachineText | None = None
 

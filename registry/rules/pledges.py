@@ -68,8 +68,10 @@ from registry.refusals import (
     VoucherDueError,
 )
 from registry.rights import end_instant, known_voucher, own_free_lot, require_account, today_at
+from registry.stage_refusals import AlreadyStagedError
+from registry.stages import STAGES
 from registry.statements import Body, Kind, Now, Statement, TimedKind
-from registry.tables import Minor, ReadPlan, Rows, get, get_many
+from registry.tables import Minor, ReadPlan, Rows, get, get_many, where
 from registry.workdays import ask_calendar
 
 PLEDGEE_ROLES = frozenset({Role.FINANCIER, Role.VEHICLE})
@@ -116,6 +118,7 @@ def reads_pledge_create(statement: Statement[PledgeCreate], _now: Now) -> ReadPl
     if lot is not None:
         yield from get(VOUCHERS, lot.voucher)
     yield from get(ACCOUNTS, body.account)
+    yield from where(STAGES, "account", body.account)
     yield from get_many(PARTIES, (statement.by, body.pledgee))
 
 
@@ -136,6 +139,8 @@ def decide_pledge_create(
         DeadlinePassedError: The last day for registration is past, or not before the due date.
         AccountUnknownError, NotOwnerError, AccountNotVerifiedError: The account, which is the
             pledgee's or the pledgor's.
+        AlreadyStagedError: It is the pledgor's, and reached by way of another: the pledgee
+            watches over that account, and not over another.
     """
     body = statement.body
     lot = own_free_lot(state, body.lot, by=statement.by)
@@ -150,6 +155,9 @@ def decide_pledge_create(
     account = state.get(ACCOUNTS, body.account)
     is_own = account is not None and account.owner == statement.by
     require_account(state, body.account, owner=statement.by if is_own else body.pledgee)
+    for row in state.where(STAGES, "account", body.account) if is_own else ():
+        if row.ended is None:
+            raise AlreadyStagedError(account=row.account, via=row.via, stage=row.stage)
 
     # Past this line the pledge must succeed.
     return (

@@ -13,7 +13,7 @@ Source: reference note 18; SD-24, SD-29; FR-12 and FR-13 for the days in between
 """
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -21,6 +21,7 @@ from registry.burdens import PLEDGES, PledgeStatus
 from registry.effects import Effect, Seal, Touch
 from registry.encumbrance_refusals import MoveNotAllowedError
 from registry.errors import InvariantBrokenError
+from registry.fields import OnlyTrue
 from registry.ids import PartyId, Sid, is_vehicle
 from registry.model import ACCOUNTS, HOLDER_ROLES, MANDATES
 from registry.refusals import AccountUnknownError, NotOwnerError
@@ -41,7 +42,7 @@ class AccountStage(Body):
     """
 
     cycle_days: Annotated[int, Field(ge=1, le=366)] | None = None
-    extended: Literal[True] | None = None
+    extended: OnlyTrue | None = None
 
 
 class AccountUnstage(Body):

@@ -95,7 +95,7 @@ def cleared() -> list[Statement[Any]]:
 
 STATEMENTS = [
     *(statement_of(file) for file in sorted(VECTORS.glob("*.json"))),
-    *(each for each in cleared() if each.kind.startswith("clearing.")),
+    *(each for each in cleared() if each.kind.startswith(("clearing.", "payee.aggregate"))),
 ]
 
 

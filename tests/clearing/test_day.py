@@ -10,9 +10,7 @@ import pytest
 from clearing.day import Timetable, hour_of, is_held
 from clearing.errors import (
     DayNotOverError,
-    ListNotApprovedError,
     NothingToApproveError,
-    OutOfOrderError,
     PlanDiffersError,
 )
 from clearing.handed import DEBIT_LISTS, DebitList
@@ -33,7 +31,6 @@ from registry.tables import replace
 from tests.clearing.test_broken_hops import TOP_UP, by_payee, pass_time, promise, reroute
 from tests.clearing.test_reports import to
 from tests.clearing.test_rules import CLOSE, KIND, adopt, confirm, instructions, run_of, stated
-from tests.clearing.test_sends import row, send
 from tests.clearing.world import OFFSET, PAY_TIME, POLICY, World, gv01
 
 APPROVE = KIND["clearing.approve"]
@@ -282,21 +279,6 @@ class TestApproval:
 
 
 class TestAttacks:
-    def test_an_operator_that_records_a_file_as_sent_does_not_lift_a_hold(
-        self, world: World
-    ) -> None:
-        """What is not approved goes to no bank: neither at once nor with the rest of a file."""
-        keep_days(world, approve=True)
-        plan = adopt(world)
-        with pytest.raises(ListNotApprovedError):
-            send(world, plan, *range(5))
-        with pytest.raises(OutOfOrderError):
-            send(world, plan, 1)
-        approve(world, plan)
-        send(world, plan, *range(5))
-        own = row(world, plan, 0)
-        assert (own.status, run_of(world, plan).posted) == ("sent", 0)
-
     def test_a_policy_without_a_day_published_since_is_no_leave_to_close_early(
         self, world: World
     ) -> None:

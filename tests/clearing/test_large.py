@@ -260,7 +260,7 @@ class TestReports:
 
     def test_a_return_is_told_though_a_bank_sent_hundreds_back_before(self) -> None:
         """Each was owed once more by who had the money: an effect for each was too large."""
-        world = widely_held(400)
+        world = widely_held(600)
         hold_risk(world)
         plan = adopt(world)
         rows = instructions(world, plan)

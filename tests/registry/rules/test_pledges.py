@@ -30,6 +30,7 @@ from registry.refusals import (
     VoucherDueError,
 )
 from registry.rules.pledges import KINDS
+from registry.stage_refusals import AlreadyStagedError
 from tests.builders import DIGEST, World, instant, key_of
 from tests.encumbered import (
     REGISTER_BY,
@@ -50,6 +51,7 @@ from tests.scenario import (
     refusal,
     verify_everything,
 )
+from tests.staged import stage
 
 
 def _by(name: str) -> Any:
@@ -121,6 +123,12 @@ def _account_of_s3(world: World, draft: Draft) -> None:
     draft.body["account"] = world.accounts["s3"]
 
 
+def _staged_of_s1(world: World, draft: Draft) -> None:
+    """The pledgor leads the proceeds by way of another's account before it pledges."""
+    stage(world, via="s3", onto="s1")
+    draft.body["account"] = world.accounts["s1"]
+
+
 FAULTS = {
     "pledge.create": (
         fault(LotNotFoundError, "no such lot", setting(lot=f"{DIGEST}.0"), "lot", "world"),
@@ -140,6 +148,7 @@ FAULTS = {
         ACCOUNT[0],
         fault(NotOwnerError, "a third party's account", _account_of_s3, "account"),
         *ACCOUNT[1:],
+        fault(AlreadyStagedError, "an account behind a stage", _staged_of_s1, "account", "world"),
     ),
     "pledge.register": (
         fault(NotPledgeeError, "by another pledgee", _by("trustee#T1"), "by"),

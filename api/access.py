@@ -96,6 +96,7 @@ ACCESS: Final[Mapping[str, Row]] = {
     "clearing.lists": Access.PARTY,
     "clearing.list_proposal": Access.PARTY,
     "clearing.close_proposal": frozenset({Role.AUDITOR, Role.OPERATOR}),
+    "clearing.reroute_proposal": frozenset({Role.AUDITOR, Role.OPERATOR}),
     "clearing.run_status": frozenset({Role.AUDITOR, Role.OPERATOR}),
     "clearing.instructions": Access.PARTY,
     "clearing.exposure": Access.PARTY,

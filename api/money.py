@@ -16,7 +16,7 @@ from clearing.exposure import gross_stays_of, peak_minor, stays_of, yuan_days
 from clearing.model import INSTRUCTIONS, OBLIGATIONS, InstructionRecord, Obligation, Sort
 from registry.errors import RegistryError
 from registry.ids import PartyId, Sid, parse_lot_id
-from registry.model import LOTS
+from registry.model import LOTS, Role
 from registry.policy import Rules
 from registry.ports import LedgerStore
 from registry.tables import Get
@@ -46,7 +46,8 @@ def way_of_lot(store: LedgerStore, caller: Caller, lot: str) -> Row | None:
 
     Args:
         store: Where to look.
-        caller: Who asks: an auditor, or who pays, is paid or keeps an account on the way.
+        caller: Who asks: an auditor, the operator, or who pays, is paid or keeps an account
+            on the way.
         lot: The lot, live or gone.
 
     Returns:
@@ -127,8 +128,9 @@ def _hop(record: InstructionRecord, day: Timetable | None) -> Row:
 
 
 def _concerns(caller: Caller, *parties: PartyId) -> bool:
-    """Tells whether a caller is an auditor, or one of some parties."""
-    return caller.is_auditor or any(map(caller.is_or_manages, parties))
+    """Tells whether a caller is an auditor, orders the payments, or is one of some parties."""
+    is_theirs = caller.is_auditor or Role.OPERATOR in caller.roles
+    return is_theirs or any(map(caller.is_or_manages, parties))
 
 
 def obligation_of(row: Obligation) -> Row:

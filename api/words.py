@@ -110,7 +110,8 @@ VERBS: Final[Mapping[str, str]] = {
     "accounts-to-verify": "account verify",
     "funds-to-divide": "clearing propose-apportion",
     "lists-to-approve": "clearing propose-approve",
-    "batches": "clearing report",
+    "batches": "clearing show",
+    **dict.fromkeys(("all-refused", "all-stuck", "payments-refused"), "clearing show"),
     "to-admit": "party admit",
     "to-review": "party review",
     "to-stop": "issuance stop",
@@ -136,6 +137,7 @@ DAYS: Final[Mapping[str, str]] = {
 
 FACTS: Final[Mapping[str, Words]] = {
     "may_be_debited": ("可扣款", "may be debited"),
+    "on_the_way": ("已付出、在途", "paid, and on its way"),
     "late": ("逾三个工作日", "older than three working days"),
     "looked_at": ("仅查看前若干条", "rows looked at, of more"),
     "overdue": ("逾期", "overdue"),

@@ -13,6 +13,7 @@ from api.cli import (
     db,
     demo,
     finance,
+    instructions,
     keep,
     log,
     lots,
@@ -100,6 +101,12 @@ WORDS = {
     "voucher": "Vouchers 凭证.",
 }
 
+
+def flowing(text: str) -> str:
+    """Returns a command's help with each paragraph on one line, as terminals break it."""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+
+
 nouns: dict[str, typer.Typer] = {}
 for module in (
     verify,
@@ -110,6 +117,7 @@ for module in (
     bank_out,
     bank_in,
     clearing_day,
+    instructions,
     reconcile,
     keep,
     control,
@@ -128,4 +136,4 @@ for module in (
         if noun not in nouns:
             nouns[noun] = typer.Typer(no_args_is_help=True, help=WORDS.get(noun, ""))
             app.add_typer(nouns[noun], name=noun)
-        nouns[noun].command(verb)(command)
+        nouns[noun].command(verb, help=flowing(command.__doc__ or ""))(command)

@@ -267,10 +267,20 @@ def _tell(
     before = {*earlier}
     pending = [row for row in rows if row.record.status in UNANSWERED]
     left = [row for row in pending if row.record.n not in now]
+    wait = [row for row in left if not is_out(row, before)]
     parts: tuple[tuple[str, Words, list[Instructed]], ...] = (
         ("written", ("本次写入", "written now"), [row for row in pending if row.record.n in now]),
         ("sent", ("已在文件中", "in earlier files"), [row for row in left if is_out(row, before)]),
-        ("waits", ("待前序入账", "wait"), [row for row in left if not is_out(row, before)]),
+        (
+            "held",
+            ("待债务人确认", "not approved yet"),
+            [row for row in wait if row.is_held],
+        ),
+        (
+            "waits",
+            ("待前序入账", "wait for the ones before"),
+            [row for row in wait if not row.is_held],
+        ),
         (
             "answered",
             ("已有回报", "answered"),

@@ -37,7 +37,7 @@ def run(
             day = _Day(client, party, due_on)
             plan = day.plan_or_go_on()
             if plan is None:
-                talk.print(f"nothing is due on {due_on} that can be paid now  今日无可兑付")
+                talk.print(f"nothing that is due on {due_on} can be paid now  该到期日暂无可兑付")
                 return
             if close:
                 day.close(plan)

@@ -78,13 +78,14 @@ def show_day(ask: Reader, found: Mapping[str, Any]) -> None:
     if not found["steps"]:
         out.print("nothing to do  无待办")
         return
+    days = {run["plan"]: run.get("due_on") for run in ask.rows("/v1/clearing/runs")}
     show_table(
         HEADS,
         (
             {
                 "when": ask.moment(step["at"])[:16],
                 "act": said(ACTS, step["act"]),
-                "of": _of(step),
+                "of": f"{days.get(step['of']) or ''}  {_of(step)}".strip(),
                 "note": _note(step),
             }
             for step in found["steps"]

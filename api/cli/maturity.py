@@ -13,7 +13,7 @@ from api.bank_words import STEPS
 from api.cli.common import ENVIRONMENT, AsJson, print_json, talk
 from api.cli.connect import LogKey, Party, ReadKey, Url
 from api.cli.lots import Name, money, reader
-from api.cli.screen import Reader, out, show_facts, show_table
+from api.cli.screen import Reader, out, short, show_facts, show_table
 from api.words import Words, said
 from clearing.certificate import Line, digest_of, format_certificate
 from registry.money import format_yuan
@@ -44,7 +44,8 @@ def _way_facts(ask: Reader, found: dict[str, Any]) -> Iterator[Fact]:
     """Yields a lot's ways, and what is owed because of them."""
     voucher = ask.voucher(found["voucher"])
     yield ("子凭证", "lot"), found["lot"]
-    yield ("凭证", "voucher"), f"{voucher['voucher_no']}  {found['voucher']}"
+    number = "" if voucher["voucher_no"] == short(found["voucher"]) else voucher["voucher_no"]
+    yield ("凭证", "voucher"), f"{number}  {found['voucher']}".lstrip()
     ways, over = _told_ways(found["ways"])
     for way in ways:
         yield ("方案", "plan"), f"{way['plan']}{_why(way)}"
@@ -127,8 +128,8 @@ def exposure(
         if as_json:
             print_json(found)
             return
-        if not found["stays"] and found["others_fen_days"] == "0":
-            out.print("no money lay on an account that was not its owner's  无资金混同")
+        if not found["stays"] and found["peak"] == "0" and not found["late"]:
+            out.print("nothing of yours, and on your account nobody else's  无资金混同")
             return
         show_table(
             STAYS,
@@ -148,9 +149,12 @@ def exposure(
         )
         facts: list[Fact] = [
             (("他人资金", "others' money"), f"{money(found, 'others_fen_days')} yuan-days"),
-            (("划转合计", "gross"), f"{money(found, 'gross_fen_days')} yuan-days"),
+            (("含自有资金", "with their own"), f"{money(found, 'gross_fen_days')} yuan-days"),
             (("峰值", "peak"), money(found, "peak")),
-            (("直接清分可省", "direct would have saved"), money(found, "saved_fen_days")),
+            (
+                ("直接清分可省", "direct would have saved"),
+                f"{money(found, 'saved_fen_days')} yuan-days",
+            ),
         ]
         if "limit" in found:
             facts.append((("单户上限", "limit on one account"), money(found, "limit")))

@@ -40,7 +40,6 @@ _HELP = {
     "/v1/parties": "Lists parties, for the operator, the registrar and auditors.",
     "/v1/affiliations": "Lists who belongs together 关联关系.",
     "/v1/accounts": "Lists your bank accounts.",
-    "/v1/clearing/instructions": "Lists clearing instructions and their status.",
     "/v1/clearing/runs": "Lists the due dates that are cleared, a plan each.",
     "/v1/offers/{}": "Shows an offer that is open 转让申请.",
     "/v1/financings/{}": "Shows a financing: what was asked for, quoted, signed and done 融资.",
@@ -248,7 +247,7 @@ DEBITS: dict[str, Words] = {
     "mandate": ("扣款授权", "authority"),
     "lots": ("子凭证", "lots"),
     "amount": ("金额", "amount"),
-    "withheld": ("冻结", "withheld"),
+    "withheld": ("暂缓兑付", "withheld"),
 }
 
 COMMANDS = (
@@ -296,11 +295,6 @@ COMMANDS = (
         "list",
         _list("/v1/accounts", "account", "account_kind", "verified", "frozen", owner="{party}"),
     ),
-    (
-        "clearing",
-        "show",
-        _list("/v1/clearing/instructions", "n", "amount", "status", "payer", "payee"),
-    ),
     ("clearing", "runs", _list("/v1/clearing/runs", "plan", "due_on", "total", "status")),
     ("clearing", "propose", _show("/v1/clearing/proposals/{}")),
     ("clearing", "propose-apportion", _show("/v1/clearing/funds/{}/proposal")),
@@ -315,6 +309,9 @@ COMMANDS = (
     (
         "clearing",
         "owed",
-        _list("/v1/clearing/obligations", "sort", "amount", "owed_by", "owed_to", "status"),
+        _list(
+            "/v1/clearing/obligations",
+            *("sort", "amount", "owed_by", "owed_to", "due_on", "status", "n", "plan"),
+        ),
     ),
 )

@@ -36,7 +36,7 @@ LOTS: Final[Mapping[str, Words]] = {
     "scheduled": ("应付", "scheduled"),
     "received": ("已收", "received"),
     "short": ("未收", "short"),
-    "withheld": ("暂缓", "withheld"),
+    "withheld": ("暂缓兑付", "withheld"),
 }
 ACCOUNTS: Final[Mapping[str, Words]] = {
     "owner": ("账户所有人", "account of"),
@@ -149,7 +149,7 @@ def _number(book: AddressBook, account: Sid, bank: PartyId) -> str:
 def _show(ask: Reader, found: Mapping[str, Any]) -> None:
     """Prints the ledger's side: lots, accounts, sums, and what differs."""
     if not found["lots"]:
-        out.print(f"nothing of yours was due on {found['due_on']}  无应付")
+        out.print(f"nothing was to be paid to you on {found['due_on']}  该到期日无应收")
         return
     figures = ("scheduled", "received", "short", "withheld")
     show_table(
@@ -176,6 +176,7 @@ def _show(ask: Reader, found: Mapping[str, Any]) -> None:
                     **{name: money(line, name) for name in moved if int(line[name])},
                 }
                 for line in found["accounts"]
+                if any(int(line[name]) for name in moved)
             ),
             right=moved,
             folded=("owner",),

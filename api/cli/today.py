@@ -80,8 +80,8 @@ def _show_lines(pile: Mapping[str, Any], names: Mapping[str, str], console: Cons
         console.print(table)
     if verb is not None:
         console.print(Text(f"    tallystick {verb} …", style="dim"))
-        for line in lines:
-            console.print(Text(f"      {line['id']}", style="dim"), soft_wrap=True)
+        for name in dict.fromkeys(line["id"] for line in lines):
+            console.print(Text(f"      {name}", style="dim"), soft_wrap=True)
     if (more := pile["count"] - len(lines)) > 0 and lines and "count" not in lines[0]:
         console.print(Text(f"    and {more:,} more", style="dim"))
 

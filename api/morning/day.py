@@ -6,7 +6,7 @@ is what the debtor's bank has said (`clearing.fund`), and whether the account ca
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -16,12 +16,13 @@ from api.morning.piles import LOOKED_MAX, OWED, Line, Morning, Pile, first, owed
 from clearing.day import Timetable, hour_of, timetable
 from clearing.delays import delays_of, hops_of
 from clearing.handed import DEBIT_LISTS, DebitList
-from clearing.model import FUNDS, INSTRUCTIONS, RUNS, Run
+from clearing.model import FUNDS, INSTRUCTIONS, OPEN, RUNS, InstructionStatus, Run
 from registry.batch import Batch
 from registry.calendars import parse_date
-from registry.ids import PartyId
+from registry.ids import PartyId, Sid
 from registry.model import ACCOUNTS, VOUCHERS, VoucherStatus
 from registry.policy import rules_in_force
+from registry.tables import Minor, replace
 
 
 class Need(NamedTuple):
@@ -97,10 +98,39 @@ def _needs(morning: Morning) -> list[Need]:
             if status == VoucherStatus.ACTIVE:
                 pay_on = morning.pays_on(due_on).isoformat()
                 found[pay_on, debtor, account] += owed(*sums)
+        for account, amount in on_the_way(morning, due_on).items():
+            for key in [key for key in found if key[2] == account]:
+                found[key] -= amount
     return [
         Need(pay_on=pay_on, account=account, debtor=debtor, amount=amount)
         for (pay_on, debtor, account), amount in sorted(found.items())
+        if amount > 0
     ]
+
+
+def on_the_way(morning: Morning, due_on: str) -> Counter[str]:
+    """Adds up what has left debtors for a due date and has not come to a holder, by account."""
+    found: Counter[str] = Counter()
+    # What divides an account's money may pay vouchers of several due dates.
+    divided = (run for run in _under_way(morning).values() if run.due_on is None)
+    for run in (*morning.rows(RUNS, "due_on", due_on), *divided):
+        if run.instructions > LOOKED_MAX:
+            continue
+        records = list(morning.rows(INSTRUCTIONS, "plan", run.plan))
+        if run.due_on is None:
+            vouchers = morning.named(VOUCHERS, (row.voucher for row in records))
+            records = [row for row in records if vouchers[row.voucher].due_on == due_on]
+        from_account = {row.voucher: row.payer_account for row in records if not row.after}
+        for row in records:
+            account = from_account[row.voucher]
+            is_own = not row.after and (row.lots or not row.pays)
+            if row.status == InstructionStatus.POSTED and is_own:
+                found[account] += row.amount
+            if row.status in (InstructionStatus.POSTED, InstructionStatus.RETURNED) and row.lots:
+                found[account] -= row.kept
+            elif row.status == InstructionStatus.POSTED and row.payee_account == account:
+                found[account] -= row.amount
+    return found
 
 
 def _is_reminded(morning: Morning, table: Timetable, due_on: str) -> bool:
@@ -160,7 +190,7 @@ def debits(morning: Morning) -> Pile | None:
     """What open runs draw on accounts with the bank, and whether it is approved (待扣款)."""
     runs = {run.plan: run for run in open_runs(morning)}
     rules = rules_of_plans(morning.store, runs)
-    rows = list(_drawn(morning, runs))
+    rows = [left for row in _drawn(morning, runs) if (left := _to_debit(morning, runs, row))]
     accounts = morning.named(ACCOUNTS, (row.account for row in rows))
     mine = [row for row in rows if accounts[row.account].bank == morning.caller.party]
     if not mine:
@@ -178,6 +208,18 @@ def debits(morning: Morning) -> Pile | None:
     )
     count, total = sum(row.instructions for row in mine), sum(row.amount for row in mine)
     return Pile(kind="debits", count=count, amount=total, lines=lines)
+
+
+def _to_debit(morning: Morning, runs: Mapping[Sid, Run], row: DebitList) -> DebitList | None:
+    """Returns of a list what no bank has carried out yet, and nothing has ended."""
+    if runs[row.plan].instructions > LOOKED_MAX:
+        return row
+    left = [
+        record.amount
+        for record in morning.rows(INSTRUCTIONS, "plan", row.plan)
+        if record.payer_account == row.account and not record.after and record.status in OPEN
+    ]
+    return replace(row, instructions=len(left), amount=Minor(sum(left))) if left else None
 
 
 def _under_way(morning: Morning) -> dict[str, Run]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import islice
 
+from api.morning.day import on_the_way
 from api.morning.piles import (
     LOOKED_MAX,
     NEAR_PERCENT,
@@ -61,6 +62,14 @@ def _owed(morning: Morning, kind: str, when: str) -> Pile | None:
     good = morning.may_be_debited(account for _, account, _, _ in these)
     funded = sum(amount for _, account, _, amount in these if account in good)
     days = sorted({due_on for due_on, _, _, _ in these})
+    accounts = {account for _, account, _, _ in these}
+    going = {
+        (day, account): amount
+        for day in days
+        for account, amount in on_the_way(morning, day).items()
+        if account in accounts and amount > 0
+    }
+    funded -= sum(amount for (_, account), amount in going.items() if account in good)
     lines = (
         Line(
             id=row.voucher,
@@ -76,7 +85,10 @@ def _owed(morning: Morning, kind: str, when: str) -> Pile | None:
         count=sum(count for _, _, count, _ in these),
         amount=sum(amount for _, _, _, amount in these),
         lines=first(lines),
-        facts={"may_be_debited": str(funded)},
+        facts={
+            "may_be_debited": str(funded),
+            **({"on_the_way": str(sum(going.values()))} if going else {}),
+        },
     )
 
 

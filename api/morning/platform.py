@@ -1,5 +1,6 @@
 """Piles of who runs, guards and audits the registry: everything's counts, and no holder's name."""
 
+from api.morning.day import on_the_way
 from api.morning.piles import NEAR_PERCENT, OWED, Line, Morning, Pile, first, owed
 from clearing.model import RUNS
 from registry.burdens import FREEZES, TASKS, FreezeStatus
@@ -53,6 +54,8 @@ def _matures(morning: Morning, kind: str, when: str) -> Pile | None:
         count += number
         amount += due
         funded += sum(each for account, _, each in open_ones if account in good)
+        going = on_the_way(morning, day)
+        funded -= sum(amount for account, amount in going.items() if account in good)
         planned = any(morning.store.select(RUNS, field="due_on", value=day))
         lines.append(
             Line(id=day, count=number, amount=due, on=day, note="planned" if planned else "")

@@ -38,9 +38,11 @@ from clearing.model import (
     Run,
 )
 from clearing.plan import pay_date
+from clearing.rerouting import find_rerouting
 from clearing.rules.closings import find_left
 from clearing.rules.funds import apportion_body, find_divided
 from clearing.rules.plans import body_of, pay_calendar, plan_due
+from clearing.rules.reroutes import ground_of, known_turn
 from registry.batch import Batch
 from registry.calendars import parse_date, parse_offset
 from registry.canonical import Json
@@ -172,6 +174,40 @@ def _close(service: Service, plan: str) -> dict[str, Json]:
     rows = Batch(service.store.fetch, service.rulebook.tables, index=0)
     left = find_left(rows, _run(service, plan))
     return {"expired": len(left.expired), "stuck": len(left.stuck)}
+
+
+@router.get("/runs/{plan}/reroutes/{n}", operation_id="clearing.reroute_proposal")
+async def propose_reroute(service: ServiceOf, plan: str, n: int) -> JSONResponse:
+    """Computes the body of the `clearing.reroute` that would send an instruction's money on now.
+
+    Beside it stands what that replaces, by number, and who is paid how much instead.
+    """
+    return answer(await asyncio.to_thread(_reroute, service, plan, n))
+
+
+def _reroute(service: Service, plan: str, n: int) -> dict[str, Json]:
+    """Finds the other way for an instruction's money.
+
+    Raises:
+        RefusalError: As the statement would be refused.
+    """
+    rows = Batch(service.store.fetch, service.rulebook.tables, index=0)
+    record = known_turn(rows, _run(service, plan).plan, n)
+    found = find_rerouting(rows, record)
+    return {
+        "body": {"instruction": n, "ground": ground_of(rows, record).value},
+        "replaced": [each.n for each in found.replaced],
+        "added": [
+            {
+                "n": each.n,
+                "payer": each.payer,
+                "payee": each.payee,
+                "amount": str(each.amount),
+                "lots": len(each.lots),
+            }
+            for each in found.added
+        ],
+    }
 
 
 @router.get("/runs/{plan}/status", operation_id="clearing.run_status")

@@ -136,9 +136,25 @@ def decide_reroute(
             payer's own payment: the debtor's, which a further plan makes, or of what is owed again.
     """
     plan = statement.re or Sid("")
-    record = state.get(INSTRUCTIONS, plan, statement.body.instruction)
+    record = known_turn(state, plan, statement.body.instruction)
+
+    # Past this line the change of route must succeed.
+    found = find_rerouting(state, record)
+    passed = freed(state, record, found.replaced, kept=found.added)
+    return (*passed, MoneyRerouted.of(record, found), *_goes_on(state, plan, now))
+
+
+def known_turn(state: Rows, plan: Sid, n: int) -> InstructionRecord:
+    """Returns an instruction whose money can be sent another way.
+
+    Raises:
+        InstructionNotFoundError: The plan has no such instruction.
+        MoveNotAllowedError: It is posted; or its money was sent another way already.
+        OutOfOrderError: Its money is not there, or is its payer's own.
+    """
+    record = state.get(INSTRUCTIONS, plan, n)
     if record is None:
-        raise InstructionNotFoundError(plan=plan, instruction=statement.body.instruction)
+        raise InstructionNotFoundError(plan=plan, instruction=n)
     was_there = record.status in (InstructionStatus.RETURNED, InstructionStatus.REPLACED)
     name, to = f"{plan}/{record.n}", InstructionStatus.REPLACED
     if was_there:
@@ -147,11 +163,15 @@ def decide_reroute(
     if record.status == InstructionStatus.REPLACED and is_turned(state, record):
         raise MoveNotAllowedError(of=name, status=record.status, to=to)
     _require_money(state, record)
+    return record
 
-    # Past this line the change of route must succeed.
-    found = find_rerouting(state, record)
-    passed = freed(state, record, found.replaced, kept=found.added)
-    return (*passed, MoneyRerouted.of(record, found), *_goes_on(state, plan, now))
+
+def ground_of(state: Rows, record: InstructionRecord) -> Ground:
+    """Returns the ground that the state shows; of an insolvency it knows nothing."""
+    if record.status in (InstructionStatus.REJECTED, InstructionStatus.RETURNED):
+        return Ground.REJECTED
+    into = state.get(ACCOUNTS, record.payee_account)
+    return Ground.FROZEN if into is not None and into.frozen else Ground.SILENT
 
 
 def _goes_on(state: Rows, plan: Sid, now: Now) -> tuple[RunGoesOn, ...]:
@@ -170,7 +190,8 @@ def _require_money(state: Rows, record: InstructionRecord) -> None:
         OutOfOrderError: It does not.
     """
     if not record.after or record.pays is not None:
-        raise OutOfOrderError(instruction=record.n, earlier="none", status="the payer's own")
+        own = "the payer's own payment, and made again by a further plan or top-up"
+        raise OutOfOrderError(instruction=record.n, earlier="no other", status=own)
     for n in record.after:
         before = known_instruction(state, record.plan, int(n))
         if before.status != InstructionStatus.POSTED:

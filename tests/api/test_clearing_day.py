@@ -232,3 +232,41 @@ def test_what_came_from_the_cut_off_on_is_shown_to_count_for_the_next_day(town: 
     }
     # Friday after 16:30 is Monday.
     assert counted == {"s1": None, "s2": "2025-12-22"}
+
+
+def test_what_has_left_the_debtor_is_not_asked_of_it_again(town: Street) -> None:
+    """Money on its way is no money to have there, and no debit to make."""
+    gv01(town, route="tiered")
+    move_to(town, DUE_ON)
+    plan = adopt(town)
+
+    def pile(kind: str, by: str) -> Any:
+        piles = get(town, "/v1/worklist", by=by)["piles"]
+        return next((each["amount"] for each in piles if each["kind"] == kind), None)
+
+    assert pile("money-to-have", "core") == pile("debits", "bank") == "100000000"
+    report(town, plan, "posted", "s1")
+    assert pile("money-to-have", "core") is None
+    assert pile("all-money-to-have", "operator") is None
+    assert pile("debits", "bank") is None
+    report(town, plan, "posted", "s2")
+    assert pile("money-to-have", "core") is None
+    piles = get(town, "/v1/worklist", by="core")["piles"]
+    (today,) = (each for each in piles if each["kind"] == "owed-today")
+    assert {name: today[name] for name in ("amount", "may_be_debited", "on_the_way")} == {
+        "amount": "45000000", "may_be_debited": "0", "on_the_way": "45000000"
+    }  # fmt: skip
+
+
+def test_money_that_was_divided_and_is_on_its_way_is_not_asked_again(town: Street) -> None:
+    gv01(town, route="tiered")
+    move_to(town, DUE_ON)
+    body: dict[str, Json] = {"account": town.accounts["core"], "amount": "80000000"}
+    fund = town.do("bank", "clearing.fund", body).sid
+    body = get(town, f"/v1/clearing/funds/{fund}/proposal", by="operator")
+    plan = town.do("operator", "clearing.apportion", body, re=fund).sid
+    report(town, plan, "posted", "s1")
+    piles = get(town, "/v1/worklist", by="core")["piles"]
+    (today,) = (each for each in piles if each["kind"] == "owed-today")
+    assert (today["amount"], today["may_be_debited"]) == ("68000000", "20000000")
+    assert today["on_the_way"] == "48000000"

@@ -337,3 +337,45 @@ def test_more_of_others_money_on_an_account_than_the_policy_wants_is_told(town: 
     assert get(town, f"/v1/clearing/runs/{plan}/exposure", by="operator")["limit"] == "44999999"
     report(town, plan, "posted", "s3")
     assert piles() == []
+
+
+def test_another_way_is_proposed_as_it_would_be_signed(town: Street) -> None:
+    lots = gv01(town, route="tiered")
+    move_to(town, DUE_ON)
+    plan = adopt(town)
+    report(town, plan, "posted", "s1", "s2")
+    report(town, plan, "rejected", "factor")
+    path = f"/v1/clearing/runs/{plan}/reroutes"
+    found = get(town, f"{path}/3", by="operator")
+    assert found["body"] == {"ground": "rejected", "instruction": 3}
+    assert found["replaced"] == [3, 4]
+    (instead,) = found["added"]
+    assert (instead["payer"], instead["payee"]) == (town.ids["s2"], town.ids["trustee#T1"])
+    assert get(town, f"{path}/2", by="operator")["body"]["ground"] == "silent"
+    for n, code in ((0, "move-not-allowed"), (4, "out-of-order"), (9, "instruction-not-found")):
+        with pytest.raises(RefusedError) as refusal:
+            get(town, f"{path}/{n}", by="operator")
+        assert refusal.value.code == code
+    with pytest.raises(RefusedError, match="operation-not-allowed"):
+        get(town, f"{path}/3", by="s2")
+    town.do("operator", "clearing.reroute", found["body"], re=plan)
+    (added,) = rows(town, plan)[5:]
+    assert {name: added[name] for name in ("n", "payer", "payee", "amount")} == {
+        name: instead[name] for name in ("n", "payer", "payee", "amount")
+    }
+    # Who orders the payments reads where the money of each lot went, and where it lies.
+    for by in ("operator", "auditor"):
+        assert len(get(town, f"/v1/clearing/lots/{lots['trustee#T1']}", by=by)["ways"]) == 2
+    stays = [
+        get(town, f"/v1/clearing/runs/{plan}/exposure", by=by) for by in ("operator", "auditor")
+    ]
+    assert stays[0] == stays[1]
+    assert stays[0]["stays"]
+
+
+def test_why_a_debtors_own_payment_is_not_rerouted_is_said(town: Street) -> None:
+    gv01(town, route="tiered")
+    move_to(town, DUE_ON)
+    plan = adopt(town)
+    with pytest.raises(RefusedError, match="made again by a further plan"):
+        get(town, f"/v1/clearing/runs/{plan}/reroutes/0", by="operator")

@@ -35,6 +35,18 @@ def test_a_day_is_planned_once_told_and_closed(
     assert shell.json("clearing run --json", DUE_ON, by="operator") == first
     report(street, plan, "posted", "s1", "s2")
     report(street, plan, "rejected", "factor")
+    # Two hops are under way, one is broken; the other way is shown before it is signed.
+    listed = shell.run("clearing show", plan, "--status", "rejected", by="operator")
+    assert "factor" in listed
+    assert "s3" not in listed
+    other = shell.run("clearing propose-reroute", plan, "3", by="operator")
+    assert "停用指令 replaced  3, 4" in other
+    body = shell.json(
+        "clearing propose-reroute --json --ground insolvent", plan, "3", by="operator"
+    )
+    assert body == {"ground": "insolvent", "instruction": 3}
+    late = shell.run("clearing propose-reroute", plan, "4", by="operator", exits=1)
+    assert "out-of-order" in late
     told = shell.json("clearing run --json --close", DUE_ON, by="operator")
     assert (told["plan"], told["status"]) == (plan, "closed")
     assert told["by_status"] == {
@@ -56,7 +68,7 @@ def test_a_day_is_planned_once_told_and_closed(
     assert digest_of(saved.read_bytes()) == run["certificate"]
     books = shell.run("clearing reconcile", DUE_ON, by="operator")
     assert "账内相符" in books
-    for text in (way, stays, both, books):
+    for text in (way, stays, both, books, listed, other):
         assert max(map(cell_len, text.splitlines())) <= 80, text
 
 

@@ -304,6 +304,7 @@ def test_one_call_does_what_is_due_and_a_screen_tells_what_is_next(
     assert "2025-12-19" in shell.run("clearing keep --once", by="operator")
     found = json.loads(shell.run("clearing next --json", by="operator"))
     assert [step["act"] for step in found["steps"] if step["due"]] == ["send"]
+    assert "发送指令 send   2025-12-19  " in shell.run("clearing next", by="operator")
     assert shell.run("clearing keep --once", by="operator") == ""
     # A book names the accounts, and the files for the bank are written once.
     book = {

@@ -52,6 +52,7 @@ DAY: Final[Mapping[str, _Words]] = {
 
 DAY_NOTES: Final[Mapping[str, _Words]] = {
     "short": ("资金不足", "less than is due"),
+    "nothing-there": ("银行确认账户无资金", "nothing there, says the bank"),
     "stated": ("资金已到位", "there, says the bank"),
     "not-approved": ("待债务人确认", "not approved yet"),
     "late-chain": ("全程超时", "the whole way"),

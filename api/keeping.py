@@ -145,7 +145,7 @@ class _Keeper:
         planned = {run.due_on for run in runs if run.status == RunStatus.PLANNED}
         return Standing(
             due=tuple(self._due(planned)),
-            funds=tuple(sorted(row.fund for row in self._store.select(FUNDS))),
+            funds=tuple(sorted(row.fund for row in self._store.select(FUNDS) if row.amount)),
             endings=tuple(self._endings(runs)),
             waiting=tuple(self._waiting(runs)),
             owed=tuple(self._owed()),

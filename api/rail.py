@@ -3,8 +3,10 @@ r"""A simulated bank as a process of its own, with its own key.
 It reads one line of JSON a request (`{"now": ms, "plan": sid}`), looks up the plan's
 instructions for its accounts, posts on its own books what is funded, and reports to the
 registry with signed statements. It answers how many it has posted, and with how many
-statements. A request may name accounts in `blocked` and `silent`, on which it does nothing
-from then on, and in `most` how many instructions it answers.
+statements. A request may order faults, each for some accounts, which stand until a request
+orders others: `blocked` and `silent`, on which it does nothing, `returned`, from which it sends
+back later what has come, `repeated`, of which it says everything twice (see
+`clearing.rails.simulated`). It may say in `most` how many instructions it answers.
 
     python -m api.rail --url URL --origin LOG --bank PARTY --key FILE \\
         --read-key FILE --log-key FILE --seed TEXT
@@ -18,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from api.client import Client
+from api.client import Client, Result
 from clearing.model import InstructionRecord, InstructionStatus
 from clearing.rails.simulated import Answer, SimulatedBank
 from clearing.rules.reports import ITEMS_MAX
@@ -27,6 +29,9 @@ from registry.ids import Origin, PartyId, Sid, format_uuid7
 from registry.signing import PrivateKey
 from registry.statements import seal_statement
 from registry.tables import Minor
+
+FAULTS = ("blocked", "silent", "returned", "repeated")
+"""What it can be told to do wrong, each on some accounts."""
 
 BULK = 200
 """Statements of one request."""
@@ -55,10 +60,10 @@ class BankTeller:
         self._seed = seed
         self._count = 0
 
-    def block(self, *, blocked: Sequence[str], silent: Sequence[str]) -> None:
-        """Does nothing on these accounts from now on, and on others everything."""
-        self._bank.blocked = set(map(Sid, blocked))
-        self._bank.silent = set(map(Sid, silent))
+    def order(self, **faults: Sequence[str]) -> None:
+        """Fails so on these accounts from now on, and on others not any more."""
+        for name in FAULTS:
+            setattr(self._bank, name, set(map(Sid, faults.get(name, ()))))
 
     def report(self, plan: Sid, *, now: int, most: int | None = None) -> tuple[int, int]:
         """Posts what can be posted of a plan; returns how many, and by how many statements."""
@@ -75,9 +80,11 @@ class BankTeller:
         records = {row["n"]: record_of(row) for row in mine}
         answers = self._bank.answers(records.values(), posted=posted, most=most)
         seen = self._client.caught_up()
-        texts = []
+        texts: list[str] = []
+        again: list[bool] = []
         for report in reports_of(answers, records):
             self._count += 1
+            again.append(report[0].is_again)
             tail = hashlib.sha256(f"{self._seed}/{self._count}".encode()).digest()[:10]
             texts.append(
                 seal_statement(
@@ -93,10 +100,15 @@ class BankTeller:
                     seen=seen,
                 )
             )
+        results: list[Result] = []
         for start in range(0, len(texts), BULK):
-            for result in self._client.submit_many(texts[start : start + BULK]):
+            results += self._client.submit_many(texts[start : start + BULK])
+        for result, is_again in zip(results, again, strict=True):
+            # What is said a second time is refused, and that is all that comes of it.
+            if not is_again:
                 result.require()
-        return sum(answer.reason is None for answer in answers), len(texts)
+        carried_out = sum(each.reason is None and not each.is_again for each in answers)
+        return carried_out, len(texts)
 
 
 def reports_of(
@@ -107,7 +119,8 @@ def reports_of(
     lots = 0
     for answer in answers:
         more = len(records[answer.instruction].lots)
-        if report and (len(report) == ITEMS_MAX or lots + more > LOTS_MAX - len(report)):
+        is_full = len(report) == ITEMS_MAX or lots + more > LOTS_MAX - len(report)
+        if report and (is_full or report[-1].is_again != answer.is_again):
             yield report
             report, lots = [], 0
         report.append(answer)
@@ -177,8 +190,9 @@ def main() -> None:
     teller = BankTeller(client, bank, origin=Origin(options.origin), key=key, seed=options.seed)
     for line in sys.stdin:
         request = json.loads(line)
-        if "blocked" in request or "silent" in request:
-            teller.block(blocked=request.get("blocked", ()), silent=request.get("silent", ()))
+        faults = {name: request[name] for name in FAULTS if name in request}
+        if faults:
+            teller.order(**faults)
         posted, statements = teller.report(
             Sid(request["plan"]), now=int(request["now"]), most=request.get("most")
         )

@@ -139,7 +139,9 @@ LAPSING = OPEN | {InstructionStatus.REJECTED}
 
 
 class Fund(Record, frozen=True, kw_only=True):
-    """What a debtor's bank says there is to pay with, as long as it is not divided.
+    """What a debtor's bank has last said there is to pay with, as long as it is not divided.
+
+    That there is nothing (0) stays as its last word, and leaves nothing to divide.
 
     Attributes:
         fund: The statement that said it.
@@ -325,7 +327,7 @@ class Balance(Record, frozen=True, kw_only=True):
 
 def short_accounts(funds: Iterable[Fund]) -> frozenset[Sid]:
     """Returns the accounts of which a bank has said what there is, and it is not divided yet."""
-    return frozenset(row.account for row in funds)
+    return frozenset(row.account for row in funds if row.amount)
 
 
 FUNDS = Table(name="fund", row=Fund, key=("fund",), indexes=("account",))

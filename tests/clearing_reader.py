@@ -85,8 +85,7 @@ class ClearingFolds:
         for row in [*self.rows["fund"].values()]:
             if row["account"] == account:
                 self.rows["fund"].pop((row["fund"],))
-        if fund["amount"] != "0":
-            self.put("fund", **fund, account=account)
+        self.put("fund", **fund, account=account)
 
     def adopt(self: Rows, run: Row) -> None:
         orders = self.plans[run["digest"]]

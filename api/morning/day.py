@@ -78,6 +78,8 @@ def _note(need: Need, stated: dict[str, int], *, is_good: bool) -> str:
         return "no-debit"
     if need.account not in stated:
         return ""
+    if not stated[need.account]:
+        return "nothing-there"
     return "short" if stated[need.account] < need.amount else "stated"
 
 

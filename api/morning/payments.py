@@ -183,7 +183,7 @@ def _note(status: str) -> str:
 
 def funds_to_divide(morning: Morning) -> Pile | None:
     """What banks have said there is to pay with, and nobody has divided yet."""
-    rows = sorted(morning.rows(FUNDS), key=lambda row: row.fund)
+    rows = sorted((row for row in morning.rows(FUNDS) if row.amount), key=lambda row: row.fund)
     if not rows:
         return None
     lines = first(Line(id=row.fund, party=row.debtor, amount=row.amount) for row in rows)

@@ -76,7 +76,7 @@ class ClearingFund(Body):
 
 
 class FundStated(Effect, frozen=True, kw_only=True):
-    """An account holds this much to pay what is due with; of nothing there is nothing to divide."""
+    """An account holds this much to pay what is due with; nothing (0) binds it to nothing."""
 
     fund: Sid
     account: Sid
@@ -88,8 +88,6 @@ class FundStated(Effect, frozen=True, kw_only=True):
         """Writes it, in the place of what was said of the account before and is not divided."""
         for row in state.where(FUNDS, "account", self.account):
             state.delete(FUNDS, row.fund)
-        if not self.amount:
-            return
         fund = Fund(
             fund=self.fund,
             account=self.account,

@@ -140,12 +140,17 @@ def test_what_the_bank_has_said_of_the_money_stands_beside(town: Street) -> None
     account = town.accounts["core"]
     line = {"id": account, "amount": "100000000", "on": DUE_ON}
     assert (found["lines"], found["amount"]) == ([line], "100000000")
-    for amount, note in (("99999999", "short"), ("100000000", "stated")):
+    for amount, note in (
+        ("99999999", "short"), ("100000000", "stated"), ("0", "nothing-there")
+    ):  # fmt: skip
         town.do("bank", "clearing.fund", {"account": account, "amount": amount})
         found = pile(town, "core", "money-to-have")
         assert (found["lines"], found["stated"]) == ([{**line, "note": note}], amount)
         (all_of_it,) = pile(town, "operator", "all-money-to-have")["lines"]
         assert all_of_it == {**line, "note": note, "party": town.ids["core"]}
+    # It is told, and stops nothing: there is nothing to divide, and the due date has its plan.
+    assert not pile(town, "operator", "funds-to-divide")
+    adopt(town)
 
 
 def test_a_list_waits_for_its_debtor_and_its_bank_sees_that_it_does(town: Street) -> None:

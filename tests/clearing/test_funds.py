@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clearing.errors import NothingDueError, PlanDiffersError
-from clearing.model import FUNDS, ORDERS, RUNS, InstructionRecord
+from clearing.model import FUNDS, ORDERS, RUNS, InstructionRecord, short_accounts
 from clearing.rules.funds import apportion_body, ask_divided, find_divided
 from registry.burdens import ACCESSORIES, Accessory
 from registry.canonical import Json
@@ -191,8 +191,16 @@ class TestTheWord:
     ) -> None:
         """An account of which a bank had said 0 would have been blocked for ever."""
         say(world, 5)
-        say(world, 0)
-        assert list(world.rows.select(FUNDS)) == []
+        last = say(world, 0)
+        # Its last word stands, so that whoever looks for the money is told.
+        assert [(row.fund, row.amount) for row in world.rows.select(FUNDS)] == [(last, 0)]
+        assert short_accounts(world.rows.select(FUNDS)) == frozenset()
+        body: dict[str, Json] = {
+            "digest": sid("none"), "certificate": sid("none"), "instructions": 1, "vouchers": 1,
+            "total": "1", "gross": "1",
+        }  # fmt: skip
+        with pytest.raises(NothingDueError):
+            world.decide(APPORTION, body, by="operator", re=last)
         adopt(world)
 
     def test_of_what_is_bound_otherwise_there_is_no_plan(self, world: World) -> None:

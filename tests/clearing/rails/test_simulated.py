@@ -1,5 +1,7 @@
 """The simulated bank: what it says, when, and that it never books twice."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 
@@ -101,6 +103,37 @@ class TestSimulatedBank:
         assert {payees[said.instruction] for said in answer} == {
             world.party(name) for name in ("S1", "S2", "S3")
         }
+
+    def test_sends_back_later_what_is_not_passed_on_and_once(self) -> None:
+        world = World()
+        gv01(world)
+        plan = adopt(world)
+        accounts = {world.account("S2"), world.account("S3")}
+        bank = SimulatedBank(bank=world.party("bank"), returned=accounts)
+        for said in bank.answers(instructions(world, plan), posted=()):
+            assert said.status == "posted"
+            confirm(world, plan, said.instruction)
+        # S2 has passed most of it on; what S3 has is all there.
+        records = instructions(world, plan)
+        (came,) = (row for row in records if row.payee == world.party("S3"))
+        (back,) = bank.answers(records, posted=posted_of(world, plan))
+        assert (back.instruction, back.status, back.reason) == (came.n, "returned", "AC04")
+        assert bank.answers(records, posted=posted_of(world, plan)) == (back,)
+        assert bank.balances[f"bank:{came.payee_account}"] == 0
+        assert bank.balances[f"bank:{came.payer_account}"] == 15_000_000 + came.amount
+        confirm(world, plan, came.n, status="returned")
+        assert bank.answers(instructions(world, plan), posted=posted_of(world, plan)) == ()
+
+    def test_says_everything_twice_of_an_account_and_books_it_once(self) -> None:
+        world = World()
+        gv01(world)
+        plan = adopt(world)
+        bank = SimulatedBank(bank=world.party("bank"), repeated={world.account("S3")})
+        answer = bank.answers(instructions(world, plan), posted=())
+        assert [said.instruction for said in answer if not said.is_again] == [0, 1, 2, 3, 4]
+        (again,) = (said for said in answer if said.is_again)
+        assert again == replace(answer[again.instruction], is_again=True)
+        assert bank.balances[f"bank:{world.account('S3')}"] == 25_000_000
 
     def test_refuses_another_banks_instruction(self) -> None:
         world = World()

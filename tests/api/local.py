@@ -37,12 +37,14 @@ class Local(httpx.BaseTransport):
 
 
 @contextmanager
-def local_service(directory: Path, *, waiting_max: int = 8_192) -> Iterator[Service]:
-    """Opens a ledger in memory, with the tests' log key."""
+def local_service(
+    directory: Path, *, database: str = "memory:", waiting_max: int = 8_192
+) -> Iterator[Service]:
+    """Opens a ledger, in memory unless a database is named, with the tests' log key."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "log-key.pem").write_bytes(key_of("log").to_pem())
     settings = Settings(
-        origin=ORIGIN, database="memory:", directory=directory, waiting_max=waiting_max
+        origin=ORIGIN, database=database, directory=directory, waiting_max=waiting_max
     )
     service = open_service(settings)
     try:
@@ -52,9 +54,14 @@ def local_service(directory: Path, *, waiting_max: int = 8_192) -> Iterator[Serv
 
 
 @contextmanager
-def street(directory: Path, *, shortcut: bool = True) -> Iterator[Street]:
-    """Opens a ledger in memory with its usual people."""
-    with local_service(directory) as service, client_of(service, shortcut=shortcut) as client:
+def street(
+    directory: Path, *, database: str = "memory:", shortcut: bool = True
+) -> Iterator[Street]:
+    """Opens a ledger with its usual people."""
+    with (
+        local_service(directory, database=database) as service,
+        client_of(service, shortcut=shortcut) as client,
+    ):
         yield Street(client).settle_in()
 
 

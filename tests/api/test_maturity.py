@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,14 +14,21 @@ from registry.canonical import Json
 from tests.api.local import street
 from tests.api.served import Street
 from tests.builders import instant
+from tests.postgres import ENGINES
+from tests.registry.store.databases import empty_url
 
 DUE_ON = "2025-12-19"
 
 
+ON_EACH_ENGINE = pytest.mark.parametrize("town", ENGINES, indirect=True)
+
+
 @pytest.fixture
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
-    """A ledger of each test's own."""
-    with street(tmp_path_factory.mktemp("town")) as made:
+def town(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Street]:
+    """A ledger of each test's own: in memory, or in the database that the test names."""
+    engine: str = getattr(request, "param", "")
+    database = empty_url(engine, tmp_path) if engine else "memory:"
+    with street(tmp_path / "town", database=database) as made:
         yield made
 
 
@@ -80,6 +88,7 @@ def report(town: Street, plan: str, status: str, *payees: str) -> None:
     town.do("bank", "clearing.report", {"items": items}, re=plan)
 
 
+@ON_EACH_ENGINE
 @pytest.mark.parametrize("route", ["direct", "tiered"])
 def test_gv_01_pays_every_holder_on_both_routes(town: Street, route: str) -> None:
     lots = gv01(town, route=route)
@@ -102,6 +111,7 @@ def test_gv_01_pays_every_holder_on_both_routes(town: Street, route: str) -> Non
     assert stays == []
 
 
+@ON_EACH_ENGINE
 @pytest.mark.parametrize("route", ["direct", "tiered"])
 def test_gv_02_shares_what_there_is_to_the_fen(town: Street, route: str) -> None:
     gv01(town, route=route)
@@ -124,6 +134,7 @@ def test_gv_02_shares_what_there_is_to_the_fen(town: Street, route: str) -> None
         town.do("core", "voucher.issue", town.issue_body(due_on="2026-03-20", accept_by=DUE_ON))
 
 
+@ON_EACH_ENGINE
 def test_gv_03_a_frozen_account_in_the_middle(town: Street) -> None:
     """SD-23: the debtor's own payment, and the stuck money owed back to it."""
     rule: dict[str, Json] = {"pay_day": {"calendar": "tests"}}
@@ -171,6 +182,7 @@ def test_gv_03_a_frozen_account_in_the_middle(town: Street) -> None:
         get(town, f"/v1/clearing/lots/{lots['s3']}", by="trustee")
 
 
+@ON_EACH_ENGINE
 @pytest.mark.parametrize(
     ("first", "named", "shares"),
     [

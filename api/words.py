@@ -141,6 +141,7 @@ FACTS: Final[Mapping[str, Words]] = {
     "late": ("逾三个工作日", "older than three working days"),
     "looked_at": ("仅查看前若干条", "rows looked at, of more"),
     "overdue": ("逾期", "overdue"),
+    "within_cycle": ("归集周期内", "on stages, within their cycle"),
     "limit": ("限额", "limit"),
     "received": ("已收", "received"),
     "missing": ("未收", "missing"),

@@ -1,8 +1,10 @@
 """Piles of whoever holds claims, or is about to: suppliers, financiers, vehicles."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from api.morning.piles import LOOKED_MAX, NEAR_PERCENT, SHOWN_MAX, Line, Morning, Pile, first
+from api.morning.sweeps import within_cycle
 from registry.burdens import (
     ACCESSIONS,
     DISPUTES,
@@ -181,8 +183,10 @@ def paid_soon(morning: Morning) -> Pile | None:
 
 
 def unpaid(morning: Morning) -> Pile | None:
-    """Lots of the reader's whose pay date is past (逾期)."""
-    return _held(morning, "unpaid", "overdue")
+    """Lots of the reader's whose pay date is past (逾期); what may still lie on stages is told."""
+    pile = _held(morning, "unpaid", "overdue")
+    waits = within_cycle(morning) if pile is not None else 0
+    return replace(pile, facts={"within_cycle": str(waits)}) if pile and waits else pile
 
 
 def _held(morning: Morning, kind: str, when: str) -> Pile | None:

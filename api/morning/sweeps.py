@@ -20,6 +20,13 @@ def to_be_swept(morning: Morning) -> Pile | None:
     return _pile(morning, "sweeps-to-receive", (row for row in stages if row.via_owner not in mine))
 
 
+def within_cycle(morning: Morning) -> int:
+    """Returns what lies on stages before the reader's accounts no longer than it may, in fen."""
+    stages = (row for party in morning.holders for row in morning.rows(STAGES, "owner", party))
+    found = sweeps_on(morning.store, stages, offset_minutes=morning.offset)
+    return sum(sweep.amount_minor for sweep in found if not sweep.is_overdue(morning.today))
+
+
 def all_to_sweep(morning: Morning) -> Pile | None:
     """What lies on all stages, by when it is to go on."""
     return _pile(morning, "all-sweeps", morning.rows(STAGES))

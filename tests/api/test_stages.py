@@ -79,7 +79,10 @@ def test_sd_29_what_lies_on_a_stage_is_on_the_worklist_until_it_has_gone_on(town
     assert (pile["count"], pile["amount"], pile["overdue"]) == (1, "20000000", "0")
     assert piles(town, "operator")["all-sweeps"]["lines"][0]["party"] == town.ids["trustee"]
     assert "sweeps-to-receive" not in piles(town, "trustee")
+    move_to(town, "2025-12-22")
+    assert piles(town, "trustee")["unpaid"]["within_cycle"] == "20000000"
     move_to(town, "2025-12-27")
+    assert "within_cycle" not in piles(town, "trustee")["unpaid"]
     assert piles(town, "trustee")["sweeps"]["lines"][0]["note"] == "overdue"
     assert piles(town, "operator")["all-sweeps"]["overdue"] == "20000000"
     report(town, plan, "posted", "trustee#T1")

@@ -211,6 +211,18 @@ def test_every_effect_is_explained() -> None:
     assert missing == ["deadline-cleared", "deadline-set"]
 
 
+def test_what_the_formats_name_is_there() -> None:
+    """A hyphenated word of code is an effect, a refusal, or written so in the program."""
+    word = r"([a-z]+(?:-[a-z]+)+)"
+    named = set(re.findall(f"`{word}`", FORMATS.read_text(encoding="utf-8")))
+    files = (f for name in ("api", "clearing", "registry") for f in (ROOT / name).rglob("*.py"))
+    program = "".join(file.read_text(encoding="utf-8") for file in files)
+    known = {each.effect for each in effects()} | set(re.findall(f'"{word}"', program))
+    refused = {"".join(map(str.capitalize, name.split("-"))) + "Error": name for name in named}
+    known |= {name for error, name in refused.items() if f"class {error}(" in program}
+    assert sorted(named - known) == []
+
+
 def test_every_kind_is_explained() -> None:
     text = FORMATS.read_text(encoding="utf-8")
     rules = text.partition("### What each kind requires")[2].partition("\n## ")[0]

@@ -106,9 +106,7 @@ class Written:
 
     def body(self, again: str) -> dict[str, Json]:
         """Returns the body of the statement that records it."""
-        singles: list[Json] = [
-            order.rows[0].record.n for order in self.orders if order.payment is None
-        ]
+        singles = sorted(order.rows[0].record.n for order in self.orders if order.payment is None)
         joint: list[Json] = [
             {
                 "payment": order.payment,
@@ -123,7 +121,7 @@ class Written:
             "format": self.file.format,
             "digest": self.file.digest,
             "message_id": self.file.message_id,
-            "instructions": sorted(singles, key=int),  # type: ignore[arg-type]
+            "instructions": [*singles],
             "joint": joint,
             "total": str(self.total_minor),
         }
